@@ -1,0 +1,1 @@
+select mmdb.add_embedding('shop.posters', array['title', 'description'], name => 'text')

@@ -1,0 +1,1 @@
+select name from mmdb.embeddings where relation = 'shop.posters'::regclass

@@ -1,0 +1,1 @@
+select id, title, title_zh, photo from shop.posters order by id

@@ -1,0 +1,57 @@
+"""Every error mmdb raises has one root, says what is wrong and what to do about it.
+
+A message is lower case and names the offending value in quotes; the `hint` is the remedy. The command
+line prints both on one line and exits with the error's `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class MmdbError(Exception):
+    """The root: `except mmdb.errors.MmdbError` catches whatever mmdb raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigError(MmdbError):
+    """A setting is missing or has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class DatabaseError(MmdbError):
+    """PostgreSQL could not be reached, or refused a statement."""
+
+    exit_code = 3
+
+
+class EmbeddedError(DatabaseError):
+    """The embedded PostgreSQL could not be unpacked, started or stopped."""
+
+
+class InstallError(DatabaseError):
+    """The database cannot hold mmdb as it is: version, extension, privilege or schema."""
+
+
+class ModelError(MmdbError):
+    """A model is unknown, cannot be loaded, or returned something that is not an embedding."""
+
+    exit_code = 4
+
+
+class MediaError(MmdbError):
+    """One item cannot be fetched or decoded. `permanent` says whether trying again could help."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, hint: str | None = None, permanent: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.permanent = permanent

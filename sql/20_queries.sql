@@ -1,0 +1,325 @@
+-- The query side: a text or picture becomes a vector inside SQL. The worker answers; the backend only asks.
+--
+-- mmdb.embed reads the cache; on a miss it posts through a dblink connection back into this database (an
+-- autonomous transaction: the caller's may be read only, or roll back) and polls in short steps, so that a
+-- cancel or a time-out is noticed at once. The loopback connects as a role that may call post and poll only.
+
+create or replace function mmdb.query_hash(modality text, content text, data bytea) returns bytea
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
+$$;
+comment on function mmdb.query_hash(text, text, bytea) is 'The key of a query in the cache: SHA-256 of modality and content.';
+
+-- Runs on the far side of the loopback.
+create or replace function mmdb.post_query(
+  postmaster timestamptz, database oid, model text, modality text, content text, data bytea,
+  out token uuid, out embedding real[], out problem text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  query_hash constant bytea := mmdb.query_hash(modality, content, data);
+begin
+  if (postmaster, database) is distinct from
+     (pg_postmaster_start_time(), (select d.oid from pg_database d where d.datname = current_database())) then
+    problem := 'elsewhere';
+    return;
+  end if;
+  select q.token, q.embedding into token, embedding
+  from mmdb.queries q
+  where q.model = post_query.model and q.hash = query_hash and q.error is null;
+  if embedding is not null then
+    return;
+  end if;
+  if not exists (select from mmdb.worker_sessions w where post_query.model = any(w.models)
+                   and w.id in (select mmdb.live_workers())) then
+    problem := 'no worker';
+    return;
+  end if;
+  if token is null then
+    insert into mmdb.queries as q (model, hash, modality, content, data)
+    values (post_query.model, query_hash, post_query.modality, post_query.content, post_query.data)
+    on conflict on constraint queries_pkey do update
+      set (token, asked_at, content, data, worker, error, answered_at)
+        = (gen_random_uuid(), clock_timestamp(), excluded.content, excluded.data, null, null, null)
+      where q.error is not null
+    returning q.token into token;
+  end if;
+  if token is null then
+    select q.token into token from mmdb.queries q where q.model = post_query.model and q.hash = query_hash;
+  end if;
+  -- Said again for a question that is already waiting: its worker may have died since.
+  perform pg_notify('mmdb', model);
+end
+$$;
+comment on function mmdb.post_query(timestamptz, oid, text, text, text, bytea) is
+  'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+
+create or replace function mmdb.poll_query(token uuid, out embedding real[], out problem text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  select q.embedding, q.error into embedding, problem
+  from mmdb.queries q where q.token = poll_query.token;
+  if not found then
+    problem := 'the question is gone: the server was restarted, or the cache was emptied';
+  end if;
+end
+$$;
+comment on function mmdb.poll_query(uuid) is 'Loopback only: the answer to one''s own question, NULL while it is not there.';
+
+create or replace function mmdb.open_loopback() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if 'mmdb_loopback' = any(@extschema:dblink@.dblink_get_connections()) then
+    return;
+  end if;
+  perform @extschema:dblink@.dblink_connect('mmdb_loopback', 'mmdb_loopback');
+exception when others then
+  raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
+    using errcode = 'connection_exception',
+          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs; `mmdb doctor` says more';
+end
+$$;
+comment on function mmdb.open_loopback() is 'Open this session''s connection back into the database, once.';
+
+-- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
+-- role, so the query proper begins behind that much white space.
+create or replace function mmdb.loopback(statement text, out token uuid, out embedding real[], out problem text)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
+begin
+  for attempt in 1..2 loop
+    perform mmdb.open_loopback();
+    begin
+      select a.token, a.embedding, a.problem into token, embedding, problem
+      from @extschema:dblink@.dblink('mmdb_loopback', hidden) a(token uuid, embedding real[], problem text);
+      return;
+    exception when connection_exception or admin_shutdown or crash_shutdown then
+      -- The connection was idle until now and may have been cut since: once more on a new one.
+      perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
+      if attempt = 2 then
+        raise;
+      end if;
+    end;
+  end loop;
+end
+$$;
+comment on function mmdb.loopback(text) is 'Run one call of post_query or poll_query in a transaction of its own.';
+
+create or replace function mmdb.ask(model text, modality text, content text, data bytea) returns real[]
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer record;
+  question uuid;
+  give_up constant timestamptz := clock_timestamp()
+    + coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer * interval '1 millisecond';
+  polls integer := 0;
+begin
+  answer := mmdb.loopback(format(
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L, %L)', pg_postmaster_start_time(),
+    (select d.oid from pg_database d where d.datname = current_database()), model, modality, content, data));
+  question := answer.token;
+  while answer.embedding is null and answer.problem is null loop
+    if clock_timestamp() > give_up then
+      raise exception 'no worker answered the query for model "%" in time', model
+        using errcode = 'query_canceled',
+              hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
+    end if;
+    perform pg_sleep(case when polls < 30 then 0.001 else 0.01 end);
+    polls := polls + 1;
+    answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
+  end loop;
+  perform mmdb.refuse_problem(answer.problem, model);
+  return answer.embedding;
+end
+$$;
+comment on function mmdb.ask(text, text, text, bytea) is 'Post a query, wait for a worker''s answer, return the vector.';
+
+create or replace function mmdb.refuse_problem(problem text, model text) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if problem = 'elsewhere' then
+    raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'no worker' then
+    raise exception 'no worker is running for model "%"', model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  elsif problem is not null then
+    raise exception 'the query could not be embedded by model "%": %', model, problem
+      using errcode = 'data_exception';
+  end if;
+end
+$$;
+comment on function mmdb.refuse_problem(text, text) is 'Turn what the loopback answered into an error with a remedy.';
+
+create or replace function mmdb.embed_query(model text, modality text, content text, data bytea)
+returns @extschema:vector@.vector
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  cached real[];
+begin
+  -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
+  if not pg_is_in_recovery() then
+    select q.embedding into cached from mmdb.queries q
+    where q.model = embed_query.model and q.hash = mmdb.query_hash(modality, content, data) and q.error is null;
+  end if;
+  if cached is null then
+    perform mmdb.check_query(model, modality, content, data);
+    cached := mmdb.ask(model, modality, content, data);
+  end if;
+  return cached::@extschema:vector@.vector;
+end
+$$;
+comment on function mmdb.embed_query(text, text, text, bytea) is 'The vector of one query by one model: from the cache, else from a worker.';
+
+create or replace function mmdb.check_query(model text, modality text, content text, data bytea) returns void
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  able text[];
+  size constant bigint := coalesce(octet_length(data), octet_length(content));
+  allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
+begin
+  select m.modalities into able from mmdb.models m where m.name = check_query.model;
+  if able is null then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  elsif modality <> all(able) then
+    raise exception 'model "%" does not embed modality "%"', model, modality
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
+  elsif size > allowed then
+    raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
+      using errcode = 'program_limit_exceeded', hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+comment on function mmdb.check_query(text, text, text, bytea) is 'Refuse a query that no worker could answer.';
+
+create or replace function mmdb.embed(query text, model text default null) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when query is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
+$$;
+comment on function mmdb.embed(text, text) is
+  'The vector of a text by a model (the default model where none is named), for your own statements: order by embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
+
+create or replace function mmdb.embed(image bytea, model text default null) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when image is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
+$$;
+comment on function mmdb.embed(bytea, text) is 'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
+
+create or replace function mmdb.model_of(relation regclass, name text) returns text
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_model text;
+begin
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and e.name = model_of.name;
+  if found_model is null then
+    raise exception 'table % has no embedding "%"', relation, name
+      using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  return found_model;
+end
+$$;
+comment on function mmdb.model_of(regclass, text) is 'The model that an embedding is bound to now.';
+
+create or replace function mmdb.embed_for(relation regclass, name text, query text) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
+$$;
+comment on function mmdb.embed_for(regclass, text, text) is
+  'The vector of a text by the model that this embedding has now: what the search functions call.';
+
+create or replace function mmdb.embed_for(relation regclass, name text, image bytea) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when image is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'image', null, image) end
+$$;
+comment on function mmdb.embed_for(regclass, text, bytea) is
+  'The vector of a picture by the model that this embedding has now: what the search functions call.';
+
+-- The worker's side: take what is asked, answer it.
+create or replace function mmdb.take_queries(worker integer, models text[], count integer)
+returns table (token uuid, model text, modality text, content text, data bytea)
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with live as materialized (select mmdb.live_workers() as id),
+  waiting as (
+    select q.token
+    from mmdb.queries q
+    where q.answered_at is null and q.model = any(take_queries.models)
+      and (q.worker is null or q.worker not in (select id from live))
+    order by q.asked_at
+    limit take_queries.count
+    for update skip locked
+  )
+  update mmdb.queries q set worker = take_queries.worker
+  from waiting w where q.token = w.token
+  returning q.token, q.model, q.modality, q.content, q.data
+$$;
+comment on function mmdb.take_queries(integer, text[], integer) is 'Worker only: take waiting queries; of two workers one gets each.';
+
+create or replace function mmdb.answer_query(token uuid, embedding @extschema:vector@.vector, error text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update mmdb.queries q
+  set embedding = answer_query.embedding::real[], error = answer_query.error, answered_at = clock_timestamp(),
+      content = null, data = null
+  where q.token = answer_query.token
+$$;
+comment on function mmdb.answer_query(uuid, @extschema:vector@.vector, text) is
+  'Worker only: store the vector (or the error) of a query and forget the query itself.';
+
+create or replace function mmdb.trim_queries() returns bigint
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with gone as (
+    delete from mmdb.queries q
+    where q.answered_at < (select x.answered_at from mmdb.queries x where x.answered_at is not null
+                           order by x.answered_at desc
+                           offset coalesce(mmdb.setting('query_cache_rows'), '10000')::bigint limit 1)
+       or (q.error is not null and q.answered_at < clock_timestamp() - interval '1 minute')
+       or (q.answered_at is null and q.asked_at < clock_timestamp() - interval '1 hour')
+    returning 1
+  )
+  select count(*) from gone
+$$;
+comment on function mmdb.trim_queries() is 'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';

@@ -1,0 +1,154 @@
+-- From the arguments of add_embedding to one complete row of mmdb.embeddings, or an error with a remedy.
+
+create or replace function mmdb.check_relation(relation regclass) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  table_class pg_class;
+begin
+  select c.* into table_class from pg_class c where c.oid = relation;
+  if not found then
+    raise exception 'relation % does not exist', relation using errcode = 'undefined_table';
+  elsif table_class.relkind not in ('r', 'p') or table_class.relpersistence = 't' then
+    raise exception '% is not a permanent table', relation
+      using errcode = 'wrong_object_type', hint = 'declare the embedding on the table that holds the rows';
+  elsif table_class.relnamespace in ('pg_catalog'::regnamespace, 'mmdb'::regnamespace) then
+    raise exception '% is a system table', relation using errcode = 'insufficient_privilege';
+  elsif not pg_has_role(table_class.relowner, 'usage') then
+    raise exception 'must be owner of table %', relation
+      using errcode = 'insufficient_privilege', hint = format('its owner is %I', table_class.relowner::regrole);
+  elsif table_class.relforcerowsecurity then
+    raise exception 'table % forces row-level security on its owner', relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row level security', relation);
+  end if;
+end
+$$;
+comment on function mmdb.check_relation(regclass) is 'Refuse a relation that cannot carry an embedding.';
+
+create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  chosen mmdb.models;
+begin
+  select m.* into chosen from mmdb.models m where m.name = check_model.model;
+  if not found then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
+  elsif modality <> all(chosen.modalities) then
+    raise exception 'model "%" does not embed modality "%"', model, modality
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
+  elsif chosen.dimensions > 4000 then
+    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
+      using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
+  end if;
+  return chosen;
+end
+$$;
+comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
+
+-- The first name that would be too long or is taken by something mmdb did not make.
+create or replace function mmdb.check_names(planned mmdb.embeddings) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  long text;
+  foreign_function regprocedure;
+begin
+  select n.name into long
+  from unnest(array[planned.column_name, mmdb.search_name(planned.prefix, planned.name)]) n(name)
+  where octet_length(n.name) > 63 limit 1;
+  if long is not null then
+    raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
+      using errcode = 'name_too_long', hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+  end if;
+  select p.oid::regprocedure into foreign_function
+  from pg_proc p
+  where p.pronamespace = planned.function_schema::regnamespace
+    and p.proname = mmdb.search_name(planned.prefix, planned.name)
+    and p.pronargs = 1
+    and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)
+    and not mmdb.is_made_by(p.oid, planned.id) limit 1;
+  if foreign_function is not null then
+    raise exception 'function % exists already and was not made for this embedding', foreign_function
+      using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+  end if;
+end
+$$;
+comment on function mmdb.check_names(mmdb.embeddings) is 'Refuse names that are too long or taken.';
+
+create or replace function mmdb.check_column(planned mmdb.embeddings) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_type text;
+begin
+  select format_type(a.atttypid, a.atttypmod) into found_type
+  from pg_attribute a
+  where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
+  if found_type is null then
+    return false;
+  elsif found_type not in (planned.column_type, replace(planned.column_type, 'halfvec(', 'vector(')) then
+    raise exception 'table % has a column "%" of type %, expected %', planned.relation, planned.column_name,
+                    found_type, planned.column_type
+      using errcode = 'duplicate_column', hint = 'give another name => ''…'', or drop that column';
+  end if;
+  return true;
+end
+$$;
+comment on function mmdb.check_column(mmdb.embeddings) is 'Whether a column of the right name and type is there to be adopted.';
+
+create or replace function mmdb.plan_embedding(
+  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text
+) returns mmdb.embeddings
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  planned mmdb.embeddings;
+  chosen mmdb.models;
+begin
+  perform mmdb.check_relation(relation);
+  if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
+    raise exception 'an embedding of table % needs at least one source column', relation
+      using errcode = 'invalid_parameter_value';
+  elsif storage is distinct from 'column' then
+    raise exception 'storage "%" is not available', storage
+      using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
+  end if;
+  planned.relation := relation;
+  planned.sources := sources;
+  planned.source_numbers := mmdb.column_numbers(relation, sources);
+  select s.modality, s.by_uri into planned.modality, planned.by_uri
+  from mmdb.source_modality(relation, planned.source_numbers, modality) s;
+  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
+  planned.model := chosen.name;
+  planned.name := coalesce(name, array_to_string(sources, '_'));
+  planned.column_name := planned.name || '_embedding';
+  planned.column_type := format('@extschema:vector@.halfvec(%s)', chosen.dimensions);
+  planned.storage := storage;
+  select coalesce(prefix, c.relname), n.nspname into planned.prefix, planned.function_schema
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
+  planned.function_schema := quote_ident(planned.function_schema);
+  if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
+    raise exception 'table % has an embedding "%" already', relation, planned.name
+      using errcode = 'duplicate_object',
+            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''', relation, planned.name);
+  end if;
+  planned.id := nextval('mmdb.embeddings_id_seq');
+  planned.attached_to := mmdb.attachment(relation);
+  planned.created_at := now();
+  perform mmdb.check_names(planned);
+  planned.adopted := mmdb.check_column(planned);
+  perform mmdb.key_sql(relation);
+  return planned;
+end
+$$;
+comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text) is
+  'Everything add_embedding needs to know, checked, before it changes anything.';

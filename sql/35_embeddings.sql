@@ -1,0 +1,201 @@
+-- Declare, find, refresh and drop an embedding. The DDL runs with the caller's rights, who must own the table;
+-- only the entry in mmdb's own catalogue is written by mmdb's owner, guarded.
+
+create or replace function mmdb.embedding_of(relation regclass, name text) returns mmdb.embeddings
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e
+  where e.relation = embedding_of.relation and e.name = embedding_of.name;
+  if not found then
+    raise exception 'table % has no embedding "%"', relation, name
+      using errcode = 'undefined_object',
+            hint = coalesce((select 'it has: ' || string_agg(quote_literal(e.name), ', ' order by e.name)
+                             from mmdb.embeddings e where e.relation = embedding_of.relation),
+                            format('declare one: select mmdb.add_embedding(%L, ''…'')', relation));
+  end if;
+  return made;
+end
+$$;
+comment on function mmdb.embedding_of(regclass, text) is 'The row of mmdb.embeddings, or an error that lists what the table has.';
+
+-- session_user and not current_user: in a security definer function the latter is always mmdb's owner.
+create or replace function mmdb.guard_owner(relation regclass) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  owner oid;
+begin
+  select c.relowner into owner from pg_class c where c.oid = relation;
+  if owner is not null and not pg_has_role(session_user, owner, 'member') then
+    raise exception 'must be owner of table %', relation
+      using errcode = 'insufficient_privilege', hint = format('its owner is %s', owner::regrole);
+  end if;
+end
+$$;
+comment on function mmdb.guard_owner(regclass) is 'Refuse a session that could not act as the table''s owner.';
+
+create or replace function mmdb.record_embedding(made mmdb.embeddings) returns mmdb.embeddings
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform mmdb.guard_owner(made.relation);
+  if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
+    raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.embeddings select made.*
+  on conflict (id) do update
+    set (sources, source_numbers, column_name, column_number, column_type, prefix, function_schema, attached_to)
+      = (excluded.sources, excluded.source_numbers, excluded.column_name, excluded.column_number,
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
+  insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
+  perform pg_notify('mmdb', '');
+  return made;
+end
+$$;
+comment on function mmdb.record_embedding(mmdb.embeddings) is 'Enter an embedding into the catalogue, for the table''s owner only.';
+
+create or replace function mmdb.forget_embedding(id integer) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform mmdb.guard_owner((select e.relation from mmdb.embeddings e where e.id = forget_embedding.id));
+  delete from mmdb.embeddings e where e.id = forget_embedding.id;
+end
+$$;
+comment on function mmdb.forget_embedding(integer) is 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+
+-- Two sessions that declare or drop on one table take turns; readers and writers of the table are not held up.
+create or replace function mmdb.lock_declarations(relation regclass) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
+comment on function mmdb.lock_declarations(regclass) is 'One declaration at a time on a table.';
+
+create or replace function mmdb.add_embedding(
+  relation regclass, sources text[], model text default null, modality text default null, name text default null,
+  storage text default 'column', index boolean default true, prefix text default null
+) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+#variable_conflict use_variable
+declare
+  made mmdb.embeddings;
+  statement text;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
+  if not made.adopted then
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
+  end if;
+  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
+  from pg_attribute a where a.attrelid = relation and a.attname = made.column_name;
+  perform mmdb.make_trigger(made);
+  perform mmdb.make_worker_functions(made);
+  perform mmdb.make_search_views(made);
+  made := mmdb.record_embedding(made);
+  if index then
+    for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
+      execute statement;
+    end loop;
+  end if;
+  return made;
+end
+$$;
+comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text) is
+  'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
+
+create or replace function mmdb.add_embedding(
+  relation regclass, source text, model text default null, modality text default null, name text default null,
+  storage text default 'column', index boolean default true, prefix text default null
+) returns mmdb.embeddings
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select a.* from mmdb.add_embedding(relation, array[source], model, modality, name, storage, index, prefix) a
+$$;
+comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text) is
+  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names.';
+
+create or replace function mmdb.drop_embedding(relation regclass, name text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made mmdb.embeddings;
+  pending regclass;
+  made_function regprocedure;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  made := mmdb.embedding_of(relation, name);
+  pending := mmdb.serving_index(made, relation, 'pending');
+  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
+  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
+    execute format('drop function %s', made_function);
+  end loop;
+  if not made.adopted then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
+                   coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
+  elsif pending is not null then
+    execute format('drop index %s', pending);
+  end if;
+  perform mmdb.forget_embedding(made.id);
+end
+$$;
+comment on function mmdb.drop_embedding(regclass, text) is
+  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was.';
+
+-- Where the numbers are valid they tell the names, through renames; after a restore the names tell the numbers.
+create or replace function mmdb.resolved(made mmdb.embeddings) returns mmdb.embeddings
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if made.attached_to = mmdb.attachment(made.relation) then
+    made.sources := mmdb.column_names(made.relation, made.source_numbers);
+    made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
+    if made.column_name is null or cardinality(made.sources) < cardinality(made.source_numbers) then
+      raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
+        using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
+    end if;
+  else
+    made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
+    made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    made.attached_to := mmdb.attachment(made.relation);
+  end if;
+  select format_type(a.atttypid, a.atttypmod) into made.column_type
+  from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
+  return made;
+end
+$$;
+comment on function mmdb.resolved(mmdb.embeddings) is 'The embedding with the names and numbers that its columns have now.';
+
+create or replace function mmdb.refresh(relation regclass) returns setof mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+declare
+  made mmdb.embeddings;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
+    made := mmdb.resolved(made);
+    perform mmdb.make_trigger(made);
+    perform mmdb.make_worker_functions(made);
+    perform mmdb.make_search_views(made);
+    return next mmdb.record_embedding(made);
+  end loop;
+end
+$$;
+comment on function mmdb.refresh(regclass) is
+  'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept.';

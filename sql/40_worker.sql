@@ -1,0 +1,243 @@
+-- The worker's state machine. Leases are the only thing it writes besides the embeddings themselves.
+--
+--   (no lease) --claim--> held --settle--> (no lease)          the embedding is stored, or the row changed
+--                          |  \--fail----> waiting --claim--> held …        another try after retry_at
+--                          |           \-> failed (retry_at infinity)       void once the source changes
+--                          \--the worker dies--> held, dead --claim, alone--> held
+--
+-- A lease is held while its worker is alive and expires_at is ahead; whoever takes it over becomes its worker,
+-- and `hold` refuses the former one: that is the fence.
+
+create or replace function mmdb.start_worker(host text, pid integer, version text, models text[]) returns integer
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made integer;
+begin
+  insert into mmdb.worker_sessions (host, pid, version, models)
+  values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+  returning id into made;
+  perform pg_advisory_lock(mmdb.worker_lock_class(), made);
+  return made;
+end
+$$;
+comment on function mmdb.start_worker(text, integer, text, text[]) is 'Register a worker; it is alive for as long as this session is.';
+
+create or replace function mmdb.beat(worker integer, lease interval) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update mmdb.worker_sessions w set heartbeat_at = clock_timestamp() where w.id = beat.worker;
+  if not found then
+    return false;
+  end if;
+  update mmdb.leases l set expires_at = clock_timestamp() + lease where l.worker = beat.worker;
+  return true;
+end
+$$;
+comment on function mmdb.beat(integer, interval) is 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+
+create or replace function mmdb.stop_worker(worker integer) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
+  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
+  delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
+$$;
+comment on function mmdb.stop_worker(integer) is 'A worker leaves: what it held is free at once.';
+
+create or replace function mmdb.retry_delay(attempts integer) returns interval
+language sql immutable
+as $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
+comment on function mmdb.retry_delay(integer) is 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+
+-- Of the rows that are pending, take those that nobody holds. A row whose worker died is taken alone, so that
+-- a row that kills its worker drags no other with it, and is given up after max_attempts deaths.
+create or replace function mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval)
+returns table (key text, attempts integer, failed_hash bytea, failed_error text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  live constant integer[] := array(select mmdb.live_workers());
+  expiry constant timestamptz := clock_timestamp() + lease;
+begin
+  return query
+  insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
+  select claim.embedding, k.key, claim.worker, expiry, k.state
+  from unnest(keys, states) k(key, state) order by k.key
+  on conflict on constraint leases_pkey do update
+    set (worker, expires_at, attempts, failed_at, retry_at, state)
+      = (excluded.worker, excluded.expires_at,
+         case when l.retry_at = 'infinity' then 1 else l.attempts + 1 end,
+         case when l.retry_at = 'infinity' then l.failed_at end, null, excluded.state)
+    where l.worker is null
+      and (l.retry_at <= clock_timestamp() or (l.retry_at = 'infinity' and l.state is distinct from excluded.state))
+  returning l.key, l.attempts, case when l.failed_at is not null then l.source_hash end,
+            case when l.failed_at is not null then l.error end;
+  if not found then
+    return query select * from mmdb.claim_orphan(claim.embedding, claim.worker, keys, states, expiry, live);
+  end if;
+end
+$$;
+comment on function mmdb.claim(integer, integer, text[], text[], interval) is
+  'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
+
+create or replace function mmdb.claim_orphan(
+  embedding integer, worker integer, keys text[], states text[], expiry timestamptz, live integer[]
+) returns table (key text, attempts integer, failed_hash bytea, failed_error text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  allowed constant integer := coalesce(mmdb.setting('max_attempts'), '5')::integer;
+begin
+  update mmdb.leases l
+  set worker = null, expires_at = null, retry_at = 'infinity', failed_at = clock_timestamp(),
+      error = format('the worker died %s times while it embedded this row', l.attempts)
+  where l.embedding = claim_orphan.embedding and l.key = any(keys) and l.attempts >= allowed
+    and l.worker is not null and (l.worker <> all(live) or l.expires_at < clock_timestamp());
+  return query
+  update mmdb.leases l
+  set worker = claim_orphan.worker, expires_at = expiry, attempts = l.attempts + 1,
+      state = (select k.state from unnest(keys, states) k(key, state) where k.key = l.key)
+  where l.embedding = claim_orphan.embedding
+    and l.key = (
+      select o.key from mmdb.leases o
+      where o.embedding = claim_orphan.embedding and o.key = any(keys)
+        and o.worker is not null and (o.worker <> all(live) or o.expires_at < clock_timestamp())
+      order by o.attempts, o.key limit 1
+      for update skip locked)
+  returning l.key, l.attempts, null::bytea, null::text;
+end
+$$;
+comment on function mmdb.claim_orphan(integer, integer, text[], text[], timestamptz, integer[]) is 'Take over one row whose worker died.';
+
+create or replace function mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update mmdb.leases l set state = note_attempt.state, source_hash = note_attempt.source_hash
+  where l.embedding = note_attempt.embedding and l.key = note_attempt.key and l.worker = note_attempt.worker
+$$;
+comment on function mmdb.note_attempt(integer, integer, text, text, bytea) is
+  'Worker only: before a row that a worker died of is tried again, write down what is tried.';
+
+create or replace function mmdb.hold(embedding integer, worker integer, keys text[]) returns setof text
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select l.key from mmdb.leases l
+  where l.embedding = hold.embedding and l.worker = hold.worker and l.key = any(hold.keys)
+  order by l.key
+  for update
+$$;
+comment on function mmdb.hold(integer, integer, text[]) is
+  'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
+
+-- "changed" rows are free at once: their new source waits. "locked" ones wait a moment for their user.
+create or replace function mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  now constant timestamptz := clock_timestamp();
+  stored constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
+begin
+  delete from mmdb.leases l
+  using unnest(keys, outcomes) k(key, outcome)
+  where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome <> 'locked';
+  update mmdb.leases l
+  set worker = null, expires_at = null, retry_at = now + interval '1 second', attempts = l.attempts - 1
+  from unnest(keys, outcomes) k(key, outcome)
+  where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome = 'locked';
+  update mmdb.progress p
+  set (window_start, window_stored, last_rate)
+    = (select case when fresh then now else p.window_start end,
+              case when fresh then stored else p.window_stored + stored end,
+              case when fresh then p.last_rate
+                   else (p.window_stored + stored) / greatest(extract(epoch from now - p.window_start), 0.001) end
+       from (select p.window_start is null or now - p.window_start > interval '1 minute' as fresh) w),
+      stored = p.stored + settle.stored
+  where p.embedding = settle.embedding;
+end
+$$;
+comment on function mmdb.settle(integer, integer, text[], text[]) is 'Worker only: what became of the rows of a batch; in the transaction of store.';
+
+create or replace function mmdb.fail(
+  embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]
+) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update mmdb.leases l
+  set worker = null, expires_at = null, state = k.state, source_hash = k.hash, error = left(k.error, 1000),
+      failed_at = clock_timestamp(),
+      retry_at = case when k.permanent or l.attempts >= coalesce(mmdb.setting('max_attempts'), '5')::integer
+                      then 'infinity' else clock_timestamp() + mmdb.retry_delay(l.attempts) end
+  from unnest(fail.keys, fail.states, fail.hashes, fail.errors, fail.permanent) k(key, state, hash, error, permanent)
+  where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
+$$;
+comment on function mmdb.fail(integer, integer, text[], text[], bytea[], text[], boolean[]) is
+  'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+
+create or replace function mmdb.caught_up(embedding integer) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update mmdb.progress p set caught_up_at = clock_timestamp() where p.embedding = caught_up.embedding
+$$;
+comment on function mmdb.caught_up(integer) is 'Worker only: nothing was pending just now but what waits or failed.';
+
+create or replace function mmdb.report_drift(embedding integer, drift text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update mmdb.progress p set drift = report_drift.drift
+  where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
+$$;
+comment on function mmdb.report_drift(integer, text) is 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+
+-- Forget what no longer exists: dead workers, leases of rows that are gone or embedded, dropped tables.
+create or replace function mmdb.sweep() returns table (embedding integer, clean text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from mmdb.worker_sessions w
+  where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
+  perform mmdb.trim_queries();
+  delete from mmdb.embeddings e
+  where not exists (select from pg_class c where c.oid = e.relation)
+    and not exists (select from pg_proc p where mmdb.is_made_by(p.oid, e.id));
+  return query
+  select e.id, mmdb.worker_function(e, 'clean') from mmdb.embeddings e
+  where not exists (select from pg_class c where c.oid = e.relation)
+    and to_regproc(mmdb.worker_function(e, 'clean')) is not null;
+end
+$$;
+comment on function mmdb.sweep() is
+  'Worker only: remove what belongs to nothing any more; returns the functions by which dropped tables are cleaned up.';
+
+create or replace function mmdb.idle_leases(embedding integer) returns setof text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select l.key from mmdb.leases l where l.embedding = idle_leases.embedding and l.worker is null
+$$;
+comment on function mmdb.idle_leases(integer) is 'Worker only: rows that wait for another try or failed; those no longer pending are to be forgotten.';
+
+create or replace function mmdb.forget_leases(embedding integer, keys text[]) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  delete from mmdb.leases l
+  where l.embedding = forget_leases.embedding and l.worker is null and l.key = any(forget_leases.keys)
+$$;
+comment on function mmdb.forget_leases(integer, text[]) is 'Worker only: forget the waiting and failed rows of these keys.';

@@ -1,0 +1,224 @@
+-- What an operator looks at. Views filter by the caller's rights on the tables: inside a view current_user is
+-- the caller, while the catalogue behind it is read by the view's owner.
+
+drop view if exists mmdb.status;
+drop view if exists mmdb.failures;
+
+create view mmdb.failures with (security_barrier) as
+select e.relation, e.name, l.key::text[] as key, l.attempts, l.error, l.failed_at,
+       l.retry_at = 'infinity' as final,
+       case when l.retry_at <> 'infinity' then l.retry_at end as retry_at,
+       l.embedding, l.key as key_text
+from mmdb.leases l
+join mmdb.embeddings e on e.id = l.embedding
+join pg_catalog.pg_class c on c.oid = e.relation
+where l.error is not null and l.worker is null
+  and pg_catalog.has_table_privilege(e.relation, 'select') and not pg_catalog.row_security_active(e.relation);
+comment on view mmdb.failures is
+  'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
+
+create or replace view mmdb.workers with (security_barrier) as
+select w.id, w.host, w.pid, w.login, w.version, w.models, w.started_at, w.heartbeat_at,
+       w.id in (select mmdb.live_workers()) as alive
+from mmdb.worker_sessions w;
+comment on view mmdb.workers is 'The workers that registered, and whether each is alive now.';
+
+-- Counted by the caller's rights and row policies. Above the limit the totals are PostgreSQL's own estimates;
+-- what is pending and failed is counted always, along the partial index.
+create or replace function mmdb.count_rows(
+  made mmdb.embeddings, exact_up_to bigint default 200000,
+  out total bigint, out embedded bigint, out pending bigint, out failed bigint, out estimated boolean
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex'
+as $$
+declare
+  key constant text := (select k.expression from mmdb.key_sql(made.relation) k);
+  relation constant text := mmdb.relation_sql(made.relation);
+begin
+  execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
+                 'on f.embedding = %s and f.final and f.key_text = %s where %s',
+                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
+  pending := pending - failed;
+  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
+  from pg_partition_tree(made.relation) t join pg_class c on c.oid = t.relid where t.isleaf;
+  if estimated then
+    embedded := total * (1 - coalesce((
+      select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
+                          and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
+      where c.oid = made.relation), (pending + failed) / greatest(total, 1)::real));
+  else
+    execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
+  end if;
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object then
+  estimated := null;
+end
+$$;
+comment on function mmdb.count_rows(mmdb.embeddings, bigint) is
+  'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+
+create or replace function mmdb.count_rows_of(id integer) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select c.* from mmdb.embeddings e cross join lateral mmdb.count_rows(e) c where e.id = count_rows_of.id $$;
+comment on function mmdb.count_rows_of(integer) is 'mmdb.count_rows by an embedding''s id.';
+
+-- Only the system catalogues are read: anybody may know that a function is out of date.
+create or replace function mmdb.drift(id integer) returns text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made mmdb.embeddings;
+  now_called mmdb.embeddings;
+  remedy text;
+begin
+  select e.* into made from mmdb.embeddings e where e.id = drift.id;
+  if not exists (select from pg_class c where c.oid = made.relation) then
+    return 'the table was dropped: a worker will clean up';
+  end if;
+  remedy := format(': select mmdb.refresh(%L)', made.relation);
+  begin
+    now_called := mmdb.resolved(made);
+  exception when undefined_column then
+    return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+  end;
+  return case
+    when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
+    when (made.sources, made.column_name, made.column_type) is distinct from
+         (now_called.sources, now_called.column_name, now_called.column_type) then 'a column was renamed or changed' || remedy
+    when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
+    when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
+    when mmdb.serving_index(made, made.relation, 'pending') is null then
+      format('the index of pending rows is missing or invalid: `mmdb add %s %s` builds it', made.relation, made.sources[1])
+  end;
+end
+$$;
+comment on function mmdb.drift(integer) is 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+
+create or replace function mmdb.function_drift(made mmdb.embeddings) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with made_functions as (
+    select p.* from pg_proc p
+    where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
+  ), expected as (
+    select array_agg(a.attname::text order by a.attnum) || mmdb.distance_name(made.relation) as names,
+           array_agg(a.atttypid order by a.attnum) || 'float8'::regtype::oid as types
+    from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
+  )
+  select case
+    when (select count(*) from made_functions f where f.prosecdef) < 4 then 'a worker function is missing or was altered'
+    when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
+      'the table changed its owner'
+    when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
+    when exists (select from made_functions f, expected x where not f.prosecdef
+                   and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
+      'columns were added, dropped, renamed or changed'
+    when exists (select from made_functions f where not f.prosecdef
+                   and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
+  end
+$$;
+comment on function mmdb.function_drift(mmdb.embeddings) is 'How the generated functions no longer fit the table.';
+
+create or replace function mmdb.trigger_drift(made mmdb.embeddings) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when t.oid is null then 'the trigger is missing'
+    when t.tgenabled <> 'A' then 'the trigger is disabled'
+    when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
+      'the table has a BEFORE UPDATE trigger that may change a source unseen'
+    when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
+      'a BEFORE UPDATE trigger of the table runs after the trigger of mmdb'
+  end
+  from (select) one
+  left join pg_trigger t on t.tgrelid = made.relation and t.tgname = mmdb.trigger_name(made.id)
+$$;
+comment on function mmdb.trigger_drift(mmdb.embeddings) is 'How the trigger no longer guards the sources.';
+
+create view mmdb.status with (security_barrier) as
+select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.failed, c.estimated,
+       case when c.pending > 0 then p.caught_up_at end as pending_since,
+       case when p.window_start > pg_catalog.clock_timestamp() - interval '2 minutes'
+            then coalesce(nullif(p.window_stored, 0) / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
+                          p.last_rate) end as rows_per_second,
+       coalesce(mmdb.drift(e.id), p.drift) as drift
+from mmdb.embeddings e
+left join mmdb.progress p on p.embedding = e.id
+left join lateral mmdb.count_rows_of(e.id) c on true
+where case when exists (select from pg_catalog.pg_class x where x.oid = e.relation)
+           then pg_catalog.has_table_privilege(e.relation, 'select') else true end;
+comment on view mmdb.status is
+  'Every embedding of the tables you may read: rows, embedded, pending, failed (as you see them; estimated says which are), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+
+create or replace function mmdb.retry(relation regclass default null, name text default null) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  freed bigint;
+begin
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e
+  where (retry.relation is null or e.relation = retry.relation) and (retry.name is null or e.name = retry.name)
+    and (retry.relation is not null or retry.name is not null);
+  with gone as (
+    delete from mmdb.leases l using mmdb.embeddings e, pg_class c
+    where e.id = l.embedding and c.oid = e.relation and l.worker is null
+      and (retry.relation is null or e.relation = retry.relation) and (retry.name is null or e.name = retry.name)
+      and pg_has_role(session_user, c.relowner, 'member')
+    returning 1
+  ) select count(*) into freed from gone;
+  perform pg_notify('mmdb', '');
+  return freed;
+end
+$$;
+comment on function mmdb.retry(regclass, text) is
+  'Give failed and waiting rows another try at once: of one embedding, of one table, or of every table that you own. Returns how many.';
+
+create or replace function mmdb.doctor() returns table (subject text, level text, finding text, remedy text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
+         current_setting('server_version'),
+         case when v.n < v.minimum then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
+  from (select s.n, case s.n / 10000 when 15 then 150009 when 16 then 160005 when 17 then 170001 else 150009 end
+        from (select current_setting('server_version_num')::integer) s(n)) v(n, minimum)
+  union all
+  select 'extension ' || w.name, case when e.extversion is null then 'error' else 'ok' end, coalesce(e.extversion, 'missing'),
+         case when e.extversion is null then format('create extension %I', w.name) end
+  from unnest(array['vector', 'dblink', 'pg_trgm']) w(name) left join pg_extension e on e.extname = w.name
+  union all
+  select 'setting hnsw.iterative_scan', case when s.value is null or s.value = 'off' then 'warning' else 'ok' end, coalesce(s.value, 'not set'),
+         case when s.value is null or s.value = 'off' then 'filtered searches may return too few rows: run `mmdb init` again' end
+  from (select max(split_part(c.setting, '=', 2)) from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
+        where r.setdatabase = (select d.oid from pg_database d where d.datname = current_database()) and r.setrole = 0
+          and c.setting like 'hnsw.iterative_scan=%') s(value)
+  union all
+  select 'worker', case when count(*) filter (where w.alive) = 0 then 'error' else 'ok' end,
+         format('%s alive', count(*) filter (where w.alive)),
+         case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
+  from mmdb.workers w
+  union all
+  select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
+  from mmdb.embeddings e where mmdb.drift(e.id) is not null
+  union all
+  select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
+         format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where mmdb.serving_index(e, e.relation, 'hnsw') is null
+  union all
+  select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
+         format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need), current_setting('maintenance_work_mem')),
+         format('before building it: set maintenance_work_mem = ''%sMB''', g.need / 1048576 + 64)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation join mmdb.models m on m.name = e.model
+  -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
+  cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
+  where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
+$$;
+comment on function mmdb.doctor() is 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';

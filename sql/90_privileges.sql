@@ -1,0 +1,38 @@
+-- Who may call what. Everything is revoked first; a function that nobody names here can be called by nobody but
+-- mmdb's owner. The roles' names are settings, so the grants are written by a loop.
+
+create or replace function mmdb.grant_privileges() returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  user_role constant text := mmdb.setting('user_role');
+  worker_role constant text := mmdb.setting('worker_role');
+  loopback_role constant text := mmdb.setting('loopback_role');
+  for_worker constant text[] := array['start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt', 'hold', 'settle', 'fail',
+    'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
+  for_loopback constant text[] := array['post_query', 'poll_query'];
+  for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
+    'claim_orphan', 'grant_privileges', 'set_setting', 'add_model', 'query_hash'];
+  granted record;
+begin
+  execute 'revoke all on schema mmdb from public';
+  execute 'revoke all on all tables in schema mmdb from public';
+  execute 'revoke all on all functions in schema mmdb from public';
+  execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
+  execute format('grant select on mmdb.embeddings, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role);
+  for granted in
+    select p.oid::regprocedure as function,
+           case when p.proname = any(for_loopback) then loopback_role
+                when p.proname = any(for_worker) then worker_role
+                else user_role || '+' || worker_role end as role
+    from pg_proc p
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+  loop
+    execute format('grant execute on function %s to %s', granted.function,
+                   (select string_agg(quote_ident(r), ', ') from unnest(string_to_array(granted.role, '+')) r));
+  end loop;
+end
+$$;
+comment on function mmdb.grant_privileges() is 'Set the rights on everything in schema mmdb; run at every install.';
