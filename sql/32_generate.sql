@@ -165,6 +165,25 @@ end
 $$;
 comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text) is 'Create one generated function, owned by the table''s owner and marked as ours.';
 
+-- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
+create or replace function mmdb.let_worker_in(made mmdb.embeddings) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  worker_role constant text := mmdb.setting('worker_role');
+begin
+  if not has_schema_privilege(worker_role, to_regnamespace(made.function_schema), 'usage') then
+    execute format('grant usage on schema %s to %I', made.function_schema, worker_role);
+  end if;
+exception when insufficient_privilege then
+  raise exception 'role "%" may not use schema %', worker_role, made.function_schema
+    using errcode = 'insufficient_privilege',
+          hint = format('have the schema''s owner run: grant usage on schema %s to %I', made.function_schema, worker_role);
+end
+$$;
+comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
+
 create or replace function mmdb.make_worker_functions(made mmdb.embeddings) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -179,6 +198,7 @@ declare
   clean constant text := mmdb.worker_function(made, 'clean');
   made_function text;
 begin
+  perform mmdb.let_worker_in(made);
   perform mmdb.create_made(made, pending || '(after text, count integer) returns table (key text, state text)',
     'language plpgsql stable ' || definer, mmdb.pending_body(made), 'The rows that wait to be embedded, a page at a time.');
   perform mmdb.create_made(made,

@@ -78,6 +78,17 @@ set search_path = pg_catalog, pg_temp
 as $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
 comment on function mmdb.lock_declarations(regclass) is 'One declaration at a time on a table.';
 
+-- A search view lists every column of its table, so each new or dropped column concerns all of them.
+create or replace function mmdb.remake_other_views(relation regclass, id integer) returns void
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.make_search_views(mmdb.resolved(e))
+  from mmdb.embeddings e
+  where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
+$$;
+comment on function mmdb.remake_other_views(regclass, integer) is 'The search views of a table''s other embeddings, made again after its columns changed.';
+
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null
@@ -101,6 +112,7 @@ begin
   perform mmdb.make_trigger(made);
   perform mmdb.make_worker_functions(made);
   perform mmdb.make_search_views(made);
+  perform mmdb.remake_other_views(relation, made.id);
   made := mmdb.record_embedding(made);
   if index then
     for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
@@ -148,6 +160,7 @@ begin
   elsif pending is not null then
     execute format('drop index %s', pending);
   end if;
+  perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
 end
 $$;

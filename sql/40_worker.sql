@@ -54,6 +54,15 @@ language sql immutable
 as $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 comment on function mmdb.retry_delay(integer) is 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
 
+create or replace function mmdb.is_free(lease mmdb.leases, state text) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select lease.worker is null
+     and (lease.retry_at <= clock_timestamp() or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+$$;
+comment on function mmdb.is_free(mmdb.leases, text) is 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
+
 -- Of the rows that are pending, take those that nobody holds. A row whose worker died is taken alone, so that
 -- a row that kills its worker drags no other with it, and is given up after max_attempts deaths.
 create or replace function mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval)
@@ -69,14 +78,17 @@ begin
   return query
   insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
   select claim.embedding, k.key, claim.worker, expiry, k.state
-  from unnest(keys, states) k(key, state) order by k.key
+  from unnest(keys, states) k(key, state)
+  -- Looked up first, because ON CONFLICT writes a lock on every row that it meets, even where it then does nothing.
+  left join mmdb.leases h on h.embedding = claim.embedding and h.key = k.key
+  where h.key is null or mmdb.is_free(h, k.state)
+  order by k.key
   on conflict on constraint leases_pkey do update
     set (worker, expires_at, attempts, failed_at, retry_at, state)
       = (excluded.worker, excluded.expires_at,
          case when l.retry_at = 'infinity' then 1 else l.attempts + 1 end,
          case when l.retry_at = 'infinity' then l.failed_at end, null, excluded.state)
-    where l.worker is null
-      and (l.retry_at <= clock_timestamp() or (l.retry_at = 'infinity' and l.state is distinct from excluded.state))
+    where mmdb.is_free(l, excluded.state)
   returning l.key, l.attempts, case when l.failed_at is not null then l.source_hash end,
             case when l.failed_at is not null then l.error end;
   if not found then
@@ -148,7 +160,7 @@ as $$
 #variable_conflict use_column
 declare
   now constant timestamptz := clock_timestamp();
-  stored constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
+  stored_now constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
 begin
   delete from mmdb.leases l
   using unnest(keys, outcomes) k(key, outcome)
@@ -160,11 +172,11 @@ begin
   update mmdb.progress p
   set (window_start, window_stored, last_rate)
     = (select case when fresh then now else p.window_start end,
-              case when fresh then stored else p.window_stored + stored end,
+              case when fresh then stored_now else p.window_stored + stored_now end,
               case when fresh then p.last_rate
-                   else (p.window_stored + stored) / greatest(extract(epoch from now - p.window_start), 0.001) end
+                   else (p.window_stored + stored_now) / greatest(extract(epoch from now - p.window_start), 0.001) end
        from (select p.window_start is null or now - p.window_start > interval '1 minute' as fresh) w),
-      stored = p.stored + settle.stored
+      stored = p.stored + stored_now
   where p.embedding = settle.embedding;
 end
 $$;
@@ -187,13 +199,20 @@ $$;
 comment on function mmdb.fail(integer, integer, text[], text[], bytea[], text[], boolean[]) is
   'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
 
-create or replace function mmdb.caught_up(embedding integer) returns void
+create or replace function mmdb.caught_up(embedding integer) returns double precision
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  update mmdb.progress p set caught_up_at = clock_timestamp() where p.embedding = caught_up.embedding
+  -- Said at every poll; written down every ten seconds.
+  update mmdb.progress p set caught_up_at = clock_timestamp()
+  where p.embedding = caught_up.embedding
+    and (p.caught_up_at is null or p.caught_up_at < clock_timestamp() - interval '10 seconds');
+  select extract(epoch from min(l.retry_at) - clock_timestamp())::double precision
+  from mmdb.leases l
+  where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
-comment on function mmdb.caught_up(integer) is 'Worker only: nothing was pending just now but what waits or failed.';
+comment on function mmdb.caught_up(integer) is
+  'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
 
 create or replace function mmdb.report_drift(embedding integer, drift text) returns void
 language sql volatile security definer

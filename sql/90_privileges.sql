@@ -24,14 +24,14 @@ begin
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role);
   for granted in
     select p.oid::regprocedure as function,
-           case when p.proname = any(for_loopback) then loopback_role
-                when p.proname = any(for_worker) then worker_role
-                else user_role || '+' || worker_role end as role
+           case when p.proname = any(for_loopback) then array[loopback_role]
+                when p.proname = any(for_worker) then array[worker_role]
+                else array[user_role, worker_role] end as roles
     from pg_proc p
     where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
   loop
     execute format('grant execute on function %s to %s', granted.function,
-                   (select string_agg(quote_ident(r), ', ') from unnest(string_to_array(granted.role, '+')) r));
+                   (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
   end loop;
 end
 $$;

@@ -1,0 +1,10 @@
+"""The worker: claim -> load -> embed -> store, and the answers to queries.
+
+`run` holds it together, `backfill` fills the embeddings of one model, `claim` is each step against the database,
+`load` makes sources into what a model takes, `queries` answers mmdb.embed.
+"""
+
+from mmdb.worker.report import Reporter
+from mmdb.worker.run import Totals, WorkerOptions, background, work
+
+__all__ = ["Reporter", "Totals", "WorkerOptions", "background", "work"]

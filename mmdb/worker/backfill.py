@@ -1,0 +1,283 @@
+"""Fill the embeddings of one model: while a batch is in the model, the next is loaded and the last is stored.
+
+Three things at once because they wait for three different things: the server's disk, the model's arithmetic, and
+the insertion into the HNSW graph, which costs as much as embedding a short text.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+import psycopg
+from psycopg import errors as pg
+
+from mmdb.embedders.base import Embedder, Vectors
+from mmdb.errors import MmdbError
+from mmdb.worker.claim import Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
+from mmdb.worker.load import Batch, Loader
+from mmdb.worker.report import Reporter
+
+PAGES = 16
+"""Batches of pending keys that are read at once."""
+REST_SECONDS = 30.0
+"""How long an embedding is left alone whose functions do not work."""
+TRY_LATER = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure, pg.QueryCanceled)
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far an embedding's pending rows have been gone through, in key order and round again."""
+
+    task: Task
+    after: str | None = None
+    rows: deque[PendingRow] = field(default_factory=deque)
+    rest_until: float = 0.0
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Rows of one run."""
+
+    stored: int = 0
+    failed: int = 0
+
+
+class Backfill:
+    """One model's share of a worker. `run` returns when `stop` is set or, with `once`, when nothing is left."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        model: str,
+        feeding: Steps,
+        storing: Steps,
+        loader: Loader,
+        reporter: Reporter,
+        totals: Totals,
+        *,
+        batch_size: int | None,
+        poll_seconds: float,
+        once: bool,
+    ) -> None:
+        self.embedder = embedder
+        self.model = model
+        self.feeding = feeding
+        self.storing = storing
+        self.loader = loader
+        self.reporter = reporter
+        self.batch_size = batch_size or embedder.batch_size
+        self.poll_seconds = poll_seconds
+        self.once = once
+        self.totals = totals
+        self.cursors: dict[int, Cursor] = {}
+        self.turns: deque[int] = deque()
+
+    def run(self, stop: threading.Event, wake: threading.Event) -> None:
+        with ExitStack() as stack:
+            feeder = stack.enter_context(ThreadPoolExecutor(1, "mmdb-feed"))
+            storer = stack.enter_context(ThreadPoolExecutor(1, "mmdb-store"))
+            upcoming = feeder.submit(self._next_batch)
+            storing: Future[None] | None = None
+            while True:
+                batch = upcoming.result()
+                if batch is None and storing is None:
+                    wait = self._idle()
+                    if wait is None or stop.is_set():
+                        return
+                    wake.wait(wait)
+                    wake.clear()
+                if not stop.is_set():
+                    upcoming = feeder.submit(self._next_batch)
+                vectors = self._embed(batch) if batch else None
+                if storing is not None:
+                    storing.result()
+                storing = (
+                    storer.submit(self._store, batch, vectors) if batch and vectors is not None else None
+                )
+                if stop.is_set():
+                    if storing is not None:
+                        storing.result()
+                    return
+
+    def _idle(self) -> float | None:
+        """Seconds to wait for more to do; None where this is the end."""
+        waiting = [self._caught_up(cursor) for cursor in self.cursors.values()]
+        soonest = min((seconds for seconds in waiting if seconds is not None), default=None)
+        if self.once and (soonest is None or soonest > self.poll_seconds):
+            return None
+        return self.poll_seconds if soonest is None else min(max(soonest, 0.01), self.poll_seconds)
+
+    def _caught_up(self, cursor: Cursor) -> float | None:
+        if cursor.done:
+            self.reporter.progress(cursor.task.label, cursor.done, cursor.done)
+        cursor.done = cursor.total = 0
+        return self.feeding.caught_up(cursor.task) if cursor.rest_until < time.monotonic() else None
+
+    # What runs in the feeder's thread.
+
+    def _next_batch(self) -> Batch | None:
+        """Claim and load a batch of the embedding whose turn it is; None where no row of any is free."""
+        self._refresh_cursors()
+        for _ in range(len(self.turns)):
+            cursor = self.cursors[self.turns[0]]
+            self.turns.rotate(-1)
+            if cursor.rest_until > time.monotonic():
+                continue
+            try:
+                batch = self._batch_of(cursor)
+            except TRY_LATER:
+                continue
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:
+                self._rest(cursor, error)
+                continue
+            if batch is not None:
+                return batch
+        return None
+
+    def _refresh_cursors(self) -> None:
+        tasks = {task.id: task for task in self.feeding.tasks(self.model)}
+        for gone in self.cursors.keys() - tasks.keys():
+            del self.cursors[gone]
+        for id, task in tasks.items():
+            self.cursors.setdefault(id, Cursor(task)).task = task
+        if set(self.turns) != tasks.keys():
+            self.turns = deque(tasks)
+
+    def _batch_of(self, cursor: Cursor) -> Batch | None:
+        """The next batch, going on where the last one was found, and round once from the top."""
+        from_the_top = cursor.after is None
+        while True:
+            if not cursor.rows and not self._turn_page(cursor):
+                if from_the_top:
+                    self._works(cursor)
+                    return None
+                from_the_top = True
+                continue
+            count = min(self.batch_size, len(cursor.rows))
+            claims = self.feeding.claim(cursor.task, [cursor.rows.popleft() for _ in range(count)])
+            if claims:
+                self._count(cursor, len(claims))
+                batch = self._load(cursor.task, claims)
+                self._works(cursor)
+                return batch
+
+    def _turn_page(self, cursor: Cursor) -> bool:
+        cursor.rows.extend(self.feeding.page(cursor.task, cursor.after, self.batch_size * PAGES))
+        cursor.after = cursor.rows[-1][0] if cursor.rows else None
+        return bool(cursor.rows)
+
+    def _load(self, task: Task, claims: Sequence[Claim]) -> Batch:
+        """Load claimed rows; where the database cannot, the rows are free again."""
+        try:
+            return self.loader.batch(self.feeding, task, claims)
+        except (psycopg.DataError, psycopg.InternalError) as error:
+            if len(claims) > 1:
+                return self._load_singly(task, claims)
+            unreadable = Row(claims[0].key, "", None)
+            return Batch(task, failures=[Failure(unreadable, _reason(error), permanent=False)])
+        except psycopg.Error:
+            if not self.feeding.connection.closed:
+                self.feeding.settle(task, [(claim.key, "locked") for claim in claims])
+            raise
+
+    def _load_singly(self, task: Task, claims: Sequence[Claim]) -> Batch:
+        whole = Batch(task)
+        for claim in claims:
+            batch = self._load(task, [claim])
+            whole.rows += batch.rows
+            whole.items += batch.items
+            whole.failures += batch.failures
+            whole.gone += batch.gone
+        return whole
+
+    def _count(self, cursor: Cursor, claimed: int) -> None:
+        if cursor.total == 0:
+            cursor.total = self.feeding.count_pending(cursor.task)
+        cursor.total = max(cursor.total, cursor.done + claimed)
+
+    def _rest(self, cursor: Cursor, error: psycopg.Error) -> None:
+        """Leave an embedding alone for a while, because its table no longer fits its functions."""
+        problem = str(error.diag.message_primary or error)
+        cursor.rows.clear()
+        cursor.after = None
+        cursor.rest_until = time.monotonic() + REST_SECONDS
+        self.reporter.log(f"{cursor.task.label}: {problem}")
+        self.feeding.report_drift(cursor.task, problem)
+
+    def _works(self, cursor: Cursor) -> None:
+        if cursor.rest_until:
+            cursor.rest_until = 0.0
+            self.feeding.report_drift(cursor.task, None)
+
+    # What runs in the model's thread.
+
+    def _embed(self, batch: Batch) -> Vectors:
+        """The vectors of the batch's rows; rows that the model refuses become failures."""
+        try:
+            return self.embedder.embed(batch.items, "document")
+        except Exception:
+            return self._embed_singly(batch)
+
+    def _embed_singly(self, batch: Batch) -> Vectors:
+        kept, vectors = [], []
+        for row, item in zip(batch.rows, batch.items, strict=True):
+            try:
+                vectors.append(self.embedder.embed([item], "document")[0])
+                kept.append(row)
+            except Exception as error:
+                batch.failures.append(Failure(row, _reason(error), permanent=False))
+        batch.rows = kept
+        return np.stack(vectors) if vectors else np.empty((0, self.embedder.dimensions), np.float32)
+
+    # What runs in the storer's thread.
+
+    def _store(self, batch: Batch, vectors: Vectors) -> None:
+        if batch.rows:
+            self.totals.stored += self._store_rows(batch, batch.rows, vectors)
+        if batch.gone:
+            self.storing.settle(batch.task, [(key, "changed") for key in batch.gone])
+        if batch.failures:
+            self.storing.fail(batch.task, batch.failures)
+            self.totals.failed += len(batch.failures)
+            for failure in batch.failures[:3]:
+                self.reporter.log(f"{batch.task.label} {failure.row.key}: {failure.error}")
+        self._report(batch)
+
+    def _store_rows(self, batch: Batch, rows: Sequence[Row], vectors: Vectors) -> int:
+        try:
+            return self.storing.store(batch.task, rows, vectors)
+        except TRY_LATER:
+            self.storing.settle(batch.task, [(row.key, "locked") for row in rows])
+            return 0
+        except RefusedError as error:
+            if len(rows) > 1:
+                return sum(self._store_rows(batch, [row], vectors[[place]]) for place, row in enumerate(rows))
+            batch.failures.append(Failure(rows[0], _reason(error), permanent=False))
+            return 0
+
+    def _report(self, batch: Batch) -> None:
+        cursor = self.cursors.get(batch.task.id)
+        if cursor is not None:
+            cursor.done += len(batch.rows) + len(batch.failures) + len(batch.gone)
+            self.reporter.progress(batch.task.label, cursor.done, max(cursor.total, cursor.done))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MmdbError):
+        return str(error)
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return f"the database cannot read the row: {error.diag.message_primary}"
+    if isinstance(error, RefusedError):
+        return f"the table refused the embedding: {error}"
+    return f"the model failed: {type(error).__name__}: {error}"

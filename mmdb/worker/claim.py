@@ -1,0 +1,232 @@
+"""Each step of the flow against the database: page, claim, load, store, settle, fail.
+
+The rules are SQL functions (sql/40_worker.sql, and those that sql/32_generate.sql makes for each table); here
+they are called, on one connection, in transactions as short as they can be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+from pgvector import HalfVector, Vector
+from psycopg.rows import dict_row
+from psycopg.sql import Composed, Identifier
+
+from mmdb.connect import register_types
+from mmdb.embedders.base import Vectors
+from mmdb.errors import DatabaseError
+from mmdb.sql import statement
+
+TOPIC = "worker"
+LOCK_TIMEOUT_MS = 2000
+"""We wait for no user's lock; this is for the moments at which two workers meet on a lease."""
+COUNTED = 1_000_000
+"""Pending rows are counted up to here for the progress bar."""
+
+Connection: TypeAlias = "psycopg.Connection[Any]"
+PendingRow: TypeAlias = tuple[str, str]
+"""The key of a row and its state (xmin)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One embedding, as a worker sees it."""
+
+    id: int
+    relation: str
+    name: str
+    model: str
+    modality: str
+    by_uri: bool
+    schema: str
+    half: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.relation}.{self.name}"
+
+    def function(self, verb: str) -> Identifier:
+        return Identifier(self.schema, f"mmdb_{verb}_{self.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased row. One that had failed before comes with the hash of the source that failed, and why."""
+
+    key: str
+    attempts: int
+    failed_hash: bytes | None
+    failed_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a row held when it was loaded; `content` is None where it is larger than the limit."""
+
+    key: str
+    state: str
+    size: int
+    content: str | bytes | None
+
+    @property
+    def hash(self) -> bytes | None:
+        """SHA-256, as the generated store function computes it over the row."""
+        if self.content is None:
+            return None
+        raw = self.content.encode() if isinstance(self.content, str) else self.content
+        return hashlib.sha256(raw).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A loaded row on its way to the store."""
+
+    key: str
+    state: str
+    hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a row could not be embedded; a permanent one is not tried again before its source changes."""
+
+    row: Row
+    error: str
+    permanent: bool
+
+
+def open_connection(url: str) -> Connection:
+    """A worker's connection, in autocommit. Raises psycopg.OperationalError, or DatabaseError without pgvector."""
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        application_name="mmdb worker",
+        client_encoding="utf8",
+        options=f"-c lock_timeout={LOCK_TIMEOUT_MS}",
+    )
+    if not register_types(connection):
+        connection.close()
+        raise DatabaseError("the database has no extension vector", hint="run `mmdb init` on it")
+    return connection
+
+
+class RefusedError(Exception):
+    """The table refused an embedding: a trigger or a constraint of its own raised `__cause__`."""
+
+
+class Steps:
+    """The steps on one connection, for one worker. Not for two threads at once."""
+
+    def __init__(self, connection: Connection, worker: int, lease_seconds: float) -> None:
+        self.connection = connection
+        self.worker = worker
+        self.lease = f"{lease_seconds} seconds"
+
+    def tasks(self, model: str) -> list[Task]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(statement(TOPIC, "embeddings"), {"model": model}).fetchall()
+        return [Task(**row) for row in rows]
+
+    def page(self, task: Task, after: str | None, count: int) -> list[PendingRow]:
+        """The next pending rows in key order."""
+        query = statement(TOPIC, "pending", function=task.function("pending"))
+        return self._rows(query, {"after": after, "count": count})
+
+    def count_pending(self, task: Task) -> int:
+        query = statement(TOPIC, "count_pending", function=task.function("pending"))
+        return int(self._rows(query, {"count": COUNTED})[0][0])
+
+    def claim(self, task: Task, rows: Sequence[PendingRow]) -> list[Claim]:
+        """Lease those of the rows that nobody holds."""
+        keys, states = [row[0] for row in rows], [row[1] for row in rows]
+        values = self._lease_of(task) | {"keys": keys, "states": states, "lease": self.lease}
+        return [Claim(*row) for row in self._rows(statement(TOPIC, "claim"), values)]
+
+    def note_attempt(self, task: Task, row: Row) -> None:
+        """Write down what is tried before a row is tried of which a worker died."""
+        values = self._lease_of(task) | {"key": row.key, "state": row.state, "hash": row.hash}
+        self._rows(statement(TOPIC, "note_attempt"), values)
+
+    def load(self, task: Task, keys: Sequence[str], max_bytes: int) -> list[Source]:
+        """The sources of those rows that are still pending."""
+        query = statement(TOPIC, "load", function=task.function("load"))
+        loaded = self._rows(query, {"keys": list(keys), "max_bytes": max_bytes})
+        return [
+            Source(key, state, size, content if data is None else data)
+            for key, state, size, content, data in loaded
+        ]
+
+    def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> int:
+        """Store what is still to be stored and give the leases up; returns how many rows were stored.
+
+        One short transaction, in which nobody can take the leases over. Raises RefusedError and stores nothing where
+        the table raises an error.
+        """
+        with self.connection.transaction():
+            held = {key for (key,) in self._rows(statement(TOPIC, "hold"), self._keys_of(task, rows))}
+            mine = [place for place, row in enumerate(rows) if row.key in held]
+            if not mine:
+                return 0
+            outcomes = self._store(task, [rows[place] for place in mine], vectors[mine])
+            self.settle(task, outcomes)
+        return sum(outcome == "stored" for _, outcome in outcomes)
+
+    def _store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[tuple[str, str]]:
+        make = HalfVector if task.half else Vector
+        values = {
+            "keys": [row.key for row in rows],
+            "states": [row.state for row in rows],
+            "hashes": [row.hash for row in rows],
+            # Binary: a batch of 512-d halfvecs takes a twentieth of the time that it takes as text.
+            "embeddings": [make(vector) for vector in vectors],
+        }
+        try:
+            return self._rows(statement(TOPIC, "store", function=task.function("store")), values)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            raise RefusedError(error.diag.message_primary or str(error)) from error
+
+    def settle(self, task: Task, outcomes: Iterable[tuple[str, str]]) -> None:
+        """Give leases up: rows "stored" or "changed" are free at once, "locked" ones in a second."""
+        keys, results = zip(*outcomes, strict=True)
+        values = self._lease_of(task) | {"keys": list(keys), "outcomes": list(results)}
+        self._rows(statement(TOPIC, "settle"), values)
+
+    def fail(self, task: Task, failures: Sequence[Failure]) -> None:
+        values = self._keys_of(task, [failure.row for failure in failures]) | {
+            "states": [failure.row.state for failure in failures],
+            "hashes": [failure.row.hash for failure in failures],
+            "errors": [failure.error for failure in failures],
+            "permanent": [failure.permanent for failure in failures],
+        }
+        self._rows(statement(TOPIC, "fail"), values)
+
+    def caught_up(self, task: Task) -> float | None:
+        """Note that nothing was pending; the seconds until the next row that waits, None where none waits."""
+        waiting: float | None = self._rows(statement(TOPIC, "caught_up"), {"embedding": task.id})[0][0]
+        return waiting
+
+    def report_drift(self, task: Task, drift: str | None) -> None:
+        self._rows(statement(TOPIC, "report_drift"), {"embedding": task.id, "drift": drift})
+
+    def forget_idle_leases(self, task: Task) -> None:
+        """Drop the records of failures of rows that are gone, or pending no more."""
+        idle = [key for (key,) in self._rows(statement(TOPIC, "idle_leases"), {"embedding": task.id})]
+        pending = {source.key for source in self.load(task, idle, 0)} if idle else set()
+        gone = [key for key in idle if key not in pending]
+        if gone:
+            self._rows(statement(TOPIC, "forget_leases"), {"embedding": task.id, "keys": gone})
+
+    def _lease_of(self, task: Task) -> dict[str, Any]:
+        return {"embedding": task.id, "worker": self.worker}
+
+    def _keys_of(self, task: Task, rows: Sequence[Row]) -> dict[str, Any]:
+        return self._lease_of(task) | {"keys": [row.key for row in rows]}
+
+    def _rows(self, query: Composed, values: dict[str, Any]) -> list[Any]:
+        return self.connection.execute(query, values).fetchall()

@@ -1,0 +1,290 @@
+"""A worker from start to stop: its models, its registration, its threads, its heartbeat.
+
+A worker is a session of the database: while that lives, its leases are its own. When the connection breaks, all of
+it is thrown away and begun again, under a new number; the models stay loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL
+
+import mmdb
+from mmdb.config import Settings
+from mmdb.embedders.base import Embedder
+from mmdb.embedders.registry import ModelSpec, load
+from mmdb.errors import DatabaseError, ModelError
+from mmdb.sql import statement
+from mmdb.worker.backfill import Backfill, Totals
+from mmdb.worker.claim import TOPIC, Connection, Steps, open_connection
+from mmdb.worker.load import Loader
+from mmdb.worker.queries import Queries
+from mmdb.worker.report import Reporter, Silence
+
+SWEEP_SECONDS = 300.0
+RECONNECT_SECONDS = (0.5, 1, 2, 5, 10, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker works; seconds throughout."""
+
+    lease_seconds: float = 60.0
+    """After its last heartbeat a worker's rows are its own for so long, unless its session is seen to have ended."""
+    poll_seconds: float = 2.0
+    """How often pending rows are looked for."""
+    batch_size: int | None = None
+    """Rows that are embedded at once; None is the model's own choice."""
+    once: bool = False
+    """Return when nothing is pending but rows that wait longer than poll_seconds for another try."""
+    models: tuple[str, ...] | None = None
+    """The models to serve; None is every model of mmdb.models that this machine can load."""
+
+
+def work(
+    url: str,
+    *,
+    settings: Settings | None = None,
+    options: WorkerOptions | None = None,
+    reporter: Reporter | None = None,
+    stop: threading.Event | None = None,
+    ready: threading.Event | None = None,
+) -> Totals:
+    """Work on the database at `url` until `stop` is set, or with `once` until nothing is pending.
+
+    `ready` is set when the worker is registered. A connection that breaks later is made again. Raises DatabaseError
+    where the database cannot be reached at first, ModelError where a model is not the one that mmdb.models names.
+    """
+    worker = _Worker(
+        url, settings or Settings.from_environment(), options or WorkerOptions(), reporter or Silence()
+    )
+    stop, ready = stop or threading.Event(), ready or threading.Event()
+    failures = 0
+    while True:
+        began = time.monotonic()
+        try:
+            worker.session(stop, ready)
+            return worker.totals
+        except psycopg.OperationalError as error:
+            if not ready.is_set():
+                raise DatabaseError(
+                    f"the worker cannot work on the database: {_first_line(error)}",
+                    hint="is the server running, and is the URL right?",
+                ) from error
+            failures = 1 if time.monotonic() - began > RECONNECT_SECONDS[-1] else failures + 1
+            worker.reporter.log(f"the connection broke: {_first_line(error)}; connecting again")
+            if stop.wait(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS)) - 1]):
+                return worker.totals
+        except psycopg.Error as error:
+            raise DatabaseError(
+                f"the worker cannot work on the database: {_first_line(error)}",
+                hint=error.diag.message_hint
+                or "run `mmdb init` on it; the worker's role needs to be in mmdb_worker",
+            ) from error
+
+
+@contextmanager
+def background(
+    url: str,
+    *,
+    settings: Settings | None = None,
+    options: WorkerOptions | None = None,
+    reporter: Reporter | None = None,
+) -> Iterator[None]:
+    """A worker in threads of this process; entered once it answers queries, left once its batches are stored."""
+    stop, ready = threading.Event(), threading.Event()
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work(url, settings=settings, options=options, reporter=reporter, stop=stop, ready=ready)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="mmdb-worker", daemon=True)
+    thread.start()
+    try:
+        ready.wait()
+        if failed:
+            raise failed[0]
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+class _Worker:
+    """What outlives a session: the loaded models and the counts."""
+
+    def __init__(self, url: str, settings: Settings, options: WorkerOptions, reporter: Reporter) -> None:
+        self.url = url
+        self.settings = settings
+        self.options = options
+        self.reporter = reporter
+        self.totals = Totals()
+        self._loaded: dict[tuple[str, str], Embedder] = {}
+
+    def session(self, stop: threading.Event, ready: threading.Event) -> None:
+        """Register and work until `stop`, the end of the work, or an error in any thread, which is raised."""
+        with ExitStack() as stack:
+            control = stack.enter_context(open_connection(self.url))
+            embedders = self._load_models(control)
+            session = _Session(self, control, embedders, stack)
+            ready.set()
+            session.run(stop)
+
+    def _load_models(self, control: Connection) -> dict[str, Embedder]:
+        with control.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(statement(TOPIC, "models")).fetchall()
+        specs = {row["name"]: ModelSpec(**{**row, "modalities": tuple(row["modalities"])}) for row in rows}
+        for name in self.options.models or ():
+            if name not in specs:
+                raise ModelError(f'model "{name}" does not exist', hint=f"there are: {', '.join(specs)}")
+        wanted = specs if self.options.models is None else {name: specs[name] for name in self.options.models}
+        return {name: self._embedder(spec) for name, spec in wanted.items()}
+
+    def _embedder(self, spec: ModelSpec) -> Embedder:
+        known = (spec.name, spec.identity)
+        if known not in self._loaded:
+            self._loaded[known] = load(spec, self.settings.cache)
+        return self._loaded[known]
+
+
+class _Session:
+    """One registration: a control connection with the heartbeat, and for each model its queries and its backfill."""
+
+    def __init__(
+        self, owner: _Worker, control: Connection, embedders: Mapping[str, Embedder], stack: ExitStack
+    ) -> None:
+        self.owner = owner
+        self.control = control
+        self.stack = stack
+        self.end = threading.Event()
+        self.error: BaseException | None = None
+        self.wakes = {name: threading.Event() for name in embedders}
+        self.worker = self._register(list(embedders))
+        self.loader = Loader(owner.settings)
+        stack.callback(self.loader.close)
+        self.queries = [
+            Queries(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()
+        ]
+        self.backfills = [self._backfill(name, embedder) for name, embedder in embedders.items()]
+
+    def _connect(self) -> Connection:
+        return self.stack.enter_context(open_connection(self.owner.url))
+
+    def _steps(self) -> Steps:
+        return Steps(self._connect(), self.worker, self.owner.options.lease_seconds)
+
+    def _register(self, models: list[str]) -> int:
+        values = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": mmdb.__version__,
+            "models": models,
+        }
+        row = self.control.execute(statement(TOPIC, "start_worker"), values).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def _backfill(self, name: str, embedder: Embedder) -> Backfill:
+        options = self.owner.options
+        return Backfill(
+            embedder,
+            name,
+            self._steps(),
+            self._steps(),
+            self.loader,
+            self.owner.reporter,
+            self.owner.totals,
+            batch_size=options.batch_size,
+            poll_seconds=options.poll_seconds,
+            once=options.once,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        answering = [self._thread(lambda q=q: q.run(self.end, self.wake)) for q in self.queries]
+        filling = [self._thread(lambda b=b: b.run(self.end, self.wakes[b.model])) for b in self.backfills]
+        try:
+            self._keep_alive(stop, filling)
+        finally:
+            self.end.set()
+            self.wake()
+            for thread in filling + answering:
+                thread.join()
+            if not self.control.closed and not self.control.broken:
+                self.control.execute(statement(TOPIC, "stop_worker"), {"worker": self.worker})
+        if self.error is not None:
+            raise self.error
+
+    def wake(self) -> None:
+        """Something may be pending."""
+        for event in self.wakes.values():
+            event.set()
+
+    def _thread(self, target: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                target()
+            except BaseException as error:
+                self.error = self.error or error
+                self.end.set()
+                self.wake()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def _keep_alive(self, stop: threading.Event, filling: list[threading.Thread]) -> None:
+        """The control connection's loop: heartbeats, sweeps, and the look whether it is time to end."""
+        beat_seconds = self.owner.options.lease_seconds / 3
+        next_beat, next_sweep = 0.0, 0.0
+        while not stop.is_set() and not self.end.is_set() and any(thread.is_alive() for thread in filling):
+            now = time.monotonic()
+            if now >= next_beat:
+                self._beat()
+                next_beat = now + beat_seconds
+            if now >= next_sweep:
+                self._sweep()
+                next_sweep = now + SWEEP_SECONDS
+            stop.wait(min(0.1, beat_seconds))
+
+    def _beat(self) -> None:
+        values = {"worker": self.worker, "lease": f"{self.owner.options.lease_seconds} seconds"}
+        row = self.control.execute(statement(TOPIC, "beat"), values).fetchone()
+        if row is None or not row[0]:
+            raise psycopg.OperationalError(f"worker {self.worker} was forgotten by the database")
+
+    def _sweep(self) -> None:
+        """Clean up after dropped tables and vanished rows; a table that cannot be swept is left for the next time."""
+        for _, clean in self.control.execute(statement(TOPIC, "sweep")).fetchall():
+            self._try(lambda clean=clean: self.control.execute(SQL("select {}()").format(SQL(clean))))
+        steps = Steps(self.control, self.worker, self.owner.options.lease_seconds)
+        for backfill in self.backfills:
+            for task in steps.tasks(backfill.model):
+                self._try(lambda task=task: steps.forget_idle_leases(task))
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except psycopg.Error as error:
+            if self.control.closed or self.control.broken:
+                raise
+            self.owner.reporter.log(f"the sweep left something behind: {_first_line(error)}")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).strip().partition("\n")[0]
