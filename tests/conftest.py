@@ -157,13 +157,13 @@ def make_role(server: embedded.ServerInfo) -> Iterator[MakeRole]:
 @pytest.fixture
 def database(server: embedded.ServerInfo, template_db: str, make_role: MakeRole) -> Iterator[Database]:
     """A database of the test's own with mmdb installed. It goes before the roles that own something in it."""
-    yield from _temporary(server, template_db)
+    yield from temporary_database(server, template_db)
 
 
 @pytest.fixture
 def empty_database(server: embedded.ServerInfo, make_role: MakeRole) -> Iterator[Database]:
     """A database of the test's own without mmdb and without extensions."""
-    yield from _temporary(server, "template1")
+    yield from temporary_database(server, "template1")
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def conn(database: Database) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _temporary(server: embedded.ServerInfo, template: str) -> Iterator[Database]:
+def temporary_database(server: embedded.ServerInfo, template: str) -> Iterator[Database]:
     database = _create(server, f"test_{secrets.token_hex(6)}", template)
     try:
         if template == TEMPLATE:

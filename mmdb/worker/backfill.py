@@ -100,9 +100,7 @@ class Backfill:
                 vectors = self._embed(batch) if batch else None
                 if storing is not None:
                     storing.result()
-                storing = (
-                    storer.submit(self._store, batch, vectors) if batch and vectors is not None else None
-                )
+                storing = storer.submit(self._store, batch, vectors) if batch and vectors is not None else None
                 if stop.is_set():
                     if storing is not None:
                         storing.result()

@@ -156,8 +156,7 @@ class Steps:
         query = statement(TOPIC, "load", function=task.function("load"))
         loaded = self._rows(query, {"keys": list(keys), "max_bytes": max_bytes})
         return [
-            Source(key, state, size, content if data is None else data)
-            for key, state, size, content, data in loaded
+            Source(key, state, size, content if data is None else data) for key, state, size, content, data in loaded
         ]
 
     def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> int:

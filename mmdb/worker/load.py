@@ -84,9 +84,7 @@ class Loader:
         batch = Batch(task)
         by_key = {claim.key: claim for claim in claims}
         for sources in self._chunks(steps, task, list(by_key)):
-            wanted = [
-                source for source in sources if self._is_to_do(steps, batch, source, by_key[source.key])
-            ]
+            wanted = [source for source in sources if self._is_to_do(steps, batch, source, by_key[source.key])]
             for source, made in zip(wanted, self._prepare_all(task, wanted), strict=True):
                 _add(batch, source, made)
         seen = {row.key for row in batch.rows} | {failure.row.key for failure in batch.failures}
@@ -119,9 +117,7 @@ class Loader:
         except MmdbError as error:
             return error
         except Exception as error:
-            return MediaError(
-                f"the source could not be read: {type(error).__name__}: {error}", permanent=False
-            )
+            return MediaError(f"the source could not be read: {type(error).__name__}: {error}", permanent=False)
 
     def item(self, task: Task, source: Source) -> Item:
         """What the model takes. Raises MediaError."""

@@ -64,9 +64,7 @@ def work(
     `ready` is set when the worker is registered. A connection that breaks later is made again. Raises DatabaseError
     where the database cannot be reached at first, ModelError where a model is not the one that mmdb.models names.
     """
-    worker = _Worker(
-        url, settings or Settings.from_environment(), options or WorkerOptions(), reporter or Silence()
-    )
+    worker = _Worker(url, settings or Settings.from_environment(), options or WorkerOptions(), reporter or Silence())
     stop, ready = stop or threading.Event(), ready or threading.Event()
     failures = 0
     while True:
@@ -87,8 +85,7 @@ def work(
         except psycopg.Error as error:
             raise DatabaseError(
                 f"the worker cannot work on the database: {_first_line(error)}",
-                hint=error.diag.message_hint
-                or "run `mmdb init` on it; the worker's role needs to be in mmdb_worker",
+                hint=error.diag.message_hint or "run `mmdb init` on it; the worker's role needs to be in mmdb_worker",
             ) from error
 
 
@@ -178,9 +175,7 @@ class _Session:
         self.worker = self._register(list(embedders))
         self.loader = Loader(owner.settings)
         stack.callback(self.loader.close)
-        self.queries = [
-            Queries(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()
-        ]
+        self.queries = [Queries(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()]
         self.backfills = [self._backfill(name, embedder) for name, embedder in embedders.items()]
 
     def _connect(self) -> Connection:

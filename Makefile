@@ -1,0 +1,46 @@
+# make demo: see it work. make test: prove it. All of it lives in .venv and leaves no process behind.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint install schema docs bench clean
+
+demo: install ## the poster shop: tables, pictures, searches
+	@$(BIN)/mmdb demo
+	@du -sh $(VENV) | awk '{print "size of $(VENV): " $$1}'
+
+test: $(VENV)/dev ## the whole suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/dev ## format, rules, types, the compose file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+install: $(VENV)/light ## only .venv with the light set and the mmdb command
+
+schema: $(VENV)/dev ## write tests/migration/schema.sql again
+	$(BIN)/python -m tests.migration.dump
+
+docs: $(VENV)/dev ## write docs/sql.md and docs/cli.md again
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/dev ## the budgets of speed, as ratios
+	$(BIN)/python -m bench
+
+clean: ## remove .venv; the database under MMDB_HOME stays
+	rm -rf $(VENV)
+
+# Without --no-compile the byte code of the whole set would be a tenth of the install.
+$(VENV)/light: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("mmdb needs Python 3.11 or later: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/light
+	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
+	@touch $@

@@ -1,0 +1,149 @@
+"""add_embedding and drop_embedding: what is declared, what is refused with a remedy, what is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+
+from mmdb.worker import Totals
+
+Connection = psycopg.Connection[Any]
+TABLE = """
+create table items (
+  id int primary key, txt text, b bytea, n int, words varchar(9), arr text[], js jsonb, data xml,
+  virtual_txt text generated always as (txt) {kind}
+)
+"""
+
+
+def schema_of(conn: Connection) -> list[Any]:
+    """All that psql would show of the table."""
+    queries = [
+        "select attname, atttypid::regtype::text, attnotnull from pg_attribute where attrelid = 'items'::regclass "
+        "and attnum > 0 and not attisdropped order by attname",
+        "select indexdef from pg_indexes where tablename = 'items' order by 1",
+        "select tgname from pg_trigger where tgrelid = 'items'::regclass order by 1",
+        "select conname from pg_constraint where conrelid = 'items'::regclass order by 1",
+        "select proname from pg_proc where pronamespace = 'public'::regnamespace and not exists "
+        "(select from pg_depend d where d.objid = pg_proc.oid and d.deptype = 'e') order by 1",
+    ]
+    return [conn.execute(query).fetchall() for query in queries]  # type: ignore[call-overload]
+
+
+def test_drop_leaves_the_table_as_it_was(conn: Connection, drain: Callable[[], Totals]) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("insert into items values (1, 'one')")
+    before = schema_of(conn)
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    drain()
+    assert schema_of(conn) != before
+    conn.execute("select mmdb.drop_embedding('items', 'txt')")
+    assert schema_of(conn) == before
+    assert conn.execute("select * from items").fetchall() == [(1, "one")]
+
+
+def test_what_it_returns(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    row = conn.execute("select relation::text, name, column_name, column_type, modality, model, adopted "
+                       "from mmdb.add_embedding('items', 'txt', model => 'hash')").fetchone()  # fmt: skip
+    assert row is not None
+    assert row[:3] == ("items", "txt", "txt_embedding")
+    assert row[3].endswith("halfvec(64)")
+    assert row[4:] == ("text", "hash", False)
+
+
+def test_a_column_that_is_there_is_adopted_and_left(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text, txt_embedding vector(64))")
+    conn.execute("insert into items values (1, 'one', array_fill(1, array[64])::vector)")
+    conn.execute("create index mine on items using hnsw (txt_embedding vector_cosine_ops)")
+    before = schema_of(conn)
+    made = conn.execute("select adopted from mmdb.add_embedding('items', 'txt', model => 'hash')").fetchone()
+    assert made == (True,)
+    indexes = conn.execute("select count(*) from pg_indexes where indexdef like '%hnsw%'").fetchone()
+    assert indexes == (1,), "the index that is there serves"
+    assert conn.execute("select txt_embedding is null from items").fetchone() == (False,)
+    conn.execute("select mmdb.drop_embedding('items', 'txt')")
+    assert schema_of(conn) == before
+
+
+def test_copy_with_vectors_supplied_needs_no_worker(items: Connection, drain: Callable[[], Totals]) -> None:
+    vector = "[" + ",".join(["1"] * 64) + "]"
+    with items.cursor() as cursor, cursor.copy("copy items (id, txt, txt_embedding) from stdin") as copy:
+        for n in range(10, 20):
+            copy.write_row((n, f"copied {n}", vector))
+    assert drain().stored == 5, "only the rows that came without"
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "match", "hint"),
+    [
+        ("nix", "", pg.UndefinedColumn, 'no column "nix"', "its columns: id"),
+        ("n", "", pg.DatatypeMismatch, "does not hold modality", "text column"),
+        ("arr", "", pg.DatatypeMismatch, "does not hold modality", "text column"),
+        ("js", "", pg.DatatypeMismatch, "does not hold modality", "text column"),
+        ("b", ", modality => 'text'", pg.DatatypeMismatch, "does not hold modality", "text column"),
+        ("txt", ", modality => 'smell'", pg.InvalidParameterValue, 'unknown modality "smell"', "text, image"),
+        ("txt", ", model => 'nix'", pg.UndefinedObject, 'model "nix" does not exist', "mmdb.models"),
+        ("txt", ", storage => 'companion'", pg.FeatureNotSupported, 'storage "companion"', "column"),
+    ],
+)
+def test_what_is_refused(conn: Connection, source: str, options: str, error: Any, match: str, hint: str) -> None:
+    conn.execute(TABLE.format(kind="stored"))  # type: ignore[call-overload]
+    model = "" if "model =>" in options else ", model => 'hash'"
+    with pytest.raises(error, match=match) as caught:
+        conn.execute(f"select mmdb.add_embedding('items', %s{model}{options})", [source])  # type: ignore[call-overload]
+    assert hint in (caught.value.diag.message_hint or "")
+    assert conn.execute("select count(*) from mmdb.embeddings").fetchone() == (0,)
+
+
+def test_a_virtual_generated_source_is_refused(conn: Connection) -> None:
+    if conn.info.server_version < 180000:
+        pytest.skip("virtual generated columns came with PostgreSQL 18")
+    conn.execute(TABLE.format(kind="virtual"))  # type: ignore[call-overload]
+    with pytest.raises(pg.FeatureNotSupported, match="virtual generated column"):
+        conn.execute("select mmdb.add_embedding('items', 'virtual_txt', model => 'hash')")
+
+
+@pytest.mark.parametrize(
+    ("ddl", "match"),
+    [
+        ("create table items (id int, txt text)", "no primary key"),
+        ("create view items as select 1 as id, 'x' as txt", "not a permanent table"),
+        ("create temp table items (id int primary key, txt text)", "not a permanent table"),
+        ("create materialized view items as select 1 as id, 'x' as txt", "not a permanent table"),
+    ],
+)
+def test_relations_that_cannot_carry_one(conn: Connection, ddl: str, match: str) -> None:
+    conn.execute(ddl)  # type: ignore[call-overload]
+    with pytest.raises((pg.ObjectNotInPrerequisiteState, pg.WrongObjectType), match=match) as caught:
+        conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    assert caught.value.diag.message_hint
+
+
+def test_twice_is_refused(items: Connection) -> None:
+    with pytest.raises(pg.DuplicateObject, match='has an embedding "txt" already') as caught:
+        items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    assert "mmdb.drop_embedding" in (caught.value.diag.message_hint or "")
+    items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', name => 'second')")
+
+
+def test_declaring_is_rolled_back_whole(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    before = schema_of(conn)
+    with pytest.raises(ZeroDivisionError), conn.transaction():
+        conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+        raise ZeroDivisionError
+    assert schema_of(conn) == before
+    assert conn.execute("select count(*) from mmdb.embeddings").fetchone() == (0,)
+
+
+def test_domains_and_varchar_are_text(conn: Connection, drain: Callable[[], Totals]) -> None:
+    conn.execute("create domain label as varchar(20) check (value <> 'forbidden')")
+    conn.execute("create table items (id int primary key, l label, c char(8))")
+    conn.execute("insert into items values (1, 'one', 'two')")
+    conn.execute("select mmdb.add_embedding('items', array['l', 'c'], model => 'hash', name => 'both')")
+    assert drain().stored == 1

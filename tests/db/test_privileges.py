@@ -1,0 +1,165 @@
+"""Who sees what: grants and row policies decide, through every function of mmdb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+from tests.conftest import Database
+
+Connection = psycopg.Connection[Any]
+
+SEARCHES = [
+    "select id from items_by_txt('item 1') order by distance",
+    "select id from items_by_txt((select mmdb.embed('item 1', 'hash'))::halfvec) order by distance",
+    "select id from items_by_txt('\\x00'::bytea) order by distance",
+]
+
+
+@pytest.fixture
+def reader(items: Connection, make_role: Any, database: Database, worker: None) -> Iterator[Connection]:
+    """A member of mmdb_user without any right on `items`."""
+    role = make_role("reader")
+    items.execute(f"grant mmdb_user to {role.name}")  # type: ignore[call-overload]
+    items.execute("alter table items add column owner name")
+    items.execute("select mmdb.refresh('items')")
+    items.execute("update items set owner = case when id <= 2 then %s else 'another' end", [role.name])
+    items.execute("update items set txt_embedding = mmdb.embed(txt, 'hash')::halfvec")
+    with role.connect(database) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_without_a_grant_nothing_is_found(reader: Connection, search: str) -> None:
+    with pytest.raises(pg.InsufficientPrivilege, match="permission denied for table items"):
+        reader.execute(search)  # type: ignore[call-overload]
+    assert reader.execute("select count(*) from mmdb.status").fetchone() == (0,)
+    assert reader.execute("select count(*) from mmdb.failures").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("search", SEARCHES[:2])
+def test_row_policies_hold_in_a_search(items: Connection, reader: Connection, search: str) -> None:
+    items.execute("grant select on items to public")
+    items.execute("alter table items enable row level security")
+    items.execute("create policy own on items using (owner = current_user)")
+    assert sorted(reader.execute(search).fetchall()) == [(1,), (2,)]  # type: ignore[call-overload]
+
+
+def test_row_policies_hold_in_status_and_failures(items: Connection, reader: Connection) -> None:
+    items.execute("grant select on items to public")
+    items.execute("alter table items enable row level security")
+    items.execute("create policy own on items using (owner = current_user)")
+    items.execute("update items set txt = 'secret' where id in (1, 5)")
+    items.execute("insert into mmdb.leases (embedding, key, error, retry_at, failed_at) "
+                  "select id, '{5}', 'a secret error', 'infinity', now() from mmdb.embeddings")  # fmt: skip
+    row = reader.execute("select rows, embedded + pending, failed from mmdb.status").fetchone()
+    assert row == (2, 2, 0)
+    assert reader.execute("select * from mmdb.failures").fetchall() == []
+
+
+def test_the_worker_functions_are_for_the_worker(items: Connection, reader: Connection) -> None:
+    made = items.execute("select oid::regprocedure::text, pronargs from pg_proc where proname like 'mmdb\\_%' "
+                         "and pronamespace = 'public'::regnamespace").fetchall()  # fmt: skip
+    assert len(made) == 4
+    items.execute("grant select on items to public")
+    for function, _ in made:
+        name, _, arguments = function.partition("(")
+        nulls = ", ".join(f"null::{kind}" for kind in arguments.rstrip(")").split(",") if kind)
+        with pytest.raises(pg.InsufficientPrivilege):
+            reader.execute(f"select * from {name}({nulls})")  # type: ignore[call-overload]
+
+
+def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(items: Connection, reader: Connection) -> None:
+    open_to_users = items.execute(
+        "select proname from pg_proc p where pronamespace = 'mmdb'::regnamespace and prosecdef "
+        "and has_function_privilege(%s, p.oid, 'execute') order by 1", [reader.info.user],
+    ).fetchall()  # fmt: skip
+    assert {name for (name,) in open_to_users} == {
+        "drift", "embed", "embed_for", "forget_embedding", "model_of", "record_embedding", "retry", "doctor", "setting",
+    }  # fmt: skip
+    for table in ("queries", "leases", "settings", "worker_sessions", "progress"):
+        with pytest.raises(pg.InsufficientPrivilege):
+            reader.execute(f"select * from mmdb.{table}")  # type: ignore[call-overload]
+
+
+def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection) -> None:
+    items.execute("grant all on items to public")
+    calls = [
+        "select mmdb.add_embedding('items', 'txt', name => 'again', model => 'hash')",
+        "select mmdb.drop_embedding('items', 'txt')",
+        "select mmdb.refresh('items')",
+        "select mmdb.forget_embedding(1)",
+        "select mmdb.record_embedding(e) from mmdb.embeddings e",
+        "select mmdb.retry('items', 'txt')",
+    ]
+    for call in calls:
+        with pytest.raises(pg.InsufficientPrivilege, match="must be owner"):
+            reader.execute(call)  # type: ignore[call-overload]
+    assert items.execute("select count(*) from mmdb.embeddings").fetchone() == (1,)
+
+
+def test_a_forged_entry_cannot_name_another_table(items: Connection, reader: Connection) -> None:
+    """A user may own a table, and so record it; but never under the number of somebody else's."""
+    items.execute(f"grant create on schema public to {reader.info.user}")  # type: ignore[call-overload]
+    reader.execute("create table mine (id int primary key, txt text)")
+    with pytest.raises(pg.InsufficientPrivilege):
+        reader.execute("select mmdb.record_embedding(jsonb_populate_record(e, jsonb_build_object('relation', 'mine'::regclass::oid::text))) "
+                       "from mmdb.embeddings e")  # fmt: skip
+
+
+def test_the_named_loopback_connection_gives_an_attacker_nothing(items: Connection, reader: Connection) -> None:
+    """Any session may use the dblink connection that mmdb.embed left open; it can post and poll, nothing else."""
+    items.execute("grant mmdb_user to public")
+    reader.execute("select mmdb.embed('opens the connection', 'hash')")
+    reader.execute("select mmdb.embed('and again', 'hash')")
+    tries = [
+        "select txt from items",
+        "select value from mmdb.settings",
+        "select content from mmdb.queries",
+        "select relation::text from mmdb.embeddings",
+        "select error from mmdb.leases",
+        "select mmdb.sweep()::text",
+        "select mmdb.take_queries(1, array['hash'], 10)::text",
+        "select mmdb.set_setting('embed_timeout_ms', '1')::text",
+        "create table x (i int)",
+        "create temp table x (i int)",
+        "alter role current_user superuser",
+        "select pg_read_file('PG_VERSION')",
+        "copy (select 1) to program 'true'",
+    ]
+    succeeded = []
+    for attempt in tries:
+        try:
+            reader.execute("select * from dblink('mmdb_loopback', %s) t(x text)", [attempt])
+        except psycopg.Error:
+            continue
+        succeeded.append(attempt)
+    assert succeeded in ([], ["create temp table x (i int)"])
+
+
+def test_nobody_learns_the_loopback_password(reader: Connection) -> None:
+    assert reader.execute("select umoptions from pg_user_mappings where srvname = 'mmdb_loopback'").fetchall() in (
+        [(None,)],
+        [],
+    )
+
+
+def test_a_table_that_forces_row_security_on_its_owner_is_refused(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("alter table items enable row level security; alter table items force row level security")
+    with pytest.raises(pg.ObjectNotInPrerequisiteState, match="forces row-level security") as caught:
+        conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    assert "no force row level security" in (caught.value.diag.message_hint or "")
+
+
+def test_an_attackers_search_path_and_operators_change_nothing(items: Connection, reader: Connection) -> None:
+    items.execute("grant select on items to public")
+    items.execute(f"create schema evil authorization {reader.info.user}")  # type: ignore[call-overload]
+    reader.execute("create function evil.array_agg(anyelement) returns text language sql as $$ select 'evil' $$")
+    reader.execute("create function evil.now() returns timestamptz language sql as $$ select null::timestamptz $$")
+    reader.execute("set search_path = evil, pg_catalog, public")
+    assert reader.execute("select id from public.items_by_txt('item 1') order by distance limit 1").fetchone() == (1,)
+    assert reader.execute("select embedded from mmdb.status").fetchone() == (5,)

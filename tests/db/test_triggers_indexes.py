@@ -1,0 +1,183 @@
+"""An embedding never disagrees with its source, whatever changes the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+
+Connection = psycopg.Connection[Any]
+
+
+def pending(conn: Connection, table: str = "items", column: str = "txt_embedding") -> list[int]:
+    rows = conn.execute(f'select id from {table} where "{column}" is null order by id').fetchall()  # noqa: S608
+    return [row[0] for row in rows]
+
+
+@pytest.fixture
+def filled(items: Connection) -> Connection:
+    """All five rows carry a vector that somebody supplied."""
+    items.execute("update items set txt_embedding = array_fill(id, array[64])::halfvec")
+    assert pending(items) == []
+    return items
+
+
+def test_new_rows_are_pending(filled: Connection) -> None:
+    filled.execute("insert into items values (6, 'six')")
+    assert pending(filled) == [6]
+
+
+def test_a_changed_source_is_pending(filled: Connection) -> None:
+    filled.execute("update items set txt = 'other' where id = 2")
+    assert pending(filled) == [2]
+
+
+def test_a_source_that_became_null_loses_its_embedding(filled: Connection) -> None:
+    filled.execute("update items set txt = null where id = 2")
+    assert pending(filled) == [2]
+
+
+def test_the_same_source_again_keeps_the_embedding(filled: Connection) -> None:
+    filled.execute("update items set txt = txt, price = price + 1")
+    assert pending(filled) == []
+
+
+def test_the_old_embedding_with_a_new_source_is_not_kept(filled: Connection) -> None:
+    filled.execute("update items set txt = 'other', txt_embedding = txt_embedding where id = 2")
+    assert pending(filled) == [2]
+
+
+def test_a_new_embedding_in_the_same_statement_is_kept(filled: Connection) -> None:
+    filled.execute("update items set txt = 'other', txt_embedding = array_fill(9, array[64])::halfvec where id = 2")
+    assert pending(filled) == []
+
+
+def test_upserts_and_merges_are_seen(filled: Connection) -> None:
+    filled.execute("insert into items values (2, 'upserted') on conflict (id) do update set txt = excluded.txt")
+    filled.execute("merge into items i using (values (3, 'merged')) n(id, txt) on i.id = n.id "
+                   "when matched then update set txt = n.txt")  # fmt: skip
+    assert pending(filled) == [2, 3]
+
+
+def test_a_replica_role_is_seen(filled: Connection) -> None:
+    """Logical replication applies with session_replication_role = replica, which ordinary triggers sleep through."""
+    filled.execute("set session_replication_role = replica")
+    filled.execute("update items set txt = 'replicated' where id = 2")
+    assert pending(filled) == [2]
+
+
+def test_an_unrelated_update_runs_no_trigger(filled: Connection) -> None:
+    filled.execute("set track_functions = 'all'")
+    filled.execute("update items set price = 7")
+    filled.execute("update items set txt = txt")
+    filled.execute("select pg_stat_force_next_flush()")
+    calls = filled.execute("select sum(calls) from pg_stat_user_functions where funcname = 'unset_embedding'").fetchone()
+    assert calls == (None,)
+
+
+def test_a_renamed_embedding_column(filled: Connection) -> None:
+    filled.execute("alter table items rename column txt_embedding to vec")
+    filled.execute("update items set txt = 'other' where id = 2")
+    assert pending(filled, column="vec") == [2]
+
+
+def test_a_renamed_source_column(filled: Connection) -> None:
+    filled.execute("alter table items rename column txt to label")
+    filled.execute("update items set label = 'other' where id = 2")
+    assert pending(filled) == [2]
+
+
+SHOUT = """
+create function shout() returns trigger language plpgsql as $$
+begin new.txt := upper(new.txt); return new; end $$;
+create trigger {name} before update on items for each row execute function shout()
+"""
+
+
+def test_a_trigger_of_the_table_changes_the_source_unasked(conn: Connection) -> None:
+    """The statement names another column, so a trigger with a column list would not be called."""
+    conn.execute("create table items (id int primary key, txt text, price int default 1)")
+    conn.execute(SHOUT.format(name="shouting"))
+    conn.execute("insert into items values (1, 'quiet'), (2, 'LOUD')")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    conn.execute("update items set txt_embedding = array_fill(1, array[64])::halfvec")
+    conn.execute("update items set txt_embedding = array_fill(2, array[64])::halfvec")
+    assert pending(conn) == []
+    conn.execute("alter table items disable trigger shouting")
+    conn.execute("update items set txt = 'quiet' where id = 1")
+    conn.execute("update items set txt_embedding = array_fill(3, array[64])::halfvec where id = 1")
+    conn.execute("alter table items enable trigger shouting")
+    conn.execute("update items set price = 2")
+    assert pending(conn) == [1]
+
+
+def test_a_trigger_that_would_run_later_is_refused(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute(SHOUT.format(name="ézzz"))
+    with pytest.raises(pg.ObjectNotInPrerequisiteState, match="runs after the trigger of mmdb") as caught:
+        conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    assert "alter trigger" in (caught.value.diag.message_hint or "")
+
+
+def test_a_trigger_that_came_later_is_drift(filled: Connection) -> None:
+    filled.execute(SHOUT.format(name="shouting"))
+    drift = filled.execute("select drift from mmdb.status").fetchone()
+    assert drift is not None
+    assert "mmdb.refresh" in drift[0]
+    filled.execute("select mmdb.refresh('items')")
+    assert filled.execute("select drift from mmdb.status").fetchone() == (None,)
+    filled.execute("update items set price = 2")
+    assert pending(filled) == [1, 2, 3, 4, 5], "the other trigger has changed every source to upper case"
+
+
+def test_a_generated_source(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, a text, b text, "
+                 "txt text generated always as (a || ' ' || b) stored)")  # fmt: skip
+    conn.execute("insert into items values (1, 'x', 'y'), (2, 'x', 'y')")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    conn.execute("update items set txt_embedding = array_fill(1, array[64])::halfvec")
+    conn.execute("update items set b = 'z' where id = 2")
+    assert pending(conn) == [2]
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_partitions(conn: Connection, concurrent: bool) -> None:
+    conn.execute("create table items (id int, region text, txt text, primary key (region, id)) partition by list (region)")
+    conn.execute("create table items_eu partition of items for values in ('eu')")
+    conn.execute("create table items_us partition of items for values in ('us') partition by range (id)")
+    conn.execute("create table items_us_1 partition of items_us for values from (0) to (1000)")
+    conn.execute("insert into items select g, case when g % 2 = 0 then 'eu' else 'us' end, 'item ' || g from generate_series(1, 6) g")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', index => %s)", [not concurrent])
+    if concurrent:
+        for (statement,) in conn.execute("select mmdb.index_statements('items', 'txt')").fetchall():
+            conn.execute(statement)
+    invalid = conn.execute("select count(*) from pg_index where not indisvalid").fetchone()
+    assert invalid == (0,)
+    leaves = conn.execute("select count(*) from pg_indexes where indexdef like '%hnsw%' and tablename in ('items_eu', 'items_us_1')")
+    assert leaves.fetchone() == (2,)
+    conn.execute("update items set txt_embedding = array_fill(id, array[64])::halfvec")
+    conn.execute("update items set txt = 'other' where id = 3")
+    conn.execute("update items_eu set txt = 'other' where id = 4")
+    assert pending(conn) == [3, 4]
+    conn.execute("create table items_asia partition of items for values in ('asia')")
+    conn.execute("insert into items values (7, 'asia', 'new', array_fill(1, array[64])::halfvec)")
+    conn.execute("update items set txt = 'newer' where id = 7")
+    assert pending(conn) == [3, 4, 7], "a partition that is made later has the trigger too"
+
+
+def test_an_interrupted_concurrent_build_is_done_again(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', index => false)")
+    statements = [row[0] for row in conn.execute("select mmdb.index_statements('items', 'txt')").fetchall()]
+    assert all("concurrently" in statement for statement in statements)
+    for statement in statements:
+        conn.execute(statement)
+    assert conn.execute("select mmdb.index_statements('items', 'txt')").fetchall() == []
+    conn.execute("update pg_index set indisvalid = false where indexrelid = 'items_txt_hnsw'::regclass")
+    again = [row[0] for row in conn.execute("select mmdb.index_statements('items', 'txt')").fetchall()]
+    assert again == [statement for statement in statements if "hnsw" in statement]
+    for statement in again:
+        conn.execute(statement)
+    assert conn.execute("select indisvalid from pg_index where indexrelid = 'items_txt_hnsw'::regclass").fetchone() == (True,)
