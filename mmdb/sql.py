@@ -38,9 +38,16 @@ def statements(topic: str) -> dict[str, LiteralString]:
 
 
 def statement(topic: str, name: str, **filled: str | Composable) -> Composed:
-    """One named statement; its {placeholders} are filled with identifiers (str) or what psycopg.sql made."""
-    parts = {key: Identifier(value) if isinstance(value, str) else value for key, value in filled.items()}
-    return SQL(statements(topic)[name]).format(**parts)
+    """One named statement; its {placeholders} are filled with identifiers (str) or what psycopg.sql made.
+
+    It is to be executed with parameters, if only `{}`: a "%" is written twice in it, also where it is part of a name.
+    """
+    return SQL(statements(topic)[name]).format(**{key: _filling(value) for key, value in filled.items()})
+
+
+def _filling(value: str | Composable) -> Composable:
+    part = Identifier(value) if isinstance(value, str) else value
+    return SQL(cast("LiteralString", part.as_string(None).replace("%", "%%")))
 
 
 def function_files() -> list[Path]:

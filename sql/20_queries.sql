@@ -313,7 +313,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with gone as (
     delete from mmdb.queries q
-    where q.answered_at < (select x.answered_at from mmdb.queries x where x.answered_at is not null
+    where q.answered_at <= (select x.answered_at from mmdb.queries x where x.answered_at is not null
                            order by x.answered_at desc
                            offset coalesce(mmdb.setting('query_cache_rows'), '10000')::bigint limit 1)
        or (q.error is not null and q.answered_at < clock_timestamp() - interval '1 minute')

@@ -20,7 +20,7 @@ begin
   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
   cross join lateral (select format_type(a.atttypid, a.atttypmod)) t(name)
   where i.indrelid = relation and i.indisprimary and i.indisvalid;
-  if expression is null then
+  if columns is null then
     raise exception 'table % has no primary key', relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('mmdb finds a row again by its key: alter table %s add primary key (…)', relation);

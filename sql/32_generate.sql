@@ -113,7 +113,8 @@ begin
       and case when p.xmin::text = k.state then true else %6$s = k.hash end
     returning k.key
   )
-  select k.key, case when s.key is not null then 'stored' when k.key = any(held) then 'changed' else 'locked' end
+  select k.key, case when s.key is not null then 'stored' 
+                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed' else 'locked' end
   from unnest(keys) k(key) left join stored s on s.key = k.key;
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;

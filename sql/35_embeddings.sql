@@ -176,7 +176,7 @@ begin
   if made.attached_to = mmdb.attachment(made.relation) then
     made.sources := mmdb.column_names(made.relation, made.source_numbers);
     made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    if made.column_name is null or cardinality(made.sources) < cardinality(made.source_numbers) then
+    if made.column_name is null or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
       raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
         using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
     end if;

@@ -42,7 +42,8 @@ begin
                  relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
-  from pg_partition_tree(made.relation) t join pg_class c on c.oid = t.relid where t.isleaf;
+  from pg_class c
+  where c.relkind = 'r' and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
   if estimated then
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace

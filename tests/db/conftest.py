@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psycopg
 import pytest
+from mmdb.embedders.hash import HashEmbedder
 
-from tests.conftest import Database, temporary_database
-
+from mmdb.embedders.base import Item, Purpose, Vectors
 from mmdb.worker import Totals, WorkerOptions, background, work
+from tests.conftest import Database, temporary_database
 
 if TYPE_CHECKING:
     from mmdb.embedded import ServerInfo
 
+Connection = psycopg.Connection[Any]
 HASH = ("hash",)
 QUICK = WorkerOptions(poll_seconds=0.1, models=HASH)
 ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=HASH)
@@ -46,3 +51,47 @@ def items(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     conn.execute("insert into items select g, 'item ' || g, g from generate_series(1, 5) g")
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
     return conn
+
+
+def expected(text: str) -> Vectors:
+    return HashEmbedder().embed([text])[0]
+
+
+def check_rows(conn: Connection, table: str = "items") -> None:
+    """Every row with a source has the very vector of that source, and no lease is left."""
+    rows = conn.execute(f"select txt, txt_embedding::real[] from {table} where txt is not null").fetchall()  # noqa: S608
+    for text, vector in rows:
+        assert vector is not None, f'"{text}" is pending'
+        np.testing.assert_allclose(vector, expected(text), atol=1e-3)
+    assert conn.execute("select count(*) from mmdb.leases").fetchone() == (0,)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something that another thread or process does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+class Gate(HashEmbedder):
+    """Stops in the model until it is let go on; counts what it embeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.go_on = threading.Event(), threading.Event()
+        self.seen: list[Item] = []
+
+    def embed_batch(self, modality: Any, items: Any, purpose: Purpose) -> Vectors:
+        self.seen += items
+        self.entered.set()
+        assert self.go_on.wait(30)
+        return super().embed_batch(modality, items, purpose)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate()
+    monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: gate)
+    yield gate
+    gate.go_on.set()

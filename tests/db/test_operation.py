@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors as pg
+from tests.conftest import Database
 
 from mmdb.worker import Totals
 
@@ -47,12 +48,13 @@ def test_large_tables_are_estimated_and_say_so(items: Connection, drain: Drain) 
     assert made == (5, 5, 0, 0, True)
 
 
-def test_doctor_is_content_with_a_good_database(items: Connection, drain: Drain, worker: None) -> None:
+def test_doctor_is_content_with_a_good_database(items: Connection, database: Database, worker: None) -> None:
+    items.execute(f"alter database {database.name} set hnsw.iterative_scan = strict_order")
     findings = items.execute("select subject, level, finding from mmdb.doctor() where level <> 'ok'").fetchall()
     assert findings == []
 
 
-def test_doctor_finds_what_is_wrong(items: Connection, database: Any) -> None:
+def test_doctor_finds_what_is_wrong(items: Connection, database: Database) -> None:
     items.execute("alter table items add column colour text")
     items.execute("drop index items_txt_hnsw")
     items.execute(f"alter database {database.name} reset hnsw.iterative_scan")  # type: ignore[call-overload]
@@ -61,13 +63,13 @@ def test_doctor_finds_what_is_wrong(items: Connection, database: Any) -> None:
     findings = items.execute("select subject, remedy from mmdb.doctor() where level <> 'ok'").fetchall()
     remedies = dict(findings)
     assert set(remedies) == {
-        "setting hnsw.iterative_scan", "worker", "embedding txt of items", "index of txt of items",
-        "memory for the index of txt of items",
+        "setting hnsw.iterative_scan", "worker", "embedding txt of public.items", "index of txt of public.items",
+        "memory for the index of txt of public.items",
     }  # fmt: skip
     assert "mmdb init" in remedies["setting hnsw.iterative_scan"]
     assert "mmdb worker" in remedies["worker"]
-    assert "mmdb add items txt" in remedies["index of txt of items"]
-    assert "maintenance_work_mem" in remedies["memory for the index of txt of items"]
+    assert "mmdb add public.items txt" in remedies["index of txt of public.items"]
+    assert "maintenance_work_mem" in remedies["memory for the index of txt of public.items"]
 
 
 @pytest.mark.parametrize(

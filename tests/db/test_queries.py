@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from mmdb.embedders.hash import HashEmbedder
 from PIL import Image
 from psycopg import errors as pg
-from tests.conftest import Database
-from tests.db.conftest import QUICK
-from tests.db.test_worker import Gate, until
 
-from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import background
+from tests.conftest import Database
+from tests.db.conftest import QUICK, Gate, until
 
 Connection = psycopg.Connection[Any]
 
@@ -47,7 +46,9 @@ def test_null_is_null(conn: Connection) -> None:
 
 
 def test_embed_for_uses_the_model_of_the_embedding(items: Connection, worker: None) -> None:
-    same = items.execute("select mmdb.embed_for('items', 'txt', 'x')::real[] = mmdb.embed('x', 'hash')::real[]").fetchone()
+    same = items.execute(
+        "select mmdb.embed_for('items', 'txt', 'x')::real[] = mmdb.embed('x', 'hash')::real[]"
+    ).fetchone()
     assert same == (True,)
     with pytest.raises(pg.UndefinedObject, match='no embedding "nix"'):
         items.execute("select mmdb.embed_for('items', 'nix', 'x')")
@@ -68,7 +69,9 @@ def test_no_query_text_is_kept(conn: Connection, worker: None) -> None:
     assert kept.fetchone() == (2, 0, 0)
 
 
-def test_no_other_session_sees_a_query_on_its_way(conn: Connection, database: Database, gate: Gate, make_role: Any) -> None:
+def test_no_other_session_sees_a_query_on_its_way(
+    conn: Connection, database: Database, gate: Gate, make_role: Any
+) -> None:
     spy = make_role("spy")
     loopback = conn.execute("select value from mmdb.settings where name = 'loopback_role'").fetchone()
     assert loopback is not None
@@ -76,7 +79,9 @@ def test_no_other_session_sees_a_query_on_its_way(conn: Connection, database: Da
     with background(database.url, options=QUICK), ThreadPoolExecutor(1) as pool, spy.connect(database) as as_spy:
         asking = pool.submit(lambda: _ask(database, "very secret words"))
         assert gate.entered.wait(20)
-        seen = as_spy.execute("select string_agg(query, ' ') from pg_stat_activity where usename = %s", [loopback[0]]).fetchone()
+        seen = as_spy.execute(
+            "select string_agg(query, ' ') from pg_stat_activity where usename = %s", [loopback[0]]
+        ).fetchone()
         gate.go_on.set()
         asking.result(20)
     assert seen is not None
@@ -177,7 +182,9 @@ def test_a_pooler_in_transaction_mode(database: Database, conn: Connection, work
 def test_a_loopback_that_was_cut_is_opened_again(conn: Connection, worker: None) -> None:
     conn.execute("select mmdb.embed('one', 'hash')")
     role = conn.execute("select value from mmdb.settings where name = 'loopback_role'").fetchone()
-    cut = conn.execute("select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = %s", role).fetchone()
+    cut = conn.execute(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = %s", role
+    ).fetchone()
     assert cut is not None
     assert cut[0] >= 1
     assert conn.execute("select mmdb.embed('two', 'hash') is not null").fetchone() == (True,)
@@ -231,7 +238,9 @@ def test_a_question_whose_worker_died_is_taken_by_another(conn: Connection, data
             doomed.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])")
             asking = pool.submit(_ask, database, "who answers?")
             taken: Callable[[], bool] = lambda: bool(  # noqa: E731
-                doomed.execute("select * from mmdb.take_queries((select max(id) from mmdb.workers), array['hash'], 9)").fetchall()
+                doomed.execute(
+                    "select * from mmdb.take_queries((select max(id) from mmdb.workers), array['hash'], 9)"
+                ).fetchall()
             )
             until(taken)
         gate.go_on.set()

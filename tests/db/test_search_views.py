@@ -108,8 +108,7 @@ def test_a_join_with_orders(goods: Connection) -> None:
 def test_a_lateral_join_searches_once_an_outer_row(goods: Connection) -> None:
     plan = Plan(
         goods,
-        "select w.id, g.id from wishes w, lateral "
-        "(select id from goods_by_txt(w.wish) order by distance limit 3) g",
+        "select w.id, g.id from wishes w, lateral (select id from goods_by_txt(w.wish) order by distance limit 3) g",
     )
     assert plan.hnsw_loops == [3]
     assert plan.embed_loops == [3]
@@ -118,7 +117,9 @@ def test_a_lateral_join_searches_once_an_outer_row(goods: Connection) -> None:
 def test_a_generic_plan(goods: Connection) -> None:
     with goods.transaction():
         goods.execute("set local plan_cache_mode = force_generic_plan")
-        goods.execute("prepare search(text, int) as select id from goods_by_txt($1) where price < $2 order by distance limit 10")
+        goods.execute(
+            "prepare search(text, int) as select id from goods_by_txt($1) where price < $2 order by distance limit 10"
+        )
         plan = Plan(goods, "execute search('red', 50)")
         goods.execute("deallocate search")
     assert plan.hnsw_loops == [1]
@@ -180,18 +181,28 @@ HOSTILE = [
 def test_hostile_names(conn: Connection, drain: Callable[[], Totals], name: str) -> None:
     table, schema = Identifier(name, name), Identifier(name)
     conn.execute(SQL("create schema {}").format(schema))
-    columns = SQL("create table {} ({} int, {} text, query text, distance int, relation text, k int, p int, primary key ({}, k))")
+    columns = SQL(
+        "create table {} ({} int, {} text, query text, distance int, relation text, k int, p int, primary key ({}, k))"
+    )
     source = name[:20] + "x"
     conn.execute(columns.format(table, schema, Identifier(source), schema))
-    conn.execute(SQL("insert into {} values (1, 'one', 'q', 5, 'r', 1, 2), (2, 'two', 'q', 6, 'r', 1, 2)").format(table))
+    conn.execute(
+        SQL("insert into {} values (1, 'one', 'q', 5, 'r', 1, 2), (2, 'two', 'q', 6, 'r', 1, 2)").format(table)
+    )
     relation = table.as_string(conn)
-    conn.execute("select mmdb.add_embedding(%s::text::regclass, %s, model => 'hash', prefix => 's')", [relation, source])
+    conn.execute(
+        "select mmdb.add_embedding(%s::text::regclass, %s, model => 'hash', prefix => 's')", [relation, source]
+    )
     assert drain().stored == 2
-    search = SQL("select {}, distance, _distance from {}((select {} from {} where k = 1 order by 1 limit 1)) order by _distance")
+    search = SQL(
+        "select {}, distance, _distance from {}((select {} from {} where k = 1 order by 1 limit 1)) order by _distance"
+    )
     column = Identifier(f"{source}_embedding")
     found = conn.execute(search.format(schema, Identifier(name, f"s_by_{source}"), column, table)).fetchall()
     assert len(found) == 2
-    assert conn.execute("select rows, embedded, pending, failed, drift from mmdb.status").fetchall() == [(2, 2, 0, 0, None)]
+    assert conn.execute("select rows, embedded, pending, failed, drift from mmdb.status").fetchall() == [
+        (2, 2, 0, 0, None)
+    ]
     conn.execute("select mmdb.refresh(%s::text::regclass)", [relation])
     conn.execute("select mmdb.drop_embedding(%s::text::regclass, %s)", [relation, source])
     left = conn.execute("select count(*) from pg_proc where pronamespace = %s::regnamespace", [schema.as_string(conn)])
@@ -202,7 +213,9 @@ def test_hostile_names(conn: Connection, drain: Callable[[], Totals], name: str)
 def test_names_that_are_too_long_are_refused(conn: Connection, source: str, what: str) -> None:
     conn.execute(SQL("create table items (id int primary key, {} text)").format(Identifier(source)))
     with pytest.raises(pg.NameTooLong, match="63") as caught:
-        conn.execute("select mmdb.add_embedding('items', %s, model => 'hash', prefix => %s)", [source, "items_of_a_shop"])
+        conn.execute(
+            "select mmdb.add_embedding('items', %s, model => 'hash', prefix => %s)", [source, "items_of_a_shop"]
+        )
     assert "name =>" in (caught.value.diag.message_hint or "")
     conn.execute("select mmdb.add_embedding('items', %s, model => 'hash', name => 'short')", [source])
 
@@ -214,7 +227,9 @@ def test_a_table_with_a_name_of_63_bytes(conn: Connection, drain: Callable[[], T
         conn.execute("select mmdb.add_embedding(%s, 'txt', model => 'hash')", ["t" * 63])
     conn.execute("select mmdb.add_embedding(%s, 'txt', model => 'hash', prefix => 'short')", ["t" * 63])
     assert drain().stored == 1
-    found = conn.execute("select id from short_by_txt((select {} from {})) order by distance".format("txt_embedding", "t" * 63))
+    found = conn.execute(
+        "select id from short_by_txt((select {} from {})) order by distance".format("txt_embedding", "t" * 63)
+    )
     assert found.fetchall() == [(1,)]
 
 

@@ -73,7 +73,9 @@ def test_an_unrelated_update_runs_no_trigger(filled: Connection) -> None:
     filled.execute("update items set price = 7")
     filled.execute("update items set txt = txt")
     filled.execute("select pg_stat_force_next_flush()")
-    calls = filled.execute("select sum(calls) from pg_stat_user_functions where funcname = 'unset_embedding'").fetchone()
+    calls = filled.execute(
+        "select sum(calls) from pg_stat_user_functions where funcname = 'unset_embedding'"
+    ).fetchone()
     assert calls == (None,)
 
 
@@ -144,18 +146,24 @@ def test_a_generated_source(conn: Connection) -> None:
 
 @pytest.mark.parametrize("concurrent", [False, True])
 def test_partitions(conn: Connection, concurrent: bool) -> None:
-    conn.execute("create table items (id int, region text, txt text, primary key (region, id)) partition by list (region)")
+    conn.execute(
+        "create table items (id int, region text, txt text, primary key (region, id)) partition by list (region)"
+    )
     conn.execute("create table items_eu partition of items for values in ('eu')")
     conn.execute("create table items_us partition of items for values in ('us') partition by range (id)")
     conn.execute("create table items_us_1 partition of items_us for values from (0) to (1000)")
-    conn.execute("insert into items select g, case when g % 2 = 0 then 'eu' else 'us' end, 'item ' || g from generate_series(1, 6) g")
+    conn.execute(
+        "insert into items select g, case when g % 2 = 0 then 'eu' else 'us' end, 'item ' || g from generate_series(1, 6) g"
+    )
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', index => %s)", [not concurrent])
     if concurrent:
         for (statement,) in conn.execute("select mmdb.index_statements('items', 'txt')").fetchall():
             conn.execute(statement)
     invalid = conn.execute("select count(*) from pg_index where not indisvalid").fetchone()
     assert invalid == (0,)
-    leaves = conn.execute("select count(*) from pg_indexes where indexdef like '%hnsw%' and tablename in ('items_eu', 'items_us_1')")
+    leaves = conn.execute(
+        "select count(*) from pg_indexes where indexdef like '%hnsw%' and tablename in ('items_eu', 'items_us_1')"
+    )
     assert leaves.fetchone() == (2,)
     conn.execute("update items set txt_embedding = array_fill(id, array[64])::halfvec")
     conn.execute("update items set txt = 'other' where id = 3")
@@ -180,4 +188,6 @@ def test_an_interrupted_concurrent_build_is_done_again(conn: Connection) -> None
     assert again == [statement for statement in statements if "hnsw" in statement]
     for statement in again:
         conn.execute(statement)
-    assert conn.execute("select indisvalid from pg_index where indexrelid = 'items_txt_hnsw'::regclass").fetchone() == (True,)
+    assert conn.execute("select indisvalid from pg_index where indexrelid = 'items_txt_hnsw'::regclass").fetchone() == (
+        True,
+    )

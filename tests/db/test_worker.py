@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
+from mmdb.embedders.hash import HashEmbedder
 from psycopg import errors as pg
-from tests.conftest import Database
-from tests.db.conftest import ONCE, QUICK
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Item, Purpose, Vectors
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.embedders.base import Purpose, Vectors
 from mmdb.errors import DatabaseError, ModelError
 from mmdb.worker import Totals, background, work
 from mmdb.worker.claim import Steps, open_connection
+from tests.conftest import Database, Role
+from tests.db.conftest import ONCE, QUICK, Gate, check_rows, expected, until
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]
-
-
-def expected(text: str) -> Vectors:
-    return HashEmbedder().embed([text])[0]
-
-
-def check_rows(conn: Connection, table: str = "items") -> None:
-    """Every row with a source has the very vector of that source, and no lease is left."""
-    rows = conn.execute(f"select txt, txt_embedding::real[] from {table} where txt is not null").fetchall()  # noqa: S608
-    for text, vector in rows:
-        assert vector is not None, f'"{text}" is pending'
-        np.testing.assert_allclose(vector, expected(text), atol=1e-3)
-    assert conn.execute("select count(*) from mmdb.leases").fetchone() == (0,)
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_pending_rows_are_filled(items: Connection, drain: Drain) -> None:
@@ -95,29 +74,6 @@ def test_several_columns_are_one_source(conn: Connection, drain: Drain) -> None:
     np.testing.assert_allclose(rows[0][0], expected("x\ny"), atol=1e-3)
     np.testing.assert_allclose(rows[1][0], expected("y"), atol=1e-3)
     assert rows[2][0] is None
-
-
-class Gate(HashEmbedder):
-    """Stops in the model until it is let go on; counts what it embeds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.go_on = threading.Event(), threading.Event()
-        self.seen: list[Item] = []
-
-    def embed_batch(self, modality: Any, items: Any, purpose: Purpose) -> Vectors:
-        self.seen += items
-        self.entered.set()
-        assert self.go_on.wait(30)
-        return super().embed_batch(modality, items, purpose)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    gate = Gate()
-    monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: gate)
-    yield gate
-    gate.go_on.set()
 
 
 def test_a_source_that_changes_while_it_is_embedded(items: Connection, database: Database, gate: Gate) -> None:
@@ -247,22 +203,30 @@ def test_a_row_that_the_table_refuses(items: Connection, drain: Drain) -> None:
     )  # fmt: skip
 
 
-def test_triggers_of_the_table_run_as_its_owner(conn: Connection, drain: Drain, database: Database, make_role: Any) -> None:
+OWN_TRIGGERS = """
+create table items (id int primary key, txt text, seen_by text, login text);
+insert into items values (1, 'one');
+create function note() returns trigger language plpgsql as $$ begin
+  new.seen_by := current_user; new.login := session_user; return new;
+end $$;
+create trigger a_note before update on items for each row execute function note();
+create function late() returns trigger language plpgsql as $$ begin
+  if current_user = session_user then raise exception 'run as the worker'; end if; return null;
+end $$;
+create constraint trigger z_late after update on items deferrable initially deferred
+  for each row execute function late();
+select mmdb.add_embedding('items', 'txt', model => 'hash')
+"""
+
+
+def test_triggers_of_the_table_run_as_its_owner(
+    conn: Connection, database: Database, make_role: Callable[[str], Role]
+) -> None:
     owner, login = make_role("owner"), make_role("login")
-    conn.execute(f"grant create on schema public to {owner.name}; grant mmdb_user to {owner.name}; grant mmdb_worker to {login.name}")
+    conn.execute(f"grant create on schema public to {owner.name}")
+    conn.execute(f"grant mmdb_user to {owner.name}; grant mmdb_worker to {login.name}")
     with owner.connect(database) as as_owner:
-        as_owner.execute("create table items (id int primary key, txt text, seen_by text, login text)")
-        as_owner.execute("insert into items values (1, 'one')")
-        as_owner.execute(
-            "create function note() returns trigger language plpgsql as $$ begin "
-            "new.seen_by := current_user; new.login := session_user; return new; end $$"
-        )
-        as_owner.execute("create trigger a_note before update on items for each row execute function note()")
-        as_owner.execute("create function late() returns trigger language plpgsql as $$ begin "
-                         "if current_user = session_user then raise exception 'as the worker'; end if; return null; end $$")  # fmt: skip
-        as_owner.execute("create constraint trigger z_late after update on items deferrable initially deferred "
-                         "for each row execute function late()")  # fmt: skip
-        as_owner.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+        as_owner.execute(OWN_TRIGGERS)
     assert work(login.url(database), options=ONCE) == Totals(stored=1, failed=0)
     assert conn.execute("select seen_by, login from items").fetchone() == (owner.name, login.name)
     with login.connect(database) as as_login, pytest.raises(pg.InsufficientPrivilege):

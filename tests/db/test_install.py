@@ -1,0 +1,472 @@
+"""`mmdb init` and `mmdb uninstall`: fresh, again, at once, refused, without being superuser, restored and cloned."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from mmdb import embedded
+from mmdb import install as install_module
+from mmdb.errors import DatabaseError, InstallError
+from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
+from tests.conftest import Database, MakeRole, Role, temporary_database
+from tests.migration.dump import dump, dump_schema, run_program
+
+PASSWORD = "hunter2"
+
+
+@pytest.fixture
+def roles(server: embedded.ServerInfo) -> Iterator[Roles]:
+    """Group roles of the test's own: they belong to the whole server."""
+    tail = secrets.token_hex(4)
+    made = Roles(user=f"user {tail}", worker=f"worker {tail}")
+    yield made
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for name in (made.user, made.worker):
+            connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(name)))
+
+
+def value(database: Database, query: str, *values: object) -> Any:
+    with database.connect() as connection:
+        row = connection.execute(query.encode(), values or None).fetchone()
+    return row[0] if row else None
+
+
+def run(database: Database, *statements: str) -> None:
+    with database.connect() as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def owned_by(database: Database, role: Role) -> None:
+    run(database, f'alter database "{database.name}" owner to "{role.name}"')
+
+
+def extensions(database: Database) -> None:
+    run(database, *(f"create extension {name}" for name in install_module.EXTENSIONS))
+
+
+def asks(database: Database, role: Role | None = None) -> str:
+    """What mmdb.embed says where no worker runs: the loopback works if it is that no worker runs."""
+    connection = role.connect(database) if role else database.connect()
+    with connection, pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as caught:
+        connection.execute("select mmdb.embed('cat', 'hash')")
+    return f"{caught.value.diag.message_primary} ({caught.value.diag.message_hint})"
+
+
+def products(database: Database) -> None:
+    """A table with an embedding that has its vectors; no worker is needed for the tests here."""
+    run(
+        database,
+        "create table products (id integer primary key, gone text, title text)",
+        "insert into products select g, 'gone', 'title ' || g from generate_series(1, 20) g",
+        "alter table products drop column gone",
+        "select mmdb.add_embedding('products', 'title', model => 'hash')",
+        "update products set title_embedding = array_fill(id, array[m.dimensions])::halfvec "
+        "from mmdb.models m where m.name = 'hash'",
+    )
+
+
+def nearest(database: Database) -> list[int]:
+    with database.connect() as connection:
+        rows = connection.execute(
+            "select id from products_by_title((select title_embedding from products where id = 7)) "
+            "order by distance, id limit 3"
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def state(server: embedded.ServerInfo, database: Database) -> tuple[str, str]:
+    """The schema, and what the catalogue of foreign servers holds: the loopback with its password."""
+    mapping = value(database, "select string_agg(m::text, ' ') from pg_user_mappings m")
+    return dump_schema(server, database.url), mapping
+
+
+def test_fresh(empty_database: Database) -> None:
+    report = install(empty_database.url)
+    assert report == Report(version=report.version, revision="0001", warnings=[])
+    assert value(empty_database, "show hnsw.iterative_scan") == "strict_order"
+    assert value(empty_database, "select count(*) from mmdb.status") == 0
+    assert value(empty_database, "select array_agg(name order by name) from mmdb.models") == ["hash", "lite"]
+    assert asks(empty_database).startswith('no worker is running for model "hash"')
+
+
+def test_second_install_changes_nothing(server: embedded.ServerInfo, empty_database: Database) -> None:
+    first = install(empty_database.url)
+    before = state(server, empty_database)
+    assert install(empty_database.url) == first
+    assert state(server, empty_database) == before
+
+
+def test_twenty_at_once(server: embedded.ServerInfo, empty_database: Database, roles: Roles) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        reports = list(pool.map(lambda _: install(empty_database.url, roles), range(20)))
+    assert reports == [reports[0]] * 20
+    assert reports[0].warnings == []
+    assert asks(empty_database).startswith("no worker")
+    before = state(server, empty_database)
+    install(empty_database.url)
+    assert state(server, empty_database) == before
+
+
+def test_several_databases_at_once(server: embedded.ServerInfo, make_role: MakeRole, roles: Roles) -> None:
+    """They share the roles, which no lock of one database guards."""
+    made = [temporary_database(server, "template1") for _ in range(4)]
+    databases = [next(database) for database in made]
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            reports = list(pool.map(lambda database: install(database.url, roles), databases))
+        assert [report.warnings for report in reports] == [[]] * 4
+    finally:
+        for database in databases:
+            uninstall(database.url)
+        for generator in made:
+            next(generator, None)
+
+
+def test_functions_that_are_no_more_go(empty_database: Database) -> None:
+    install(empty_database.url)
+    run(empty_database, "create function mmdb.of_an_earlier_version() returns int language sql as 'select 1'")
+    install(empty_database.url)
+    assert value(empty_database, "select to_regproc('mmdb.of_an_earlier_version')") is None
+
+
+def test_extensions_in_a_schema_of_their_own(empty_database: Database) -> None:
+    run(empty_database, 'create schema "Ext ensions"')
+    run(empty_database, *(f'create extension {name} schema "Ext ensions"' for name in install_module.EXTENSIONS))
+    assert install(empty_database.url).warnings == []
+    assert asks(empty_database).startswith("no worker")
+
+
+def test_newer_schema_is_refused(server: embedded.ServerInfo, empty_database: Database) -> None:
+    install(empty_database.url)
+    run(empty_database, "update mmdb.schema_version set version_num = '9999'")
+    before = state(server, empty_database)
+    with pytest.raises(InstallError, match='revision "9999", newer than this mmdb knows') as caught:
+        install(empty_database.url)
+    assert "upgrade mmdb" in str(caught.value)
+    assert state(server, empty_database) == before
+
+
+def test_foreign_schema_is_left_alone(empty_database: Database) -> None:
+    run(empty_database, "create schema mmdb", "create table mmdb.movies as select 'Metropolis' as title")
+    with pytest.raises(InstallError, match='in use for something else: it has "movies"'):
+        install(empty_database.url)
+    assert uninstall(empty_database.url) == ["mmdb was not installed in this database"]
+    assert value(empty_database, "select title from mmdb.movies") == "Metropolis"
+
+
+def test_missing_extension(empty_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install_module, "EXTENSIONS", ("vector", "no_such_extension"))
+    with pytest.raises(InstallError, match='extension "no_such_extension" is missing') as caught:
+        install(empty_database.url)
+    assert "database administrator" in str(caught.value)
+    assert value(empty_database, "select to_regnamespace('mmdb')") is None
+    assert value(empty_database, "select count(*) from pg_extension where extname = 'vector'") == 0
+
+
+def test_old_vector(empty_database: Database) -> None:
+    extensions(empty_database)
+    run(empty_database, "update pg_extension set extversion = '0.7.4' where extname = 'vector'")
+    with pytest.raises(InstallError, match=r'at version "0\.7\.4", expected 0\.8') as caught:
+        install(empty_database.url)
+    assert "alter extension vector update" in str(caught.value)
+
+
+def test_other_encodings_are_refused(server: embedded.ServerInfo) -> None:
+    name = f"test_{secrets.token_hex(6)}"
+    database = Database(name, server.url_for(name))
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(
+            f"create database {name} template template0 encoding 'LATIN1' locale 'C' locale_provider libc".encode()
+        )
+        try:
+            with pytest.raises(InstallError, match='encoding "LATIN1", expected UTF8'):
+                install(database.url)
+        finally:
+            connection.execute(f"drop database {name}".encode())
+
+
+def test_unreachable_database() -> None:
+    for call in (install, uninstall, repoint):
+        with pytest.raises(DatabaseError, match="refused") as caught:
+            call(f"postgresql://me:{PASSWORD}@127.0.0.1:1/d")
+        assert PASSWORD not in str(caught.value)
+        assert "MMDB_DATABASE_URL" in str(caught.value)
+
+
+def test_wrong_password(empty_database: Database, make_role: MakeRole) -> None:
+    role = make_role()
+    url = Role(role.name, PASSWORD).url(empty_database)
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        install(url)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_role_names_are_kept(empty_database: Database, roles: Roles) -> None:
+    install(empty_database.url, roles)
+    install(empty_database.url)
+    assert value(empty_database, "select mmdb.setting('user_role')") == roles.user
+    with pytest.raises(InstallError, match=f'worker_role is "{roles.worker}" in this database') as caught:
+        install(empty_database.url, Roles(user=roles.user, worker="another"))
+    assert "set_setting" in str(caught.value)
+    uninstall(empty_database.url)
+
+
+def test_model_in_use_with_another_identity_is_a_warning(database: Database) -> None:
+    products(database)
+    run(database, "alter table mmdb.models disable trigger user")
+    run(database, "update mmdb.models set identity = 'of an earlier version' where name = 'hash'")
+    (warning,) = install(database.url).warnings
+    assert 'model "hash" is in use with identity "of an earlier version"' in warning
+
+
+# A role that owns the database and is not superuser.
+
+
+def test_plain_owner_is_told_what_is_missing(empty_database: Database, make_role: MakeRole, roles: Roles) -> None:
+    owner = make_role()
+    with pytest.raises(InstallError, match=r'extension "\w+" is missing') as caught:
+        install(owner.url(empty_database), roles)
+    assert "--print-script" in str(caught.value)
+    owned_by(empty_database, owner)
+    with pytest.raises(InstallError, match='extension "dblink" is missing') as caught:
+        install(owner.url(empty_database), roles)
+    assert "--print-script" in str(caught.value)
+    extensions(empty_database)
+    with pytest.raises(InstallError, match=f'role "{roles.user}" does not exist and cannot be created') as caught:
+        install(owner.url(empty_database), roles)
+    assert "--print-script" in str(caught.value)
+    run(empty_database, f'create role "{roles.user}"', f'create role "{roles.worker}"')
+    with pytest.raises(InstallError, match='role "mmdb_loopback_') as caught:
+        install(owner.url(empty_database), roles)
+    assert "--print-script" in str(caught.value)
+    assert value(empty_database, "select to_regnamespace('mmdb')") is None
+
+
+def test_plain_owner_after_the_script(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner, reader = make_role("the Owner"), make_role()
+    owned_by(empty_database, owner)
+    run_program(server, "psql", "-qX", "-vON_ERROR_STOP=1", empty_database.url, stdin=script(roles))
+    assert install(owner.url(empty_database), roles).warnings == []
+    assert value(empty_database, "select nspowner::regrole::text from pg_namespace where nspname = 'mmdb'") == (
+        f'"{owner.name}"'
+    )
+    assert asks(empty_database, owner).startswith('no worker is running for model "hash"')
+    run(empty_database, f'grant "{roles.user}" to "{reader.name}"')
+    assert asks(empty_database, reader).startswith('no worker is running for model "hash"')
+    before = state(server, empty_database)
+    assert install(owner.url(empty_database)).warnings == []
+    assert state(server, empty_database) == before
+    # What the administrator made is the administrator's to drop.
+    left = uninstall(owner.url(empty_database))
+    assert [line.partition(" stays")[0] for line in sorted(left)] == [
+        f'role "{name}"' for name in sorted([loopback_role(empty_database), roles.user, roles.worker])
+    ]
+    assert value(empty_database, "select to_regnamespace('mmdb')") is None
+
+
+def loopback_role(database: Database) -> str:
+    return str(value(database, "select 'mmdb_loopback_' || oid from pg_database where datname = current_database()"))
+
+
+def test_script_again_gives_a_new_password(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner = make_role()
+    text = script(roles, owner=owner.name)
+    assert "password" in text
+    run(empty_database, text, f'grant create on database "{empty_database.name}" to "{owner.name}"')
+    warnings = install(owner.url(empty_database), roles).warnings
+    assert warnings == [f'hnsw.iterative_scan is not set: role "{owner.name}" does not own the database']
+    _, before = state(server, empty_database)
+    run(empty_database, text)
+    assert state(server, empty_database)[1] != before
+    assert asks(empty_database, owner).startswith("no worker")
+
+
+def test_script_takes_names_and_addresses(empty_database: Database, roles: Roles) -> None:
+    odd = Roles(user=roles.user, worker=roles.worker)
+    run(empty_database, script(odd, Loopback(host="db's.example", port="6543")))
+    options = value(empty_database, "select srvoptions from pg_foreign_server where srvname = 'mmdb_loopback'")
+    assert options == ["host=db's.example", "port=6543", f"dbname={empty_database.name}"]
+
+
+def test_plain_owner_who_may_create_roles(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner = make_role()
+    owned_by(empty_database, owner)
+    extensions(empty_database)
+    run(empty_database, f'alter role "{owner.name}" createrole')
+    with pytest.raises(InstallError, match="foreign-data wrapper dblink_fdw") as caught:
+        install(owner.url(empty_database), roles)
+    assert "--print-script" in str(caught.value)
+    run(empty_database, f'grant usage on foreign data wrapper dblink_fdw to "{owner.name}"')
+    assert install(owner.url(empty_database), roles).warnings == []
+    assert asks(empty_database, owner).startswith("no worker")
+    run(empty_database, f'revoke usage on foreign data wrapper dblink_fdw from "{owner.name}"')
+    assert install(owner.url(empty_database), roles).warnings == []
+    assert uninstall(owner.url(empty_database)) == []
+    assert value(empty_database, "select count(*) from pg_roles where rolname = %s", roles.user) == 0
+
+
+def test_superuser_repairs_a_plain_owners_install(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner = make_role()
+    owned_by(empty_database, owner)
+    run(empty_database, script(roles))
+    install(owner.url(empty_database), roles)
+    before = state(server, empty_database)
+    run(empty_database, "drop function mmdb.doctor()", "drop server mmdb_loopback cascade")
+    assert install(empty_database.url).warnings == []
+    assert state(server, empty_database)[0] == before[0]
+    assert asks(empty_database, owner).startswith("no worker")
+    strangers = "select count(*) from pg_proc where pronamespace = 'mmdb'::regnamespace and proowner <> %s::regrole"
+    assert value(empty_database, strangers, f'"{owner.name}"') == 0
+
+
+def test_another_role_is_told_whose_the_schema_is(database: Database, make_role: MakeRole) -> None:
+    role = make_role()
+    with pytest.raises(InstallError, match="permission denied"):
+        install(role.url(database))
+
+
+# The loopback.
+
+
+def test_loopback_that_does_not_work_is_a_warning(empty_database: Database) -> None:
+    (warning,) = install(empty_database.url, loopback=Loopback(port="1")).warnings
+    assert warning.startswith("queries by text and image will fail: the loopback connection of mmdb cannot be opened")
+    assert install(empty_database.url, loopback=Loopback(host="localhost")).warnings == []
+    options = value(empty_database, "select srvoptions from pg_foreign_server where srvname = 'mmdb_loopback'")
+    assert "host=localhost" in options
+
+
+def test_clone_must_not_post_to_the_original(server: embedded.ServerInfo, database: Database) -> None:
+    products(database)
+    for clone in temporary_database(server, "template1"):
+        run(clone, "select 1")
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"drop database {clone.name}".encode())
+            connection.execute(f"create database {clone.name} template {database.name}".encode())
+        assert asks(clone) == (
+            f'the loopback connection of mmdb leads to another server or database than "{clone.name}" '
+            "(this database was cloned or moved: run `mmdb init` on it)"
+        )
+        assert value(clone, "show hnsw.iterative_scan") == "off"
+        assert install(clone.url).warnings == []
+        assert asks(clone).startswith("no worker")
+        assert value(clone, "show hnsw.iterative_scan") == "strict_order"
+        assert value(clone, "select drift from mmdb.status") is None
+        assert nearest(clone) == [7, 1, 2] or len(nearest(clone)) == 3
+        former = loopback_role(database)
+        assert not value(clone, "select has_schema_privilege(%s, 'mmdb', 'usage')", former)
+
+
+def test_dump_and_restore(server: embedded.ServerInfo, database: Database) -> None:
+    products(database)
+    expected = nearest(database)
+    text = run_program(server, "pg_dump", database.url)
+    for restored in temporary_database(server, "template0"):
+        run_program(server, "psql", "-qX", "-vON_ERROR_STOP=1", restored.url, stdin=text)
+        assert "was restored or copied" in value(restored, "select drift from mmdb.status")
+        assert install(restored.url).warnings == []
+        assert value(restored, "select drift from mmdb.status") is None
+        assert value(restored, "select (rows, embedded, pending, failed)::text from mmdb.status") == "(20,20,0,0)"
+        assert nearest(restored) == expected
+        run(restored, "update products set title = 'new' where id = 7")
+        assert value(restored, "select pending from mmdb.status") == 1
+        assert asks(restored).startswith("no worker")
+
+
+def test_restored_table_of_another_owner_is_a_warning(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner = make_role()
+    owned_by(empty_database, owner)
+    run(empty_database, script(roles))
+    install(owner.url(empty_database), roles)
+    products(empty_database)
+    run(empty_database, "update mmdb.embeddings set attached_to = 'elsewhere'")
+    (warning,) = install(owner.url(empty_database)).warnings
+    assert "products was restored or copied" in warning
+    assert "must be owner of table products" in warning
+    assert install(empty_database.url).warnings == []
+
+
+# Uninstall.
+
+
+def test_uninstall_leaves_the_tables(server: embedded.ServerInfo, empty_database: Database, roles: Roles) -> None:
+    run(
+        empty_database,
+        "create schema shop",
+        "create table shop.products (id integer primary key, title text, photo bytea)",
+        "insert into shop.products values (1, 'one'), (2, 'two')",
+        "create table shop.parts (id integer, part integer, title text, primary key (id, part)) partition by hash (id)",
+        "create table shop.part_0 partition of shop.parts for values with (modulus 1, remainder 0)",
+        "create table shop.dropped (id integer primary key, title text)",
+    )
+    extensions(empty_database)
+    before = dump(server, empty_database.url)
+    install(empty_database.url, roles)
+    run(
+        empty_database,
+        "select mmdb.add_embedding('shop.products', 'title', model => 'hash')",
+        "select mmdb.add_embedding('shop.products', 'photo', model => 'hash')",
+        "select mmdb.add_embedding('shop.parts', 'title', model => 'hash')",
+        "select mmdb.add_embedding('shop.dropped', 'title', model => 'hash')",
+    )
+    run(empty_database, "drop table shop.dropped")
+    made = [loopback_role(empty_database), roles.user, roles.worker]
+    assert value(empty_database, "select count(*) from pg_roles where rolname = any(%s)", made) == 3
+    assert uninstall(empty_database.url) == []
+    run(empty_database, "create table shop.dropped (id integer primary key, title text)")
+    assert dump(server, empty_database.url) == before
+    assert value(empty_database, "select count(*) from shop.products") == 2
+    assert value(empty_database, "select count(*) from pg_roles where rolname = any(%s)", made) == 0
+    settings = (
+        "select count(*) from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase where datname = %s"
+    )
+    assert value(empty_database, settings, empty_database.name) == 0
+    assert uninstall(empty_database.url) == ["mmdb was not installed in this database"]
+    assert install(empty_database.url, roles).warnings == []
+    uninstall(empty_database.url)
+
+
+def test_uninstall_keeps_what_others_use(database: Database, template_db: str) -> None:
+    left = uninstall(database.url)
+    assert any('role "mmdb_user" stays' in line for line in left)
+
+
+def test_uninstall_keeps_an_operators_setting(empty_database: Database, roles: Roles) -> None:
+    extensions(empty_database)
+    name = empty_database.name
+    run(empty_database, "select '[1]'::vector", f"alter database {name} set hnsw.iterative_scan = 'relaxed_order'")
+    install(empty_database.url, roles)
+    uninstall(empty_database.url)
+    assert value(empty_database, "show hnsw.iterative_scan") == "relaxed_order"
+
+
+def test_uninstall_by_who_does_not_own_a_table(
+    server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole, roles: Roles
+) -> None:
+    owner = make_role()
+    owned_by(empty_database, owner)
+    run(empty_database, script(roles))
+    install(owner.url(empty_database), roles)
+    products(empty_database)
+    before = state(server, empty_database)
+    with pytest.raises(InstallError, match="must be owner of table products"):
+        uninstall(owner.url(empty_database))
+    assert state(server, empty_database) == before

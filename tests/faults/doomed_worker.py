@@ -1,0 +1,50 @@
+"""A worker that says which step it is about to finish and then waits to be killed: `doomed_worker.py URL STEP`.
+
+The steps: claim (rows are leased), load (sources are read), embed (vectors are made), store (rows are updated, the
+transaction is open), settle (the transaction is committed, nobody has been told).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mmdb.embedders.hash import HashEmbedder
+
+from mmdb.worker import WorkerOptions, work
+from mmdb.worker.claim import Steps
+from mmdb.worker.load import Loader
+
+ATTRIBUTES: dict[str, tuple[type, str]] = {
+    "claim": (Steps, "claim"),
+    "load": (Loader, "batch"),
+    "embed": (HashEmbedder, "embed_batch"),
+    "store": (Steps, "_store"),
+    "settle": (Steps, "store"),
+}
+
+
+def wait_after(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`original`, and then, if it did something, the end."""
+
+    def step(*arguments: Any, **options: Any) -> Any:
+        made = original(*arguments, **options)
+        if made is not None and (not hasattr(made, "__len__") or len(made)):
+            print("reached", flush=True)
+            time.sleep(60)
+        return made
+
+    return step
+
+
+def main() -> None:
+    url, step = sys.argv[1:]
+    owner, name = ATTRIBUTES[step]
+    setattr(owner, name, wait_after(getattr(owner, name)))
+    work(url, options=WorkerOptions(models=("hash",), batch_size=8, poll_seconds=0.1))
+
+
+if __name__ == "__main__":
+    main()

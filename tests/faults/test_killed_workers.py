@@ -1,0 +1,64 @@
+"""SIGKILL between any two steps: every row ends with the right vector, and none stays pending."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdb.embedders.hash import HashEmbedder
+
+from mmdb.worker import WorkerOptions, work
+from tests.conftest import Database
+from tests.db.conftest import Connection, check_rows, until
+
+STEPS = ("claim", "load", "embed", "store", "settle")
+KILLS = 10
+"""Of each step: fifty in all."""
+SCRIPT = Path(__file__).with_name("doomed_worker.py")
+
+
+def kill_at(database: Database, step: str) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, str(SCRIPT), database.url, step], stdout=subprocess.PIPE, cwd=SCRIPT.parents[2]
+    )
+    assert worker.stdout is not None
+    try:
+        assert worker.stdout.readline() == b"reached\n"
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at(conn: Connection, database: Database, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    seen: list[Any] = []
+    embed = HashEmbedder.embed_batch
+    monkeypatch.setattr(HashEmbedder, "embed_batch", _counting(embed, seen))
+    for kill in range(KILLS):
+        conn.execute(
+            "insert into items select g, 'item ' || g from generate_series(%s, %s) g", [kill * 20, kill * 20 + 19]
+        )
+        kill_at(database, step)
+        conn.execute("update items set txt = txt || '!' where id %% 7 = %s", [kill % 7])
+        until(lambda: conn.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
+    work(database.url, options=WorkerOptions(models=("hash",), once=True, poll_seconds=0.1))
+    check_rows(conn)
+    print(
+        f"{len(seen) - len(set(seen))} of {len(seen)} rows were embedded twice by the worker that came after the kills"
+    )
+    assert conn.execute("select count(*) from items").fetchone() == (20 * KILLS,)
+
+
+def _counting(embed: Callable[..., Any], seen: list[Any]) -> Callable[..., Any]:
+    def counted(self: HashEmbedder, modality: Any, items: Any, purpose: Any) -> Any:
+        seen.extend(items)
+        return embed(self, modality, items, purpose)
+
+    return counted
