@@ -176,12 +176,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  -- Not in the query below, where a generic plan would compute it once a row.
+  wanted constant bytea := mmdb.query_hash(modality, content, data);
   cached real[];
 begin
   -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
   if not pg_is_in_recovery() then
     select q.embedding into cached from mmdb.queries q
-    where q.model = embed_query.model and q.hash = mmdb.query_hash(modality, content, data) and q.error is null;
+    where q.model = embed_query.model and q.hash = wanted and q.error is null;
   end if;
   if cached is null then
     perform mmdb.check_query(model, modality, content, data);

@@ -50,6 +50,28 @@ end
 $$;
 comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
 
+-- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
+create or replace function mmdb.drop_orphans(schema_name text) returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  orphan regprocedure;
+begin
+  for orphan in
+    select p.oid
+    from pg_proc p
+    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::integer) m(id)
+    where p.pronamespace = schema_name::regnamespace and m.id is not null
+      and pg_has_role(p.proowner, 'usage')
+      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
+  loop
+    execute format('drop function %s', orphan);
+  end loop;
+end
+$$;
+comment on function mmdb.drop_orphans(text) is 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+
 -- The first name that would be too long or is taken by something mmdb did not make.
 create or replace function mmdb.check_names(planned mmdb.embeddings) returns void
 language plpgsql stable
@@ -144,6 +166,7 @@ begin
   planned.id := nextval('mmdb.embeddings_id_seq');
   planned.attached_to := mmdb.attachment(relation);
   planned.created_at := now();
+  perform mmdb.drop_orphans(planned.function_schema);
   perform mmdb.check_names(planned);
   planned.adopted := mmdb.check_column(planned);
   perform mmdb.key_sql(relation);

@@ -147,3 +147,11 @@ def test_domains_and_varchar_are_text(conn: Connection, drain: Callable[[], Tota
     conn.execute("insert into items values (1, 'one', 'two')")
     conn.execute("select mmdb.add_embedding('items', array['l', 'c'], model => 'hash', name => 'both')")
     assert drain().stored == 1
+
+
+def test_a_table_that_is_dropped_and_made_again(items: Connection, drain: Callable[[], Totals]) -> None:
+    items.execute("drop table items; create table items (id int primary key, txt text)")
+    items.execute("insert into items values (1, 'new')")
+    items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    assert drain().stored == 1
+    assert items.execute("select count(*) from mmdb.status").fetchone() == (1,)

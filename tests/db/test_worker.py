@@ -142,7 +142,8 @@ def test_two_workers_share_a_table(conn: Connection, database: Database, monkeyp
             return super().embed_batch(modality, items, purpose)
 
     monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: Counting())
-    workers = [threading.Thread(target=work, args=(database.url,), kwargs={"options": ONCE}) for _ in range(2)]
+    few = replace(ONCE, batch_size=32)
+    workers = [threading.Thread(target=work, args=(database.url,), kwargs={"options": few}) for _ in range(2)]
     for thread in workers:
         thread.start()
     for thread in workers:

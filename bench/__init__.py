@@ -1,0 +1,1 @@
+"""The budgets of speed, each as a ratio within one run: `make bench`, or `python -m bench NAME…` for some of them."""

@@ -1,0 +1,107 @@
+"""Worker rows a second against a bare loop over the same model: what the database, the leases and the index cost."""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from PIL import Image
+
+from bench.harness import Result, at_least, connection, in_turns
+from mmdb.config import Settings
+from mmdb.embedders.base import Embedder
+from mmdb.embedders.registry import builtin_specs, load
+from mmdb.media.image import decode_image
+from mmdb.sql import resource
+from mmdb.worker import WorkerOptions, background
+
+TEXTS = 2_000
+PICTURES = 200
+ROUNDS = 3
+BUDGET = 0.9
+
+
+def run(url: str) -> list[Result]:
+    spec = next(spec for spec in builtin_specs() if spec.name == "lite")
+    embedder = load(spec, Settings.from_environment().cache)
+    with connection(url) as conn, background(url, options=WorkerOptions(models=("lite",))):
+        return [
+            _compare(conn, embedder, "text", "text", _texts(), lambda text: text),
+            _compare(conn, embedder, "image", "bytea", _pictures(), decode_image),
+        ]
+
+
+def _compare(
+    conn: psycopg.Connection[Any],
+    embedder: Embedder,
+    modality: str,
+    column_type: str,
+    sources: Sequence[Any],
+    prepare: Callable[[Any], Any],
+) -> Result:
+    conn.execute("drop table if exists bench")
+    conn.execute(f"create table bench (id int primary key, source {column_type})")  # type: ignore[call-overload]
+    conn.execute("select mmdb.add_embedding('bench', 'source')")
+    with conn.cursor() as cursor:
+        cursor.executemany("insert into bench values (%s, %b)", list(enumerate(sources)))
+    _wait(conn)
+
+    def bare() -> None:
+        for start in range(0, len(sources), embedder.batch_size):
+            embedder.embed([prepare(source) for source in sources[start : start + embedder.batch_size]])
+
+    def worker() -> None:
+        conn.execute("update bench set source_embedding = null")
+        conn.execute("notify mmdb, ''")
+        _wait(conn)
+
+    bare_seconds, worker_seconds = in_turns(ROUNDS, bare, worker)
+    detail = f"{len(sources) / worker_seconds:.0f} rows/s, bare loop {len(sources) / bare_seconds:.0f} rows/s"
+    return at_least(f"worker, {modality}", bare_seconds / worker_seconds, BUDGET, detail)
+
+
+def _wait(conn: psycopg.Connection[Any]) -> None:
+    while conn.execute("select from bench where source_embedding is null limit 1").fetchone() is not None:
+        time.sleep(0.02)
+
+
+def _texts() -> list[str]:
+    words = [
+        "red",
+        "shoes",
+        "of",
+        "a",
+        "small",
+        "shop",
+        "beside",
+        "the",
+        "old",
+        "harbour",
+        "where",
+        "boats",
+        "bring",
+        "fish",
+        "and",
+        "fruit",
+        "every",
+        "morning",
+    ]
+    chance = random.Random(1)
+    return [" ".join(chance.choices(words, k=chance.randrange(6, 25))) for _ in range(TEXTS)]
+
+
+def _pictures() -> list[bytes]:
+    """Photographs of the poster shop, each a little different."""
+    photos = sorted((Path(resource("examples/shop")) / "photos").glob("*.jpg"))
+    made = []
+    for number in range(PICTURES):
+        with Image.open(photos[number % len(photos)]) as photo:
+            file = io.BytesIO()
+            photo.rotate(number % 7).save(file, "JPEG", quality=85)
+            made.append(file.getvalue())
+    return made
