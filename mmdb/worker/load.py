@@ -50,6 +50,8 @@ class Hosts:
 
     def check(self, uri: str) -> None:
         host = _host(uri)
+        if not host:
+            return
         with self._lock:
             resting = self._resting.get(host, 0.0) > time.monotonic()
         if resting:

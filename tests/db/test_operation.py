@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors as pg
-from tests.conftest import Database
 
 from mmdb.worker import Totals
+from tests.conftest import Database
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from mmdb.embedders.hash import HashEmbedder
 from PIL import Image
 from psycopg import errors as pg
 
+from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import background
 from tests.conftest import Database
 from tests.db.conftest import QUICK, Gate, until

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from mmdb.embedders.hash import HashEmbedder
 from psycopg import errors as pg
 
 from mmdb.config import Settings
 from mmdb.embedders.base import Purpose, Vectors
+from mmdb.embedders.hash import HashEmbedder
 from mmdb.errors import DatabaseError, ModelError
 from mmdb.worker import Totals, background, work
 from mmdb.worker.claim import Steps, open_connection

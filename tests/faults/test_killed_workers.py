@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmdb.embedders.hash import HashEmbedder
 
+from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import WorkerOptions, work
 from tests.conftest import Database
 from tests.db.conftest import Connection, check_rows, until
@@ -43,7 +43,7 @@ def test_killed_at(conn: Connection, database: Database, step: str, monkeypatch:
     monkeypatch.setattr(HashEmbedder, "embed_batch", _counting(embed, seen))
     for kill in range(KILLS):
         conn.execute(
-            "insert into items select g, 'item ' || g from generate_series(%s, %s) g", [kill * 20, kill * 20 + 19]
+            "insert into items select g, 'item ' || g from generate_series(%s::int, %s::int) g", [kill * 20, kill * 20 + 19]
         )
         kill_at(database, step)
         conn.execute("update items set txt = txt || '!' where id %% 7 = %s", [kill % 7])
