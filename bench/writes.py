@@ -18,14 +18,14 @@ ROUNDS = 7
 COPIED = 10_000
 NARROW = "create table {} (id int primary key, body text, price int)"
 BUSINESS = """
-create table {0} (id int primary key, title text, body text, price numeric(8, 2), stock int, supplier int, added timestamptz);
+create table {0} (id int primary key, title text, body text, price numeric(8, 2), stock int, supplier int, added date);
 create index on {0} (price) where stock > 0;
 create index on {0} (supplier, added);
 create index on {0} (title)
 """
 FILL = {
     NARROW: "insert into {} select g, repeat('words of the body ', 12), g % 100 from generate_series(1, {}) g",
-    BUSINESS: "insert into {} select g, 'title ' || g, repeat('words of the body ', 30) || g, g % 100, g % 7, g % 50, now() "
+    BUSINESS: "insert into {} select g, 'title ' || g, repeat('words of the body ', 30), g % 100, g % 7, g % 50, now() "
     "from generate_series(1, {}) g",
 }
 ONE_BY_ONE = "do $$ begin for n in 1..{} loop update {} set price = price + 1 where id = n; end loop; end $$"

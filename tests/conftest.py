@@ -12,7 +12,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,7 +59,7 @@ class Role:
     def url(self, database: Database) -> str:
         """`database`, addressed as this role, as a libpq URL."""
         address = database.url.rpartition("@")[2]
-        return f"postgresql://{self.name}:{quote(self.password)}@{address}"
+        return f"postgresql://{quote(self.name)}:{quote(self.password)}@{address}"
 
     def connect(self, database: Database, **parameters: Any) -> psycopg.Connection[Any]:
         """An autocommit connection to `database` as this role."""
@@ -134,8 +134,7 @@ def prepare_clone(url: str) -> None:
     """Make a clone know itself: the loopback server that it was copied with names the template."""
     from mmdb import install
 
-    repoint: Callable[[str], Any] = getattr(install, "repoint", install.install)
-    repoint(url)
+    install.repoint(url)
 
 
 @pytest.fixture

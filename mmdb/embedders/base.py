@@ -61,17 +61,21 @@ class Embedder(ABC):
             for start in range(0, len(places), self.batch_size):
                 batch = places[start : start + self.batch_size]
                 made = self.embed_batch(modality, [items[i] for i in batch], purpose)
-                vectors[batch] = self._checked(made, len(batch))
+                vectors[batch] = self._checked(made, batch)
         return vectors
 
-    def _checked(self, made: Vectors, count: int) -> Vectors:
-        if made.shape != (count, self.dimensions):
+    def _checked(self, made: Vectors, places: Sequence[int]) -> Vectors:
+        expected = (len(places), self.dimensions)
+        if made.shape != expected:
             raise ModelError(
-                f"the model returned an array of shape {made.shape}, expected {(count, self.dimensions)}",
+                f"the model returned an array of shape {made.shape}, expected {expected}",
                 hint="the width in mmdb.models must be the model's own",
             )
-        length = np.linalg.norm(made, axis=1, keepdims=True)
+        # In double precision a tiny vector has a length, a huge one a finite length, and every machine rounds alike.
+        wide = made.astype(np.float64)
+        length = np.linalg.norm(wide, axis=1, keepdims=True)
         bad = np.flatnonzero(~(np.isfinite(length[:, 0]) & (length[:, 0] > 0)))
         if bad.size:
-            raise ModelError(f"the model returned a zero or non-finite vector for item {bad[0]} of the batch")
-        return (made / length).astype(np.float32, copy=False)
+            raise ModelError(f"the model returned a zero or non-finite vector for item {places[bad[0]]}")
+        unit: Vectors = (wide / length).astype(np.float32)
+        return unit

@@ -9,6 +9,7 @@ pickle can name any function to be called, so this reader answers for five names
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -50,9 +51,13 @@ class _Tensor:
 
 
 def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object) -> _Tensor:
-    """Stands where the pickle says torch._utils._rebuild_tensor_v2; nothing may lie outside the storage."""
+    """Stands where the pickle says torch._utils._rebuild_tensor_v2; nothing may lie outside the storage.
+
+    Nor may a tensor have more elements than its storage: with a stride of 0 ten elements can pose as a billion.
+    """
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
-    if min((offset, *shape, *strides)) < 0 or 0 in shape or last >= storage.count:
+    outside = min((offset, *shape, *strides)) < 0 or 0 in shape or last >= storage.count
+    if outside or math.prod(shape) > storage.count:
         raise pickle.UnpicklingError(f"a tensor of shape {shape} lies outside its {storage.count} elements")
     return _Tensor(storage, offset, shape, strides)
 

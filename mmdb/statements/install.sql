@@ -6,11 +6,8 @@ select current_setting('server_version_num')::integer as version,
        current_setting('server_version') as version_text,
        current_setting('server_encoding') as encoding,
        current_database() as database,
-       (select oid::bigint from pg_database where datname = current_database()) as database_oid,
        pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') as owns_database,
-       current_setting('port') as port,
-       current_setting('listen_addresses') as listen_addresses,
-       current_user as owner
+       current_user as role
 
 -- name: extension
 select e.extversion, quote_ident(n.nspname) as schema
@@ -24,8 +21,20 @@ create extension if not exists {extension}
 create schema if not exists mmdb
 
 -- name: schema_owner
-select pg_has_role(n.nspowner, 'usage') as usable, n.nspowner::regrole::text as owner
+select pg_get_userbyid(n.nspowner) as owner, pg_has_role(n.nspowner, 'usage') as usable
 from pg_namespace n where n.nspname = 'mmdb'
+
+-- name: strangers
+select c.relname from pg_class c where c.relnamespace = 'mmdb'::regnamespace
+union all
+select p.proname from pg_proc p where p.pronamespace = 'mmdb'::regnamespace
+limit 1
+
+-- name: set_role
+set local role {role}
+
+-- name: reset_role
+reset role
 
 -- name: schema_revision
 select version_num from mmdb.schema_version
@@ -48,13 +57,13 @@ select exists (select from pg_roles where rolname = %(name)s)
 create role {role} nologin
 
 -- name: create_loopback_role
-create role {role} login nocreatedb nocreaterole noreplication connection limit -1
+create role {role} login
 
 -- name: grant_role
-grant {role} to current_user
+grant {role} to {member}
 
--- name: member_of
-select pg_has_role(%(name)s, 'member')
+-- name: is_member
+select pg_has_role(%(member)s, %(name)s, 'member')
 
 -- name: keep_setting
 insert into mmdb.settings values (%(name)s, %(value)s) on conflict (name) do update set value = excluded.value
@@ -62,19 +71,40 @@ insert into mmdb.settings values (%(name)s, %(value)s) on conflict (name) do upd
 -- name: settings
 select name, value from mmdb.settings
 
--- name: has_server
-select exists (select from pg_foreign_server where srvname = 'mmdb_loopback')
+-- name: loopback_address
+select case
+         when listening.addresses && array['*', '0.0.0.0', 'localhost', '127.0.0.1'] then '127.0.0.1'
+         when listening.addresses && array['::', '::1'] then '::1'
+         else coalesce(listening.addresses[1],
+                       (select split_part(s.setting, ',', 1) from pg_settings s where s.name = 'unix_socket_directories'),
+                       '/var/run/postgresql')
+       end as host,
+       current_setting('port') as port
+from (select array_remove(string_to_array(replace(current_setting('listen_addresses'), ' ', ''), ','), '')) listening(addresses)
 
--- name: server_options
-select coalesce(jsonb_object_agg(split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), '{{}}')
-from pg_foreign_server s cross join unnest(s.srvoptions) o
-where s.srvname = 'mmdb_loopback'
+-- name: loopback
+select address.host, address.port, d.datname as database, role.name as role,
+       exists (select from pg_roles r where r.rolname = role.name) as role_exists,
+       (select split_part(o, '=', 2) from pg_user_mappings m cross join unnest(m.umoptions) o
+        where m.srvname = 'mmdb_loopback' and o like 'user=%%'
+          and m.umuser = (select n.nspowner from pg_namespace n where n.nspname = 'mmdb')) as mapped_role,
+       (select substr(o, 8) from pg_foreign_server s cross join unnest(s.srvoptions) o
+        where s.srvname = 'mmdb_loopback' and o like 'dbname=%%') as mapped_database
+from pg_database d
+cross join lateral (select format('mmdb_loopback_%%s', d.oid)) role(name)
+cross join lateral ({address}) address
+where d.datname = current_database()
+
+-- name: former_loopback
+select s.value from mmdb.settings s join pg_roles r on r.rolname = s.value
+where s.name = 'loopback_role' and s.value <> %(role)s
+
+-- name: revoke_loopback
+revoke all on schema mmdb from {role};
+revoke all on all functions in schema mmdb from {role}
 
 -- name: drop_server
 drop server if exists mmdb_loopback cascade
-
--- name: has_mapping
-select exists (select from pg_user_mappings where srvname = 'mmdb_loopback' and usename = current_user)
 
 -- name: model
 select mmdb.add_model(%(name)s, %(backend)s, %(model)s, %(dimensions)s, %(modalities)s::text[], %(identity)s,
@@ -88,6 +118,14 @@ select exists (
   select from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
   where r.setdatabase = (select oid from pg_database where datname = current_database()) and r.setrole = 0
     and c.setting like %(prefix)s)
+
+-- name: load_vector
+do $$
+begin
+  execute (select format('select %%L::%%I.vector', '[1]', n.nspname)
+           from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector');
+end
+$$
 
 -- name: set_iterative_scan
 alter database {database} set hnsw.iterative_scan = 'strict_order'
@@ -108,24 +146,32 @@ select problem from mmdb.loopback(format(
   'select * from mmdb.post_query(%%L, %%L, %%L, %%L, %%L, null)', pg_postmaster_start_time(),
   (select oid from pg_database where datname = current_database()), '', 'text', ''))
 
--- name: close_loopback
-select {schema}.dblink_disconnect('mmdb_loopback')
-
 -- name: embeddings
-select e.relation::text as relation, e.name, exists (select from pg_class c where c.oid = e.relation) as there
-from mmdb.embeddings e order by e.id
+select e.relation::text as relation, e.name
+from mmdb.embeddings e join pg_class c on c.oid = e.relation
+order by e.id
 
 -- name: drop_embedding
 select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
+
+-- name: orphans
+select p.oid::regprocedure::text as function
+from mmdb.embeddings e join pg_proc p on mmdb.is_made_by(p.oid, e.id)
+where not exists (select from pg_class c where c.oid = e.relation)
+
+-- name: worker_schemas
+select n.nspname as name
+from pg_namespace n cross join lateral aclexplode(n.nspacl) a join pg_roles r on r.oid = a.grantee
+where r.rolname = %(role)s and n.nspname <> 'mmdb' and a.privilege_type = 'USAGE'
+
+-- name: revoke_schema
+revoke usage on schema {schema} from {role}
 
 -- name: drop_schema
 drop schema if exists mmdb cascade
 
 -- name: drop_role
 drop role if exists {role}
-
--- name: revoke_role
-drop owned by {role}
 
 -- name: set_password
 alter role {role} login password {password}
@@ -134,5 +180,8 @@ alter role {role} login password {password}
 create server mmdb_loopback foreign data wrapper dblink_fdw
 options (host {host}, port {port}, dbname {database})
 
+-- name: own_server
+alter server mmdb_loopback owner to {owner}
+
 -- name: create_mapping
-create user mapping for current_user server mmdb_loopback options (user {role}, password {password})
+create user mapping for {owner} server mmdb_loopback options (user {role}, password {password})

@@ -4,7 +4,8 @@
 `load` makes sources into what a model takes, `queries` answers mmdb.embed.
 """
 
+from mmdb.worker.backfill import Totals
 from mmdb.worker.report import Reporter
-from mmdb.worker.run import Totals, WorkerOptions, background, work
+from mmdb.worker.run import WorkerOptions, background, work
 
 __all__ = ["Reporter", "Totals", "WorkerOptions", "background", "work"]

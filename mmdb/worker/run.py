@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from psycopg.rows import dict_row
@@ -22,7 +23,7 @@ import mmdb
 from mmdb.config import Settings
 from mmdb.embedders.base import Embedder
 from mmdb.embedders.registry import ModelSpec, load
-from mmdb.errors import DatabaseError, ModelError
+from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.sql import statement
 from mmdb.worker.backfill import Backfill, Totals
 from mmdb.worker.claim import TOPIC, Connection, Steps, open_connection
@@ -150,8 +151,17 @@ class _Worker:
         for name in self.options.models or ():
             if name not in specs:
                 raise ModelError(f'model "{name}" does not exist', hint=f"there are: {', '.join(specs)}")
-        wanted = specs if self.options.models is None else {name: specs[name] for name in self.options.models}
-        return {name: self._embedder(spec) for name, spec in wanted.items()}
+        if self.options.models is not None:
+            return {name: self._embedder(specs[name]) for name in self.options.models}
+        return {name: embedder for name, spec in specs.items() if (embedder := self._embedder_if_any(spec)) is not None}
+
+    def _embedder_if_any(self, spec: ModelSpec) -> Embedder | None:
+        """None where this machine lacks what the model needs: another worker may have it."""
+        try:
+            return self._embedder(spec)
+        except ModelUnavailableError as error:
+            self.reporter.log(f"not served here: {error}")
+            return None
 
     def _embedder(self, spec: ModelSpec) -> Embedder:
         known = (spec.name, spec.identity)
@@ -211,8 +221,10 @@ class _Session:
         )
 
     def run(self, stop: threading.Event) -> None:
-        answering = [self._thread(lambda q=q: q.run(self.end, self.wake)) for q in self.queries]
-        filling = [self._thread(lambda b=b: b.run(self.end, self.wakes[b.model])) for b in self.backfills]
+        answering = [self._thread(partial(queries.run, self.end, self.wake)) for queries in self.queries]
+        filling = [
+            self._thread(partial(backfill.run, self.end, self.wakes[backfill.model])) for backfill in self.backfills
+        ]
         try:
             self._keep_alive(stop, filling)
         finally:
@@ -266,11 +278,11 @@ class _Session:
     def _sweep(self) -> None:
         """Clean up after dropped tables and vanished rows; a table that cannot be swept is left for the next time."""
         for _, clean in self.control.execute(statement(TOPIC, "sweep")).fetchall():
-            self._try(lambda clean=clean: self.control.execute(SQL("select {}()").format(SQL(clean))))
+            self._try(partial(self.control.execute, SQL("select {}()").format(SQL(clean))))
         steps = Steps(self.control, self.worker, self.owner.options.lease_seconds)
         for backfill in self.backfills:
             for task in steps.tasks(backfill.model):
-                self._try(lambda task=task: steps.forget_idle_leases(task))
+                self._try(partial(steps.forget_idle_leases, task))
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

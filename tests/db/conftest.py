@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pytest
-from mmdb.embedders.hash import HashEmbedder
 
 from mmdb.embedders.base import Item, Purpose, Vectors
+from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
 from tests.conftest import Database, temporary_database
 
@@ -59,7 +59,7 @@ def expected(text: str) -> Vectors:
 
 def check_rows(conn: Connection, table: str = "items") -> None:
     """Every row with a source has the very vector of that source, and no lease is left."""
-    rows = conn.execute(f"select txt, txt_embedding::real[] from {table} where txt is not null").fetchall()  # noqa: S608
+    rows = conn.execute(f"select txt, txt_embedding::real[] from {table} where txt is not null").fetchall()
     for text, vector in rows:
         assert vector is not None, f'"{text}" is pending'
         np.testing.assert_allclose(vector, expected(text), atol=1e-3)

@@ -49,14 +49,20 @@ def test_row_policies_hold_in_a_search(items: Connection, reader: Connection, se
     assert sorted(reader.execute(search).fetchall()) == [(1,), (2,)]  # type: ignore[call-overload]
 
 
+FAILED = """
+insert into mmdb.leases (embedding, key, error, retry_at, failed_at)
+select id, '{5}', 'a secret error', 'infinity', now() from mmdb.embeddings
+on conflict (embedding, key) do update
+  set worker = null, expires_at = null, error = excluded.error, retry_at = 'infinity'
+"""
+
+
 def test_row_policies_hold_in_status_and_failures(items: Connection, reader: Connection) -> None:
     items.execute("grant select on items to public")
     items.execute("alter table items enable row level security")
     items.execute("create policy own on items using (owner = current_user)")
     items.execute("update items set txt = 'secret' where id in (1, 5)")
-    items.execute("insert into mmdb.leases (embedding, key, error, retry_at, failed_at) "
-                  "select id, '{5}', 'a secret error', 'infinity', now() from mmdb.embeddings on conflict (embedding, key) "
-                  "do update set worker = null, expires_at = null, error = excluded.error, retry_at = 'infinity'")  # fmt: skip
+    items.execute(FAILED)
     row = reader.execute("select rows, embedded + pending, failed from mmdb.status").fetchone()
     assert row == (2, 2, 0)
     assert reader.execute("select * from mmdb.failures").fetchall() == []
@@ -110,8 +116,8 @@ def test_a_forged_entry_cannot_name_another_table(items: Connection, reader: Con
     items.execute(f"grant create on schema public to {reader.info.user}")  # type: ignore[call-overload]
     reader.execute("create table mine (id int primary key, txt text)")
     with pytest.raises(pg.InsufficientPrivilege):
-        reader.execute("select mmdb.record_embedding(jsonb_populate_record(e, jsonb_build_object('relation', 'mine'::regclass::oid::text))) "
-                       "from mmdb.embeddings e")  # fmt: skip
+        reader.execute("select mmdb.record_embedding(jsonb_populate_record(e, "
+                       "jsonb_build_object('relation', 'mine'::regclass::oid::text))) from mmdb.embeddings e")  # fmt: skip
 
 
 def test_the_named_loopback_connection_gives_an_attacker_nothing(items: Connection, reader: Connection) -> None:

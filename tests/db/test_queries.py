@@ -97,9 +97,7 @@ def test_the_same_miss_from_many_sessions_is_embedded_once(database: Database, g
     with background(database.url, options=QUICK), ThreadPoolExecutor(20) as pool:
         asking = [pool.submit(_ask, database, "the same") for _ in range(20)]
         with database.connect() as conn:
-            waiting = "select count(*) from pg_stat_activity where application_name <> 'mmdb worker' and query like '%poll_query%'"
             until(lambda: conn.execute("select count(*) from mmdb.queries").fetchone() == (1,))
-            assert waiting
         gate.go_on.set()
         vectors = [future.result(30) for future in asking]
     assert gate.seen == ["the same"]
@@ -128,7 +126,7 @@ def test_concurrent_misses_are_one_batch(database: Database, gate: Gate) -> None
 
 @pytest.mark.parametrize("how", ["cancel", "statement_timeout"])
 def test_a_wait_can_be_ended(database: Database, gate: Gate, how: str) -> None:
-    """bench/ measures that it takes effect within 50 ms; here, that it takes effect at all, and leaves a usable session."""
+    """It takes effect, and leaves a usable session; bench/ measures that it does within 50 ms."""
     with background(database.url, options=QUICK), database.connect() as conn:
         if how == "statement_timeout":
             conn.execute("set statement_timeout = '300ms'")
@@ -156,9 +154,9 @@ def test_read_only_and_rolled_back_transactions(conn: Connection, worker: None) 
     with conn.transaction():
         conn.execute("set transaction isolation level serializable, read only")
         assert conn.execute("select mmdb.embed('read only', 'hash') is not null").fetchone() == (True,)
-    with pytest.raises(ZeroDivisionError), conn.transaction():
+    with conn.transaction():
         conn.execute("select mmdb.embed('rolled back', 'hash')")
-        raise ZeroDivisionError
+        raise psycopg.Rollback
     assert conn.execute("select count(*) from mmdb.queries").fetchone() == (2,)
 
 
@@ -214,7 +212,8 @@ def test_one_bad_query_spoils_no_other(database: Database, gate: Gate) -> None:
         bad = pool.submit(_picture, database, b"no picture")
         until(lambda: conn.execute("select count(*) from mmdb.queries").fetchone() == (3,))
         gate.go_on.set()
-        assert first.result(20) and good.result(20)
+        assert first.result(20)
+        assert good.result(20)
         with pytest.raises(pg.DataException):
             bad.result(20)
 

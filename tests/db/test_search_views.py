@@ -157,7 +157,8 @@ def test_it_equals_the_statement_written_by_hand(goods: Connection) -> None:
 
 def test_a_vector_as_the_query(goods: Connection) -> None:
     nearest = goods.execute(
-        "select id, distance from goods_by_txt((select txt_embedding from goods where id = 77)) order by distance limit 1"
+        "select id, distance from goods_by_txt((select txt_embedding from goods where id = 77)) "
+        "order by distance limit 1"
     ).fetchone()
     assert nearest is not None
     assert nearest[0] == 77

@@ -12,7 +12,7 @@ Connection = psycopg.Connection[Any]
 
 
 def pending(conn: Connection, table: str = "items", column: str = "txt_embedding") -> list[int]:
-    rows = conn.execute(f'select id from {table} where "{column}" is null order by id').fetchall()  # noqa: S608
+    rows = conn.execute(f'select id from {table} where "{column}" is null order by id').fetchall()
     return [row[0] for row in rows]
 
 
@@ -153,7 +153,8 @@ def test_partitions(conn: Connection, concurrent: bool) -> None:
     conn.execute("create table items_us partition of items for values in ('us') partition by range (id)")
     conn.execute("create table items_us_1 partition of items_us for values from (0) to (1000)")
     conn.execute(
-        "insert into items select g, case when g % 2 = 0 then 'eu' else 'us' end, 'item ' || g from generate_series(1, 6) g"
+        "insert into items select g, case when g % 2 = 0 then 'eu' else 'us' end, 'item ' || g "
+        "from generate_series(1, 6) g"
     )
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', index => %s)", [not concurrent])
     if concurrent:

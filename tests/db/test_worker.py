@@ -16,7 +16,7 @@ from psycopg import errors as pg
 from mmdb.config import Settings
 from mmdb.embedders.base import Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
-from mmdb.errors import DatabaseError, ModelError
+from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.worker import Totals, background, work
 from mmdb.worker.claim import Steps, open_connection
 from tests.conftest import Database, Role
@@ -360,3 +360,11 @@ def test_settings_reach_the_loader(database: Database, conn: Connection, tmp_pat
     assert "/etc/passwd" in errors["1"] or "outside" in errors["1"]
     assert errors["2"] == "the URI is empty"
     assert "127.0.0.1" in errors["3"]
+
+
+def test_a_model_that_this_machine_lacks_is_left_to_others(items: Connection, database: Database) -> None:
+    items.execute("select mmdb.add_model('elsewhere', 'nix', 'nix', 8, array['text'], 'nix/1')")
+    items.execute("delete from mmdb.models where name = 'lite'")
+    assert work(database.url, options=replace(ONCE, models=None)) == Totals(stored=5, failed=0)
+    with pytest.raises(ModelUnavailableError, match="unknown backend"):
+        work(database.url, options=replace(ONCE, models=("elsewhere",)))

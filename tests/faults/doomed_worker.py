@@ -1,4 +1,4 @@
-"""A worker that says which step it is about to finish and then waits to be killed: `doomed_worker.py URL STEP`.
+"""A worker that says when a step is done and then waits to be killed: `python -m tests.faults.doomed_worker URL STEP`.
 
 The steps: claim (rows are leased), load (sources are read), embed (vectors are made), store (rows are updated, the
 transaction is open), settle (the transaction is committed, nobody has been told).

@@ -18,12 +18,12 @@ from tests.db.conftest import Connection, check_rows, until
 STEPS = ("claim", "load", "embed", "store", "settle")
 KILLS = 10
 """Of each step: fifty in all."""
-SCRIPT = Path(__file__).with_name("doomed_worker.py")
+ROOT = Path(__file__).parents[2]
 
 
 def kill_at(database: Database, step: str) -> None:
     worker = subprocess.Popen(
-        [sys.executable, str(SCRIPT), database.url, step], stdout=subprocess.PIPE, cwd=SCRIPT.parents[2]
+        [sys.executable, "-m", "tests.faults.doomed_worker", database.url, step], stdout=subprocess.PIPE, cwd=ROOT
     )
     assert worker.stdout is not None
     try:
@@ -43,16 +43,16 @@ def test_killed_at(conn: Connection, database: Database, step: str, monkeypatch:
     monkeypatch.setattr(HashEmbedder, "embed_batch", _counting(embed, seen))
     for kill in range(KILLS):
         conn.execute(
-            "insert into items select g, 'item ' || g from generate_series(%s::int, %s::int) g", [kill * 20, kill * 20 + 19]
+            "insert into items select g, 'item ' || g from generate_series(%s::int, %s::int) g",
+            [kill * 20, kill * 20 + 19],
         )
         kill_at(database, step)
         conn.execute("update items set txt = txt || '!' where id %% 7 = %s", [kill % 7])
         until(lambda: conn.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
     work(database.url, options=WorkerOptions(models=("hash",), once=True, poll_seconds=0.1))
+    again = len(seen) - len(set(seen))
+    print(f"killed at {step}: {len(seen)} rows were left, {again} of them were embedded twice by the next worker")
     check_rows(conn)
-    print(
-        f"{len(seen) - len(set(seen))} of {len(seen)} rows were embedded twice by the worker that came after the kills"
-    )
     assert conn.execute("select count(*) from items").fetchone() == (20 * KILLS,)
 
 

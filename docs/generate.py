@@ -1,0 +1,112 @@
+"""Write docs/sql.md from the comments of the SQL functions and docs/cli.md from the help texts: `make docs`.
+
+A test compares both with what is committed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from mmdb import embedded
+from mmdb.install import install
+
+FOLDER = Path(__file__).parent
+CALLED = {
+    "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
+    "Searching": ("embed", "embed_for", "model_of"),
+    "Operating": ("retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
+}
+"""What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
+FUNCTIONS = """
+select p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), obj_description(p.oid, 'pg_proc')
+from pg_proc p where p.pronamespace = 'mmdb'::regnamespace order by p.proname, p.pronargs, p.oid::regprocedure::text
+"""
+RELATIONS = """
+select c.relname, obj_description(c.oid, 'pg_class'),
+       (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum)
+        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+from pg_class c where c.relnamespace = 'mmdb'::regnamespace
+  and c.relname in ('status', 'failures', 'workers', 'models', 'embeddings') order by c.relname
+"""
+SEARCH_VIEWS = """
+## Search views
+
+`add_embedding` makes them in the table's schema, named `TABLE_by_NAME`, or `PREFIX_by_NAME` with a prefix of your own.
+
+| call | returns |
+| --- | --- |
+| `T_by_NAME(text)` | every embedded row of T and its `distance` from the text |
+| `T_by_NAME(bytea)` | the same for a picture |
+| `T_by_NAME(halfvec)` | the same for a vector, such as another row's embedding |
+
+Add `order by distance limit k`. The distance is pgvector's: for cosine 0 (the same) to 2 (the opposite).
+"""
+
+
+def sql_reference(conn: psycopg.Connection[Any]) -> str:
+    """The text of docs/sql.md."""
+    functions = conn.execute(FUNCTIONS).fetchall()
+    parts = ["# SQL reference\n\nMade by `make docs` from the comments in the database (`\\df+ mmdb.*`).\n"]
+    for title, names in CALLED.items():
+        parts.append(f"\n## {title}\n")
+        parts += [_function(row) for name in names for row in functions if row[0] == name]
+    parts += [SEARCH_VIEWS, "\n## Views and tables\n"]
+    parts += [
+        f"\n### mmdb.{name}\n\n{comment}\n\nColumns: {columns}.\n" for name, comment, columns in conn.execute(RELATIONS)
+    ]
+    return "".join(parts)
+
+
+def _function(row: tuple[str, str, str, str]) -> str:
+    name, arguments, result, comment = row
+    separated = ",\n  ".join(arguments.split(", "))
+    call = f"mmdb.{name}({arguments})" if len(arguments) < 80 else f"mmdb.{name}(\n  {separated}\n)"
+    return f"\n### mmdb.{name}\n\n```\n{call} returns {result}\n```\n\n{comment}\n"
+
+
+def cli_reference() -> str:
+    """The text of docs/cli.md."""
+    import click
+    import typer
+
+    from mmdb.cli.app import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    context = click.Context(group, info_name="mmdb", terminal_width=100, max_content_width=100)
+    parts = ["# Command line\n\nMade by `make docs` from `mmdb --help`.\n", _help("mmdb", group, None)]
+    parts += [_help(f"mmdb {name}", command, context) for name, command in group.commands.items()]
+    return "".join(parts)
+
+
+def _help(name: str, command: object, parent: object) -> str:
+    import click
+
+    assert isinstance(command, click.Command)
+    assert parent is None or isinstance(parent, click.Context)
+    context = click.Context(
+        command, info_name=name.rsplit(maxsplit=1)[-1], parent=parent, terminal_width=100, max_content_width=100
+    )
+    return f"\n## {name}\n\n```\n{command.get_help(context).rstrip()}\n```\n"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="mmdb-docs-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        try:
+            url = embedded.start(home).url
+            install(url)
+            with psycopg.connect(url) as conn:
+                (FOLDER / "sql.md").write_text(sql_reference(conn), "utf-8")
+        finally:
+            embedded.stop(home)
+    (FOLDER / "cli.md").write_text(cli_reference(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

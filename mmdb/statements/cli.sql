@@ -1,0 +1,68 @@
+-- What the command line asks of a database. Python composes only the names and, for --where, the operator's own SQL.
+
+-- name: embeddings_of
+select e.id, e.name, e.sources, e.model, e.modality, e.prefix, e.function_schema as schema,
+       mmdb.search_name(e.prefix, e.name) as function
+from mmdb.embeddings e
+where e.relation = %(relation)s::text::regclass
+order by e.id
+
+-- name: add_embedding
+select a.name, a.function_schema as schema, mmdb.search_name(a.prefix, a.name) as function
+from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model => %(model)s, modality => %(modality)s,
+                        name => %(name)s, index => false, prefix => %(prefix)s) a
+
+-- name: index_statements
+select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement
+
+-- name: drop_embedding
+select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
+
+-- name: status
+select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated, s.pending_since,
+       s.rows_per_second, s.drift
+from mmdb.status s
+order by s.relation::text, s.name
+
+-- name: workers
+select w.id, w.host, w.pid, w.version, w.models, w.started_at, w.heartbeat_at
+from mmdb.workers w
+where w.alive
+order by w.id
+
+-- name: failures
+select f.relation::text as relation, f.name, f.key, f.attempts, f.error, f.retry_at
+from mmdb.failures f
+order by f.failed_at desc
+limit %(limit)s
+
+-- name: worker_alive
+select exists (select from mmdb.workers w where w.alive and w.host = %(host)s and w.pid = %(pid)s) as alive
+
+-- name: models
+select m.name, m.backend, m.model, m.dimensions, m.modalities, m.distance,
+       (select count(*) from mmdb.embeddings e where e.model = m.name) as embeddings
+from mmdb.models m
+order by m.name
+
+-- name: doctor
+select d.subject, d.level, d.finding, d.remedy from mmdb.doctor() d
+
+-- name: schema_revision
+select version_num as revision from mmdb.schema_version
+
+-- name: search_columns
+select c.name, t.typname = any(%(hidden)s) as hidden
+from pg_catalog.pg_proc p
+cross join lateral unnest(p.proargnames, p.proallargtypes, p.proargmodes) with ordinality c(name, type, mode, number)
+join pg_catalog.pg_type t on t.oid = c.type
+where p.oid = to_regprocedure(format('%%I.%%I(%%s)', %(schema)s::text, %(function)s::text, %(argument)s::text))
+  and c.mode = 't'
+order by c.number
+
+-- name: search
+select {columns}
+from {function}(%(query)s::{kind})
+where {condition}
+order by {distance}
+limit %(k)s

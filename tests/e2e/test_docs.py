@@ -1,0 +1,107 @@
+"""The docs run: every SQL snippet is executed, every shell line names a command and options that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from docs.generate import cli_reference, sql_reference
+from mmdb.worker import WorkerOptions, background
+from tests.conftest import Database
+
+ROOT = Path(__file__).parents[2]
+GENERATED = ("sql.md", "cli.md")
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in GENERATED)]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+Connection = psycopg.Connection[Any]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [body for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
+
+
+def settled(conn: Connection) -> None:
+    """Wait until the worker has caught up, as a reader does between two snippets."""
+    deadline = time.monotonic() + 60
+    while conn.execute("select from mmdb.status where pending > 0").fetchone() is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> None:
+    found = blocks(page, "sql")
+    assert found or page.name not in ("README.md", "how-it-works.md", "operating.md", "security.md")
+    with background(database.url, options=WorkerOptions(poll_seconds=0.1)):
+        for block in found:
+            for statement in re.split(r";\s*(?:--.*)?\n", block + "\n"):
+                if statement.strip():
+                    conn.execute(statement)  # type: ignore[call-overload]
+            settled(conn)
+
+
+def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn: Connection) -> None:
+    declare, tour = blocks(ROOT / "README.md", "sql")
+    answers = []
+    with background(database.url, options=WorkerOptions(poll_seconds=0.1)):
+        conn.execute(declare)  # type: ignore[call-overload]
+        settled(conn)
+        for statement in re.split(r";\s*\n", tour):
+            if statement.strip():
+                cursor = conn.execute(statement)  # type: ignore[call-overload]
+                answers.append(cursor.fetchall() if cursor.description else [])
+    shoes, _, wishes, status, failures, drink, _ = answers
+    assert shoes[0][0] == "Trail One"
+    assert [row[1] for row in wishes] == ["Trail One", "Office Six"]
+    assert status[0][2:4] == (4, 4) or status[0][4] == 1
+    assert failures == []
+    assert drink[0][0] == 4
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shell_lines_name_what_exists(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["mmdb"]:
+                _check_command(words[1:])
+            elif words[:1] == ["make"]:
+                assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+
+
+def _check_command(words: list[str]) -> None:
+    command = [sys.executable, "-m", "mmdb", words[0], "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert answer.returncode == 0, words
+    for option in (word for word in words if word.startswith("--")):
+        assert option in answer.stdout, f"mmdb {words[0]} has no {option}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            if not target.startswith("http"):
+                path, _, anchor = target.partition("#")
+                assert (page.parent / path).exists(), f"{page.name} links to {target}"
+                headings = (
+                    re.findall(r"^#+ (.*)$", (page.parent / path).read_text("utf-8"), re.MULTILINE) if anchor else []
+                )
+                slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+                assert not anchor or anchor in slugs, f"{page.name} links to {target}"
+
+
+def test_the_sql_reference_is_up_to_date(conn: Connection) -> None:
+    assert (ROOT / "docs" / "sql.md").read_text("utf-8") == sql_reference(conn), "run: make docs"
+
+
+def test_the_cli_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == cli_reference(), "run: make docs"

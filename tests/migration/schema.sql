@@ -1,0 +1,2268 @@
+-- Schema mmdb of a fresh install, written by `make schema`. Do not edit: change sql/ or migrations/.
+
+CREATE SCHEMA mmdb;
+CREATE TABLE mmdb.embeddings (
+    id integer NOT NULL,
+    relation regclass NOT NULL,
+    name text NOT NULL,
+    sources text[] NOT NULL,
+    source_numbers smallint[] NOT NULL,
+    column_name text NOT NULL,
+    column_number smallint NOT NULL,
+    column_type text NOT NULL,
+    modality text NOT NULL,
+    by_uri boolean NOT NULL,
+    model text NOT NULL,
+    storage text DEFAULT 'column'::text NOT NULL,
+    prefix text NOT NULL,
+    function_schema text NOT NULL,
+    adopted boolean NOT NULL,
+    attached_to text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
+    CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
+);
+COMMENT ON TABLE mmdb.embeddings IS 'One row for each declared embedding: which column of which table follows which sources by which model.';
+COMMENT ON COLUMN mmdb.embeddings.source_numbers IS 'The sources'' column numbers: they survive a rename and are valid while attached_to names this very table.';
+COMMENT ON COLUMN mmdb.embeddings.adopted IS 'The column was there before: drop_embedding leaves it.';
+COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in which the column numbers were taken; after a restore the names count instead.';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+#variable_conflict use_variable
+declare
+  made mmdb.embeddings;
+  statement text;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
+  if not made.adopted then
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
+  end if;
+  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
+  from pg_attribute a where a.attrelid = relation and a.attname = made.column_name;
+  perform mmdb.make_trigger(made);
+  perform mmdb.make_worker_functions(made);
+  perform mmdb.make_search_views(made);
+  perform mmdb.remake_other_views(relation, made.id);
+  made := mmdb.record_embedding(made);
+  if index then
+    for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
+      execute statement;
+    end loop;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text) RETURNS mmdb.embeddings
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select a.* from mmdb.add_embedding(relation, array[source], model, modality, name, storage, index, prefix) a
+$$;
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names.';
+CREATE TABLE mmdb.models (
+    name text NOT NULL,
+    backend text NOT NULL,
+    model text NOT NULL,
+    revision text,
+    dimensions integer NOT NULL,
+    modalities text[] NOT NULL,
+    distance text DEFAULT 'cosine'::text NOT NULL,
+    query_prompt text,
+    document_prompt text,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    identity text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT models_dimensions CHECK (((dimensions >= 1) AND (dimensions <= 16000))),
+    CONSTRAINT models_distance CHECK ((distance = ANY (ARRAY['cosine'::text, 'l2'::text, 'inner_product'::text]))),
+    CONSTRAINT models_modalities CHECK (((modalities <@ ARRAY['text'::text, 'image'::text]) AND (cardinality(modalities) > 0))),
+    CONSTRAINT models_name_plain CHECK ((name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'::text))
+);
+COMMENT ON TABLE mmdb.models IS 'Every model an embedding can be bound to. A model''s identity is fixed once an embedding uses it.';
+CREATE FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text DEFAULT 'cosine'::text, revision text DEFAULT NULL::text, query_prompt text DEFAULT NULL::text, document_prompt text DEFAULT NULL::text, options jsonb DEFAULT '{}'::jsonb) RETURNS mmdb.models
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  old mmdb.models;
+  made mmdb.models;
+begin
+  select * into old from mmdb.models m where m.name = add_model.name for update;
+  if old.identity <> add_model.identity
+     and exists (select from mmdb.embeddings e where e.model = add_model.name) then
+    raise exception 'model "%" is in use with identity "%" and cannot become "%"', name, old.identity, identity
+      using errcode = 'object_in_use',
+            hint = 'vectors of two models cannot be compared: add the new one under another name';
+  end if;
+  insert into mmdb.models as m (name, backend, model, revision, dimensions, modalities, distance,
+                                query_prompt, document_prompt, options, identity)
+  values (add_model.name, add_model.backend, add_model.model, add_model.revision, add_model.dimensions,
+          add_model.modalities, add_model.distance, add_model.query_prompt, add_model.document_prompt,
+          add_model.options, add_model.identity)
+  on conflict on constraint models_pkey do update
+    set (backend, model, revision, dimensions, modalities, distance, query_prompt, document_prompt, options, identity)
+      = (excluded.backend, excluded.model, excluded.revision, excluded.dimensions, excluded.modalities,
+         excluded.distance, excluded.query_prompt, excluded.document_prompt, excluded.options, excluded.identity)
+  returning m.* into made;
+  if old.identity <> made.identity then
+    delete from mmdb.queries q where q.model = made.name;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) IS 'Register a model. Its identity is fixed once an embedding uses it; an unused one is replaced.';
+CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update mmdb.queries q
+  set embedding = answer_query.embedding::real[], error = answer_query.error, answered_at = clock_timestamp(),
+      content = null, data = null
+  where q.token = answer_query.token
+$$;
+COMMENT ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) IS 'Worker only: store the vector (or the error) of a query and forget the query itself.';
+CREATE FUNCTION mmdb.ask(model text, modality text, content text, data bytea) RETURNS real[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  answer record;
+  question uuid;
+  give_up constant timestamptz := clock_timestamp()
+    + coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer * interval '1 millisecond';
+  polls integer := 0;
+begin
+  answer := mmdb.loopback(format(
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L, %L)', pg_postmaster_start_time(),
+    (select d.oid from pg_database d where d.datname = current_database()), model, modality, content, data));
+  question := answer.token;
+  while answer.embedding is null and answer.problem is null loop
+    if clock_timestamp() > give_up then
+      raise exception 'no worker answered the query for model "%" in time', model
+        using errcode = 'query_canceled',
+              hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
+    end if;
+    perform pg_sleep(case when polls < 30 then 0.001 else 0.01 end);
+    polls := polls + 1;
+    answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
+  end loop;
+  perform mmdb.refuse_problem(answer.problem, model);
+  return answer.embedding;
+end
+$$;
+COMMENT ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) IS 'Post a query, wait for a worker''s answer, return the vector.';
+CREATE FUNCTION mmdb.attachment(relation regclass) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%s/%s/%s', c.system_identifier, d.oid, relation::oid)
+  from pg_control_system() c, pg_database d
+  where d.datname = current_database()
+$$;
+COMMENT ON FUNCTION mmdb.attachment(relation regclass) IS 'Cluster, database and table as one text: where column numbers are valid.';
+CREATE FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) RETURNS smallint[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array_agg(distinct b.number order by b.number)
+  from pg_attribute a
+  cross join lateral (
+    select a.attnum where a.attgenerated = ''
+    union all
+    select d.refobjsubid::smallint
+    from pg_attrdef f
+    join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
+                    and d.refclassid = 'pg_class'::regclass and d.refobjid = relation
+                    and d.refobjsubid not in (0, a.attnum)
+    where a.attgenerated <> '' and f.adrelid = relation and f.adnum = a.attnum
+  ) b(number)
+  where a.attrelid = relation and a.attnum = any(numbers)
+$$;
+COMMENT ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) IS 'The plain columns whose change changes these sources.';
+CREATE FUNCTION mmdb.beat(worker integer, lease interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update mmdb.worker_sessions w set heartbeat_at = clock_timestamp() where w.id = beat.worker;
+  if not found then
+    return false;
+  end if;
+  update mmdb.leases l set expires_at = clock_timestamp() + lease where l.worker = beat.worker;
+  return true;
+end
+$$;
+COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+CREATE FUNCTION mmdb.caught_up(embedding integer) RETURNS double precision
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  -- Said at every poll; written down every ten seconds.
+  update mmdb.progress p set caught_up_at = clock_timestamp()
+  where p.embedding = caught_up.embedding
+    and (p.caught_up_at is null or p.caught_up_at < clock_timestamp() - interval '10 seconds');
+  select extract(epoch from min(l.retry_at) - clock_timestamp())::double precision
+  from mmdb.leases l
+  where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
+$$;
+COMMENT ON FUNCTION mmdb.caught_up(embedding integer) IS 'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
+CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_type text;
+begin
+  select format_type(a.atttypid, a.atttypmod) into found_type
+  from pg_attribute a
+  where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
+  if found_type is null then
+    return false;
+  elsif found_type not in (planned.column_type, replace(planned.column_type, 'halfvec(', 'vector(')) then
+    raise exception 'table % has a column "%" of type %, expected %', planned.relation, planned.column_name,
+                    found_type, planned.column_type
+      using errcode = 'duplicate_column', hint = 'give another name => ''…'', or drop that column';
+  end if;
+  return true;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_column(planned mmdb.embeddings) IS 'Whether a column of the right name and type is there to be adopted.';
+CREATE FUNCTION mmdb.check_model(model text, modality text) RETURNS mmdb.models
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  chosen mmdb.models;
+begin
+  select m.* into chosen from mmdb.models m where m.name = check_model.model;
+  if not found then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
+  elsif modality <> all(chosen.modalities) then
+    raise exception 'model "%" does not embed modality "%"', model, modality
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
+  elsif chosen.dimensions > 4000 then
+    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
+      using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
+  end if;
+  return chosen;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_model(model text, modality text) IS 'The model, if it exists and embeds this modality.';
+CREATE FUNCTION mmdb.check_names(planned mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  long text;
+  foreign_function regprocedure;
+begin
+  select n.name into long
+  from unnest(array[planned.column_name, mmdb.search_name(planned.prefix, planned.name)]) n(name)
+  where octet_length(n.name) > 63 limit 1;
+  if long is not null then
+    raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
+      using errcode = 'name_too_long', hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+  end if;
+  select p.oid::regprocedure into foreign_function
+  from pg_proc p
+  where p.pronamespace = planned.function_schema::regnamespace
+    and p.proname = mmdb.search_name(planned.prefix, planned.name)
+    and p.pronargs = 1
+    and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)
+    and not mmdb.is_made_by(p.oid, planned.id) limit 1;
+  if foreign_function is not null then
+    raise exception 'function % exists already and was not made for this embedding', foreign_function
+      using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_names(planned mmdb.embeddings) IS 'Refuse names that are too long or taken.';
+CREATE FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  able text[];
+  size constant bigint := coalesce(octet_length(data), octet_length(content));
+  allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
+begin
+  select m.modalities into able from mmdb.models m where m.name = check_query.model;
+  if able is null then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  elsif modality <> all(able) then
+    raise exception 'model "%" does not embed modality "%"', model, modality
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
+  elsif size > allowed then
+    raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
+      using errcode = 'program_limit_exceeded', hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) IS 'Refuse a query that no worker could answer.';
+CREATE FUNCTION mmdb.check_relation(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  table_class pg_class;
+begin
+  select c.* into table_class from pg_class c where c.oid = relation;
+  if not found then
+    raise exception 'relation % does not exist', relation using errcode = 'undefined_table';
+  elsif table_class.relkind not in ('r', 'p') or table_class.relpersistence = 't' then
+    raise exception '% is not a permanent table', relation
+      using errcode = 'wrong_object_type', hint = 'declare the embedding on the table that holds the rows';
+  elsif table_class.relnamespace in ('pg_catalog'::regnamespace, 'mmdb'::regnamespace) then
+    raise exception '% is a system table', relation using errcode = 'insufficient_privilege';
+  elsif not pg_has_role(table_class.relowner, 'usage') then
+    raise exception 'must be owner of table %', relation
+      using errcode = 'insufficient_privilege', hint = format('its owner is %I', table_class.relowner::regrole);
+  elsif table_class.relforcerowsecurity then
+    raise exception 'table % forces row-level security on its owner', relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row level security', relation);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_relation(relation regclass) IS 'Refuse a relation that cannot carry an embedding.';
+CREATE FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  live constant integer[] := array(select mmdb.live_workers());
+  expiry constant timestamptz := clock_timestamp() + lease;
+begin
+  return query
+  insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
+  select claim.embedding, k.key, claim.worker, expiry, k.state
+  from unnest(keys, states) k(key, state)
+  -- Looked up first, because ON CONFLICT writes a lock on every row that it meets, even where it then does nothing.
+  left join mmdb.leases h on h.embedding = claim.embedding and h.key = k.key
+  where h.key is null or mmdb.is_free(h, k.state)
+  order by k.key
+  on conflict on constraint leases_pkey do update
+    set (worker, expires_at, attempts, failed_at, retry_at, state)
+      = (excluded.worker, excluded.expires_at,
+         case when l.retry_at = 'infinity' then 1 else l.attempts + 1 end,
+         case when l.retry_at = 'infinity' then l.failed_at end, null, excluded.state)
+    where mmdb.is_free(l, excluded.state)
+  returning l.key, l.attempts, case when l.failed_at is not null then l.source_hash end,
+            case when l.failed_at is not null then l.error end;
+  if not found then
+    return query select * from mmdb.claim_orphan(claim.embedding, claim.worker, keys, states, expiry, live);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) IS 'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
+CREATE FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  allowed constant integer := coalesce(mmdb.setting('max_attempts'), '5')::integer;
+begin
+  update mmdb.leases l
+  set worker = null, expires_at = null, retry_at = 'infinity', failed_at = clock_timestamp(),
+      error = format('the worker died %s times while it embedded this row', l.attempts)
+  where l.embedding = claim_orphan.embedding and l.key = any(keys) and l.attempts >= allowed
+    and l.worker is not null and (l.worker <> all(live) or l.expires_at < clock_timestamp());
+  return query
+  update mmdb.leases l
+  set worker = claim_orphan.worker, expires_at = expiry, attempts = l.attempts + 1,
+      state = (select k.state from unnest(keys, states) k(key, state) where k.key = l.key)
+  where l.embedding = claim_orphan.embedding
+    and l.key = (
+      select o.key from mmdb.leases o
+      where o.embedding = claim_orphan.embedding and o.key = any(keys)
+        and o.worker is not null and (o.worker <> all(live) or o.expires_at < clock_timestamp())
+      order by o.attempts, o.key limit 1
+      for update skip locked)
+  returning l.key, l.attempts, null::bytea, null::text;
+end
+$$;
+COMMENT ON FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) IS 'Take over one row whose worker died.';
+CREATE FUNCTION mmdb.clean_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+declare
+  made oid;
+begin
+  if to_regclass(%1$L) is not null then
+    return false;
+  end if;
+  for made in select p.oid from pg_proc p
+              where p.pronamespace = %2$L::regnamespace and p.oid <> %3$L::regproc
+                and obj_description(p.oid, 'pg_proc') like '%%' || %4$L loop
+    execute format('drop function %%s', made::regprocedure);
+  end loop;
+  execute 'drop function %5$s()';
+  return true;
+end
+$body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_function(made, 'clean'),
+        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''))
+$_$;
+COMMENT ON FUNCTION mmdb.clean_body(made mmdb.embeddings) IS 'Drop the functions of an embedding whose table was dropped.';
+CREATE FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array_agg(a.attname::text order by n.place)
+  from unnest(numbers) with ordinality n(number, place)
+  join pg_attribute a on a.attrelid = relation and a.attnum = n.number and not a.attisdropped
+$$;
+COMMENT ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) IS 'Column numbers to names, in order; dropped columns are missing.';
+CREATE FUNCTION mmdb.column_numbers(relation regclass, names text[]) RETURNS smallint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  numbers smallint[];
+  missing text;
+begin
+  select array_agg(a.attnum order by n.place), min(n.name) filter (where a.attnum is null)
+  into numbers, missing
+  from unnest(names) with ordinality n(name, place)
+  left join pg_attribute a on a.attrelid = relation and a.attname = n.name and a.attnum > 0 and not a.attisdropped;
+  if missing is not null then
+    raise exception 'table % has no column "%"', relation, missing
+      using errcode = 'undefined_column',
+            hint = (select format('its columns: %s', string_agg(quote_ident(a.attname), ', ' order by a.attnum))
+                    from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped);
+  end if;
+  return numbers;
+end
+$$;
+COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when made.modality = 'image' and not made.by_uri then format('p.%I', made.sources[1])
+    when cardinality(made.sources) = 1 then format('p.%I::text', made.sources[1])
+    else format('concat_ws(E''\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
+  end
+  from unnest(made.sources) with ordinality s(name, place)
+$$;
+COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $$
+declare
+  key constant text := (select k.expression from mmdb.key_sql(made.relation) k);
+  relation constant text := mmdb.relation_sql(made.relation);
+begin
+  execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
+                 'on f.embedding = %s and f.final and f.key_text = %s where %s',
+                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
+  pending := pending - failed;
+  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
+  from pg_class c
+  where c.relkind = 'r' and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
+  if estimated then
+    embedded := total * (1 - coalesce((
+      select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
+                          and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
+      where c.oid = made.relation), (pending + failed) / greatest(total, 1)::real));
+  else
+    execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
+  end if;
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object then
+  estimated := null;
+end
+$$;
+COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+CREATE FUNCTION mmdb.count_rows_of(id integer) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select c.* from mmdb.embeddings e cross join lateral mmdb.count_rows(e) c where e.id = count_rows_of.id $$;
+COMMENT ON FUNCTION mmdb.count_rows_of(id integer) IS 'mmdb.count_rows by an embedding''s id.';
+CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
+  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
+begin
+  execute format('create or replace function %s %s as %L', signature, attributes, body);
+  execute format('alter function %s owner to %s', arguments, owner);
+  execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
+end
+$_$;
+COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
+CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  candidate text := 'distance';
+begin
+  while exists (select from pg_attribute a where a.attrelid = relation and a.attname = candidate
+                  and a.attnum > 0 and not a.attisdropped) loop
+    candidate := '_' || candidate;
+  end loop;
+  return candidate;
+end
+$$;
+COMMENT ON FUNCTION mmdb.distance_name(relation regclass) IS 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
+CREATE FUNCTION mmdb.distance_operator(distance text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
+COMMENT ON FUNCTION mmdb.distance_operator(distance text) IS 'pgvector''s operator for a distance.';
+CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
+         current_setting('server_version'),
+         case when v.n < v.minimum then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
+  from (select s.n, case s.n / 10000 when 15 then 150009 when 16 then 160005 when 17 then 170001 else 150009 end
+        from (select current_setting('server_version_num')::integer) s(n)) v(n, minimum)
+  union all
+  select 'extension ' || w.name, case when e.extversion is null then 'error' else 'ok' end, coalesce(e.extversion, 'missing'),
+         case when e.extversion is null then format('create extension %I', w.name) end
+  from unnest(array['vector', 'dblink', 'pg_trgm']) w(name) left join pg_extension e on e.extname = w.name
+  union all
+  select 'setting hnsw.iterative_scan', case when s.value is null or s.value = 'off' then 'warning' else 'ok' end, coalesce(s.value, 'not set'),
+         case when s.value is null or s.value = 'off' then 'filtered searches may return too few rows: run `mmdb init` again' end
+  from (select max(split_part(c.setting, '=', 2)) from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
+        where r.setdatabase = (select d.oid from pg_database d where d.datname = current_database()) and r.setrole = 0
+          and c.setting like 'hnsw.iterative_scan=%') s(value)
+  union all
+  select 'worker', case when count(*) filter (where w.alive) = 0 then 'error' else 'ok' end,
+         format('%s alive', count(*) filter (where w.alive)),
+         case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
+  from mmdb.workers w
+  union all
+  select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
+  from mmdb.embeddings e where mmdb.drift(e.id) is not null
+  union all
+  select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
+         format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where mmdb.serving_index(e, e.relation, 'hnsw') is null
+  union all
+  select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
+         format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need), current_setting('maintenance_work_mem')),
+         format('before building it: set maintenance_work_mem = ''%sMB''', g.need / 1048576 + 64)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation join mmdb.models m on m.name = e.model
+  -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
+  cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
+  where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
+$$;
+COMMENT ON FUNCTION mmdb.doctor() IS 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';
+CREATE FUNCTION mmdb.drift(id integer) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+  now_called mmdb.embeddings;
+  remedy text;
+begin
+  select e.* into made from mmdb.embeddings e where e.id = drift.id;
+  if not exists (select from pg_class c where c.oid = made.relation) then
+    return 'the table was dropped: a worker will clean up';
+  end if;
+  remedy := format(': select mmdb.refresh(%L)', made.relation);
+  begin
+    now_called := mmdb.resolved(made);
+  exception when undefined_column then
+    return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+  end;
+  return case
+    when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
+    when (made.sources, made.column_name, made.column_type) is distinct from
+         (now_called.sources, now_called.column_name, now_called.column_type) then 'a column was renamed or changed' || remedy
+    when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
+    when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
+    when mmdb.serving_index(made, made.relation, 'pending') is null then
+      format('the index of pending rows is missing or invalid: `mmdb add %s %s` builds it', made.relation, made.sources[1])
+  end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drift(id integer) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+  pending regclass;
+  made_function regprocedure;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  made := mmdb.embedding_of(relation, name);
+  pending := mmdb.serving_index(made, relation, 'pending');
+  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
+  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
+    execute format('drop function %s', made_function);
+  end loop;
+  if not made.adopted then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
+                   coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
+  elsif pending is not null then
+    execute format('drop index %s', pending);
+  end if;
+  perform mmdb.remake_other_views(relation, made.id);
+  perform mmdb.forget_embedding(made.id);
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was.';
+CREATE FUNCTION mmdb.drop_orphans(schema_name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  orphan regprocedure;
+begin
+  for orphan in
+    select p.oid
+    from pg_proc p
+    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::integer) m(id)
+    where p.pronamespace = schema_name::regnamespace and m.id is not null
+      and pg_has_role(p.proowner, 'usage')
+      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
+  loop
+    execute format('drop function %s', orphan);
+  end loop;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
+    LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when image is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
+$$;
+COMMENT ON FUNCTION mmdb.embed(image bytea, model text) IS 'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
+CREATE FUNCTION mmdb.embed(query text, model text DEFAULT NULL::text) RETURNS public.vector
+    LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when query is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
+$$;
+COMMENT ON FUNCTION mmdb.embed(query text, model text) IS 'The vector of a text by a model (the default model where none is named), for your own statements: order by embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
+CREATE FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) RETURNS public.vector
+    LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when image is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'image', null, image) end
+$$;
+COMMENT ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) IS 'The vector of a picture by the model that this embedding has now: what the search functions call.';
+CREATE FUNCTION mmdb.embed_for(relation regclass, name text, query text) RETURNS public.vector
+    LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
+$$;
+COMMENT ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) IS 'The vector of a text by the model that this embedding has now: what the search functions call.';
+CREATE FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) RETURNS public.vector
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  -- Not in the query below, where a generic plan would compute it once a row.
+  wanted constant bytea := mmdb.query_hash(modality, content, data);
+  cached real[];
+begin
+  -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
+  if not pg_is_in_recovery() then
+    select q.embedding into cached from mmdb.queries q
+    where q.model = embed_query.model and q.hash = wanted and q.error is null;
+  end if;
+  if cached is null then
+    perform mmdb.check_query(model, modality, content, data);
+    cached := mmdb.ask(model, modality, content, data);
+  end if;
+  return cached::public.vector;
+end
+$$;
+COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'The vector of one query by one model: from the cache, else from a worker.';
+CREATE FUNCTION mmdb.embedding_of(relation regclass, name text) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e
+  where e.relation = embedding_of.relation and e.name = embedding_of.name;
+  if not found then
+    raise exception 'table % has no embedding "%"', relation, name
+      using errcode = 'undefined_object',
+            hint = coalesce((select 'it has: ' || string_agg(quote_literal(e.name), ', ' order by e.name)
+                             from mmdb.embeddings e where e.relation = embedding_of.relation),
+                            format('declare one: select mmdb.add_embedding(%L, ''…'')', relation));
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
+CREATE FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update mmdb.leases l
+  set worker = null, expires_at = null, state = k.state, source_hash = k.hash, error = left(k.error, 1000),
+      failed_at = clock_timestamp(),
+      retry_at = case when k.permanent or l.attempts >= coalesce(mmdb.setting('max_attempts'), '5')::integer
+                      then 'infinity' else clock_timestamp() + mmdb.retry_delay(l.attempts) end
+  from unnest(fail.keys, fail.states, fail.hashes, fail.errors, fail.permanent) k(key, state, hash, error, permanent)
+  where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
+$$;
+COMMENT ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) IS 'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+CREATE FUNCTION mmdb.forget_embedding(id integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner((select e.relation from mmdb.embeddings e where e.id = forget_embedding.id));
+  delete from mmdb.embeddings e where e.id = forget_embedding.id;
+end
+$$;
+COMMENT ON FUNCTION mmdb.forget_embedding(id integer) IS 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+CREATE FUNCTION mmdb.forget_leases(embedding integer, keys text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  delete from mmdb.leases l
+  where l.embedding = forget_leases.embedding and l.worker is null and l.key = any(forget_leases.keys)
+$$;
+COMMENT ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) IS 'Worker only: forget the waiting and failed rows of these keys.';
+CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with made_functions as (
+    select p.* from pg_proc p
+    where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
+  ), expected as (
+    select array_agg(a.attname::text order by a.attnum) || mmdb.distance_name(made.relation) as names,
+           array_agg(a.atttypid order by a.attnum) || 'float8'::regtype::oid as types
+    from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
+  )
+  select case
+    when (select count(*) from made_functions f where f.prosecdef) < 4 then 'a worker function is missing or was altered'
+    when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
+      'the table changed its owner'
+    when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
+    when exists (select from made_functions f, expected x where not f.prosecdef
+                   and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
+      'columns were added, dropped, renamed or changed'
+    when exists (select from made_functions f where not f.prosecdef
+                   and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
+  end
+$$;
+COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.grant_privileges() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  user_role constant text := mmdb.setting('user_role');
+  worker_role constant text := mmdb.setting('worker_role');
+  loopback_role constant text := mmdb.setting('loopback_role');
+  for_worker constant text[] := array['start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt', 'hold', 'settle', 'fail',
+    'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
+  for_loopback constant text[] := array['post_query', 'poll_query'];
+  for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
+    'claim_orphan', 'grant_privileges', 'set_setting', 'add_model', 'query_hash'];
+  granted record;
+begin
+  execute 'revoke all on schema mmdb from public';
+  execute 'revoke all on all tables in schema mmdb from public';
+  execute 'revoke all on all functions in schema mmdb from public';
+  execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
+  execute format('grant select on mmdb.embeddings, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role);
+  for granted in
+    select p.oid::regprocedure as function,
+           case when p.proname = any(for_loopback) then array[loopback_role]
+                when p.proname = any(for_worker) then array[worker_role]
+                else array[user_role, worker_role] end as roles
+    from pg_proc p
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+  loop
+    execute format('grant execute on function %s to %s', granted.function,
+                   (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.grant_privileges() IS 'Set the rights on everything in schema mmdb; run at every install.';
+CREATE FUNCTION mmdb.guard_owner(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  owner oid;
+begin
+  select c.relowner into owner from pg_class c where c.oid = relation;
+  if owner is not null and not pg_has_role(session_user, owner, 'member') then
+    raise exception 'must be owner of table %', relation
+      using errcode = 'insufficient_privilege', hint = format('its owner is %s', owner::regrole);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.guard_owner(relation regclass) IS 'Refuse a session that could not act as the table''s owner.';
+CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(case when made.modality = 'image' and not made.by_uri then 'sha256(%s)' else 'sha256(convert_to(%s, ''UTF8''))' end,
+                mmdb.content_sql(made))
+$$;
+COMMENT ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) IS 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
+CREATE FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) RETURNS SETOF text
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select l.key from mmdb.leases l
+  where l.embedding = hold.embedding and l.worker = hold.worker and l.key = any(hold.keys)
+  order by l.key
+  for update
+$$;
+COMMENT ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) IS 'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
+CREATE FUNCTION mmdb.idle_leases(embedding integer) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select l.key from mmdb.leases l where l.embedding = idle_leases.embedding and l.worker is null
+$$;
+COMMENT ON FUNCTION mmdb.idle_leases(embedding integer) IS 'Worker only: rows that wait for another try or failed; those no longer pending are to be forgotten.';
+CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case kind
+    when 'hnsw' then format('using hnsw (%I %s)', made.column_name,
+                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)))
+    else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
+  end
+  from mmdb.key_sql(made.relation) k
+$$;
+COMMENT ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) IS 'What stands behind "create index … on T".';
+CREATE FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.short_name(format('%s_%s_%s', made.prefix, made.name, kind), made.id) $$;
+COMMENT ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) IS 'The name of an embedding''s index: pending or hnsw.';
+CREATE FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean DEFAULT true) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made constant mmdb.embeddings := mmdb.embedding_of(relation, name);
+  kind text;
+begin
+  foreach kind in array array['pending', 'hnsw'] loop
+    if mmdb.serving_index(made, made.relation, kind) is not null then
+      continue;
+    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
+      return query select mmdb.partition_index_statements(made, kind);
+    elsif concurrent then
+      return query select * from unnest(array[
+        format('drop index concurrently if exists %s.%I', made.function_schema, mmdb.index_name(made, kind)),
+        format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
+               mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
+    else
+      return next format('create index %I on %s %s', mmdb.index_name(made, kind),
+                         mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind));
+    end if;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) IS 'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
+CREATE TABLE mmdb.leases (
+    embedding integer NOT NULL,
+    key text NOT NULL,
+    worker integer,
+    expires_at timestamp with time zone,
+    attempts integer DEFAULT 1 NOT NULL,
+    state text,
+    source_hash bytea,
+    error text,
+    retry_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    CONSTRAINT leases_held_or_waiting CHECK (((worker IS NULL) = (expires_at IS NULL)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
+COMMENT ON TABLE mmdb.leases IS 'Rows being embedded (worker set), waiting for another try (retry_at), or failed (retry_at infinity).';
+CREATE FUNCTION mmdb.is_free(lease mmdb.leases, state text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select lease.worker is null
+     and (lease.retry_at <= clock_timestamp() or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+$$;
+COMMENT ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) IS 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
+CREATE FUNCTION mmdb.is_made_by(function oid, id integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
+COMMENT ON FUNCTION mmdb.is_made_by(function oid, id integer) IS 'Whether a function carries the mark of this embedding.';
+CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width.
+  select format('array[%s]::text', string_agg(format('p.%I::text', a.attname), ', ' order by k.place)),
+         string_agg(format('p.%I = ((k.key::text[])[%s])::%s', a.attname, k.place, t.name), ' and ' order by k.place),
+         format('(%s) > (%s)', string_agg(format('p.%I', a.attname), ', ' order by k.place),
+                string_agg(format('((after::text[])[%s])::%s', k.place, t.name), ', ' order by k.place)),
+         string_agg(format('p.%I', a.attname), ', ' order by k.place),
+         string_agg(quote_ident(a.attname), ', ' order by k.place)
+  into expression, matches, later, ordering, columns
+  from pg_index i
+  cross join unnest(i.indkey::smallint[]) with ordinality k(number, place)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+  cross join lateral (select format_type(a.atttypid, a.atttypmod)) t(name)
+  where i.indrelid = relation and i.indisprimary and i.indisvalid;
+  if columns is null then
+    raise exception 'table % has no primary key', relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('mmdb finds a row again by its key: alter table %s add primary key (…)', relation);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+CREATE FUNCTION mmdb.let_worker_in(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  worker_role constant text := mmdb.setting('worker_role');
+begin
+  if not has_schema_privilege(worker_role, to_regnamespace(made.function_schema), 'usage') then
+    execute format('grant usage on schema %s to %I', made.function_schema, worker_role);
+  end if;
+exception when insufficient_privilege then
+  raise exception 'role "%" may not use schema %', worker_role, made.function_schema
+    using errcode = 'insufficient_privilege',
+          hint = format('have the schema''s owner run: grant usage on schema %s to %I', made.function_schema, worker_role);
+end
+$$;
+COMMENT ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) IS 'Let the worker call functions in the table''s schema.';
+CREATE FUNCTION mmdb.live_workers() RETURNS SETOF integer
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select l.objid::bigint::integer
+  from pg_locks l
+  where l.locktype = 'advisory' and l.objsubid = 2 and l.granted
+    and l.classid = mmdb.worker_lock_class()::oid
+    and l.database = (select d.oid from pg_database d where d.datname = current_database())
+$$;
+COMMENT ON FUNCTION mmdb.live_workers() IS 'The ids of the workers whose session is alive now.';
+CREATE FUNCTION mmdb.load_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+  select k.key, p.xmin::text, octet_length(s.content)::bigint,
+         case when octet_length(s.content) <= $2 then %4$s end,
+         case when octet_length(s.content) <= $2 then %5$s end
+  from unnest($1) k(key)
+  join %1$s p on %2$s
+  cross join lateral (select %6$s) s(content)
+  where %3$s
+$body$, mmdb.relation_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
+        case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
+        case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
+        mmdb.content_sql(made))
+  from mmdb.key_sql(made.relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.load_body(made mmdb.embeddings) IS 'The sources of some pending rows; those over the limit come without content.';
+CREATE FUNCTION mmdb.lock_declarations(relation regclass) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
+COMMENT ON FUNCTION mmdb.lock_declarations(relation regclass) IS 'One declaration at a time on a table.';
+CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
+begin
+  for attempt in 1..2 loop
+    perform mmdb.open_loopback();
+    begin
+      select a.token, a.embedding, a.problem into token, embedding, problem
+      from public.dblink('mmdb_loopback', hidden) a(token uuid, embedding real[], problem text);
+      return;
+    exception when connection_exception or admin_shutdown or crash_shutdown then
+      -- The connection was idle until now and may have been cut since: once more on a new one.
+      perform public.dblink_disconnect('mmdb_loopback');
+      if attempt = 2 then
+        raise;
+      end if;
+    end;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Run one call of post_query or poll_query in a transaction of its own.';
+CREATE FUNCTION mmdb.made_for(id integer) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select format('[mmdb embedding %s]', id) $$;
+COMMENT ON FUNCTION mmdb.made_for(id integer) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  call constant text := format('%s.%I(%s)', made.function_schema, mmdb.search_name(made.prefix, made.name), argument);
+  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+  grants aclitem[];
+  right_given record;
+begin
+  select p.proacl into grants from pg_proc p where p.oid = to_regprocedure(call);
+  execute format('drop function if exists %s', call);
+  perform mmdb.create_made(made,
+    format('%s returns table (%s, %I double precision)', call,
+           (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation)),
+    'language sql stable parallel restricted security invoker',
+    mmdb.search_body(made, distance, vector),
+    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
+           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+  if grants is not null then
+    execute format('revoke all on function %s from public', call);
+    for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+                              case when a.is_grantable then ' with grant option' else '' end as extra
+                       from aclexplode(grants) a loop
+      execute format('grant execute on function %s to %s%s', call, right_given.grantee,
+                     case when right_given.grantee = 'public' then '' else right_given.extra end);
+    end loop;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view, made or made again with the grants it had.';
+CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  modality text;
+  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
+begin
+  foreach modality in array (select m.modalities from mmdb.models m where m.name = made.model) loop
+    perform mmdb.make_search_view(made, case modality when 'text' then 'text' else 'bytea' end,
+      format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name,
+             made.column_type));
+  end loop;
+  perform mmdb.make_search_view(made, vector_type, '$1');
+end
+$_$;
+COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search views of an embedding: one for each kind of query its model takes, one for a vector.';
+CREATE FUNCTION mmdb.make_trigger(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  ours constant text := mmdb.trigger_name(made.id);
+  relation constant text := mmdb.relation_sql(made.relation);
+  columns text;
+  later text;
+begin
+  select min(t.name) into later from mmdb.other_triggers(made.relation) t(name) where t.name collate "C" > ours collate "C";
+  if later is not null then
+    raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen', later, made.relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …', later, relation);
+  end if;
+  if not exists (select from mmdb.other_triggers(made.relation)) then
+    select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
+    from pg_attribute a
+    where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers));
+  end if;
+  execute format('drop trigger if exists %I on %s', ours, relation);
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding()',
+                 ours, columns, relation, mmdb.trigger_condition(made));
+  execute format('alter table %s enable always trigger %I', relation, ours);
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) IS 'The trigger that makes a row pending again when its source changes.';
+CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  -- The text of a key must not depend on who asks.
+  definer constant text := 'security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
+    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex''';
+  pending constant text := mmdb.worker_function(made, 'pending');
+  load constant text := mmdb.worker_function(made, 'load');
+  store constant text := mmdb.worker_function(made, 'store');
+  clean constant text := mmdb.worker_function(made, 'clean');
+  made_function text;
+begin
+  perform mmdb.let_worker_in(made);
+  perform mmdb.create_made(made, pending || '(after text, count integer) returns table (key text, state text)',
+    'language plpgsql stable ' || definer, mmdb.pending_body(made), 'The rows that wait to be embedded, a page at a time.');
+  perform mmdb.create_made(made,
+    load || '(keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)',
+    'language sql stable ' || definer, mmdb.load_body(made), 'The sources of pending rows.');
+  perform mmdb.create_made(made,
+    format('%s(keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)',
+           store, regexp_replace(made.column_type, '\(\d+\)$', '')),
+    'language plpgsql volatile ' || definer, mmdb.store_body(made), 'Store embeddings whose source is unchanged.');
+  perform mmdb.create_made(made, clean || '() returns boolean',
+    'language plpgsql volatile ' || definer, mmdb.clean_body(made), 'Remove what mmdb made for a dropped table.');
+  for made_function in
+    select p.oid::regprocedure::text from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and p.prosecdef and mmdb.is_made_by(p.oid, made.id)
+  loop
+    execute format('revoke all on function %s from public', made_function);
+    execute format('grant execute on function %s to %I', made_function, mmdb.setting('worker_role'));
+  end loop;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) IS 'The functions by which a worker reads and writes this table, as its owner.';
+CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_model text;
+begin
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and e.name = model_of.name;
+  if found_model is null then
+    raise exception 'table % has no embedding "%"', relation, name
+      using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  return found_model;
+end
+$$;
+COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model that an embedding is bound to now.';
+CREATE FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update mmdb.leases l set state = note_attempt.state, source_hash = note_attempt.source_hash
+  where l.embedding = note_attempt.embedding and l.key = note_attempt.key and l.worker = note_attempt.worker
+$$;
+COMMENT ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) IS 'Worker only: before a row that a worker died of is tried again, write down what is tried.';
+CREATE FUNCTION mmdb.open_loopback() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if 'mmdb_loopback' = any(public.dblink_get_connections()) then
+    return;
+  end if;
+  perform public.dblink_connect('mmdb_loopback', 'mmdb_loopback');
+exception when others then
+  raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
+    using errcode = 'connection_exception',
+          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs; `mmdb doctor` says more';
+end
+$$;
+COMMENT ON FUNCTION mmdb.open_loopback() IS 'Open this session''s connection back into the database, once.';
+CREATE FUNCTION mmdb.operator_class(column_type text, distance text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('public.%s_%s_ops', case when column_type like '%halfvec(%' then 'halfvec' else 'vector' end,
+                case distance when 'cosine' then 'cosine' when 'l2' then 'l2' else 'ip' end)
+$$;
+COMMENT ON FUNCTION mmdb.operator_class(column_type text, distance text) IS 'pgvector''s HNSW operator class for a column type and a distance.';
+CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select t.tgname::text
+  from pg_trigger t
+  where t.tgrelid in (select relation union select i.relid from pg_partition_tree(relation) i)
+    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc
+    and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
+$$;
+COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
+CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with tree as (
+    select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
+           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::integer) as leaf_name,
+           mmdb.index_name(made, kind) as root_name
+    from pg_partition_tree(made.relation) t
+    join pg_class c on c.oid = t.relid
+    join pg_namespace n on n.oid = c.relnamespace
+  ), named as (
+    select t.*, case when t.level = 0 then t.root_name else t.leaf_name end as index_name from tree t
+  ), statements(place, level, statement) as (
+    select 1, n.level, format('drop index if exists %I.%I', n.nspname, n.index_name) from named n where n.level = 0
+    union all
+    select 2, n.level, format('create index %I on only %s %s', n.index_name, mmdb.relation_sql(n.relid), mmdb.index_definition(made, kind))
+    from named n where not n.isleaf
+    union all
+    select 3, n.level, format('drop index concurrently if exists %I.%I', n.nspname, n.index_name) from named n where n.isleaf and n.level > 0
+    union all
+    select 4, n.level, format('create index concurrently %I on %s %s', n.index_name, mmdb.relation_sql(n.relid), mmdb.index_definition(made, kind))
+    from named n where n.isleaf and n.level > 0
+    union all
+    select 5, -n.level, format('alter index %I.%I attach partition %I.%I', u.nspname, u.index_name, n.nspname, n.index_name)
+    from named n join named u on u.relid = n.parentrelid where n.level > 0
+  )
+  select s.statement from statements s order by s.place, s.level
+$$;
+COMMENT ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
+CREATE FUNCTION mmdb.pending_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+begin
+  if after is null then
+    return query select %1$s, p.xmin::text from %2$s p
+      where %3$s order by %5$s limit count;
+  else
+    return query select %1$s, p.xmin::text from %2$s p
+      where %3$s and %4$s order by %5$s limit count;
+  end if;
+end
+$body$, k.expression, mmdb.relation_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
+  from mmdb.key_sql(made.relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
+CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%s%I is null and (%s)', alias, made.column_name,
+                string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
+  from unnest(made.sources) with ordinality s(name, place)
+$$;
+COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+declare
+  planned mmdb.embeddings;
+  chosen mmdb.models;
+begin
+  perform mmdb.check_relation(relation);
+  if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
+    raise exception 'an embedding of table % needs at least one source column', relation
+      using errcode = 'invalid_parameter_value';
+  elsif storage is distinct from 'column' then
+    raise exception 'storage "%" is not available', storage
+      using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
+  end if;
+  planned.relation := relation;
+  planned.sources := sources;
+  planned.source_numbers := mmdb.column_numbers(relation, sources);
+  select s.modality, s.by_uri into planned.modality, planned.by_uri
+  from mmdb.source_modality(relation, planned.source_numbers, modality) s;
+  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
+  planned.model := chosen.name;
+  planned.name := coalesce(name, array_to_string(sources, '_'));
+  planned.column_name := planned.name || '_embedding';
+  planned.column_type := format('public.halfvec(%s)', chosen.dimensions);
+  planned.storage := storage;
+  select coalesce(prefix, c.relname), n.nspname into planned.prefix, planned.function_schema
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
+  planned.function_schema := quote_ident(planned.function_schema);
+  if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
+    raise exception 'table % has an embedding "%" already', relation, planned.name
+      using errcode = 'duplicate_object',
+            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''', relation, planned.name);
+  end if;
+  planned.id := nextval('mmdb.embeddings_id_seq');
+  planned.attached_to := mmdb.attachment(relation);
+  planned.created_at := now();
+  perform mmdb.drop_orphans(planned.function_schema);
+  perform mmdb.check_names(planned);
+  planned.adopted := mmdb.check_column(planned);
+  perform mmdb.key_sql(relation);
+  return planned;
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  select q.embedding, q.error into embedding, problem
+  from mmdb.queries q where q.token = poll_query.token;
+  if not found then
+    problem := 'the question is gone: the server was restarted, or the cache was emptied';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: the answer to one''s own question, NULL while it is not there.';
+CREATE FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  query_hash constant bytea := mmdb.query_hash(modality, content, data);
+begin
+  if (postmaster, database) is distinct from
+     (pg_postmaster_start_time(), (select d.oid from pg_database d where d.datname = current_database())) then
+    problem := 'elsewhere';
+    return;
+  end if;
+  select q.token, q.embedding into token, embedding
+  from mmdb.queries q
+  where q.model = post_query.model and q.hash = query_hash and q.error is null;
+  if embedding is not null then
+    return;
+  end if;
+  if not exists (select from mmdb.worker_sessions w where post_query.model = any(w.models)
+                   and w.id in (select mmdb.live_workers())) then
+    problem := 'no worker';
+    return;
+  end if;
+  if token is null then
+    insert into mmdb.queries as q (model, hash, modality, content, data)
+    values (post_query.model, query_hash, post_query.modality, post_query.content, post_query.data)
+    on conflict on constraint queries_pkey do update
+      set (token, asked_at, content, data, worker, error, answered_at)
+        = (gen_random_uuid(), clock_timestamp(), excluded.content, excluded.data, null, null, null)
+      where q.error is not null
+    returning q.token into token;
+  end if;
+  if token is null then
+    select q.token into token from mmdb.queries q where q.model = post_query.model and q.hash = query_hash;
+  end if;
+  -- Said again for a question that is already waiting: its worker may have died since.
+  perform pg_notify('mmdb', model);
+end
+$$;
+COMMENT ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
+$$;
+COMMENT ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) IS 'The key of a query in the cache: SHA-256 of modality and content.';
+CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner(made.relation);
+  if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
+    raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.embeddings select made.*
+  on conflict (id) do update
+    set (sources, source_numbers, column_name, column_number, column_type, prefix, function_schema, attached_to)
+      = (excluded.sources, excluded.source_numbers, excluded.column_name, excluded.column_number,
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
+  insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
+  perform pg_notify('mmdb', '');
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
+CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
+    made := mmdb.resolved(made);
+    perform mmdb.make_trigger(made);
+    perform mmdb.make_worker_functions(made);
+    perform mmdb.make_search_views(made);
+    return next mmdb.record_embedding(made);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept.';
+CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if problem = 'elsewhere' then
+    raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'no worker' then
+    raise exception 'no worker is running for model "%"', model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  elsif problem is not null then
+    raise exception 'the query could not be embedded by model "%": %', model, problem
+      using errcode = 'data_exception';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.refuse_problem(problem text, model text) IS 'Turn what the loopback answered into an error with a remedy.';
+CREATE FUNCTION mmdb.relation_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%I.%I', n.nspname, c.relname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.oid = relation
+$$;
+COMMENT ON FUNCTION mmdb.relation_sql(relation regclass) IS 'The qualified, quoted name of a table, whatever the search path.';
+CREATE FUNCTION mmdb.remake_other_views(relation regclass, id integer) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.make_search_views(mmdb.resolved(e))
+  from mmdb.embeddings e
+  where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
+$$;
+COMMENT ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) IS 'The search views of a table''s other embeddings, made again after its columns changed.';
+CREATE FUNCTION mmdb.report_drift(embedding integer, drift text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  update mmdb.progress p set drift = report_drift.drift
+  where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
+$$;
+COMMENT ON FUNCTION mmdb.report_drift(embedding integer, drift text) IS 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+CREATE FUNCTION mmdb.resolved(made mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if made.attached_to = mmdb.attachment(made.relation) then
+    made.sources := mmdb.column_names(made.relation, made.source_numbers);
+    made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
+    if made.column_name is null or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
+      raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
+        using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
+    end if;
+  else
+    made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
+    made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    made.attached_to := mmdb.attachment(made.relation);
+  end if;
+  select format_type(a.atttypid, a.atttypmod) into made.column_type
+  from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.resolved(made mmdb.embeddings) IS 'The embedding with the names and numbers that its columns have now.';
+CREATE FUNCTION mmdb.retry(relation regclass DEFAULT NULL::regclass, name text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  freed bigint;
+begin
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e
+  where (retry.relation is null or e.relation = retry.relation) and (retry.name is null or e.name = retry.name)
+    and (retry.relation is not null or retry.name is not null);
+  with gone as (
+    delete from mmdb.leases l using mmdb.embeddings e, pg_class c
+    where e.id = l.embedding and c.oid = e.relation and l.worker is null
+      and (retry.relation is null or e.relation = retry.relation) and (retry.name is null or e.name = retry.name)
+      and pg_has_role(session_user, c.relowner, 'member')
+    returning 1
+  ) select count(*) into freed from gone;
+  perform pg_notify('mmdb', '');
+  return freed;
+end
+$$;
+COMMENT ON FUNCTION mmdb.retry(relation regclass, name text) IS 'Give failed and waiting rows another try at once: of one embedding, of one table, or of every table that you own. Returns how many.';
+CREATE FUNCTION mmdb.retry_delay(attempts integer) RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    AS $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
+COMMENT ON FUNCTION mmdb.retry_delay(attempts integer) IS 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+  select %1$s, p.%2$I operator(public.%3$s) %4$s as %5$I
+  from %6$s p
+  where p.%2$I is not null
+$body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
+        mmdb.distance_name(made.relation), mmdb.relation_sql(made.relation))
+  from mmdb.search_columns(made.relation) c
+$_$;
+COMMENT ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) IS 'The one SELECT of a search view.';
+CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', ' order by a.attnum),
+         string_agg(format('p.%I', a.attname), ', ' order by a.attnum)
+  from pg_attribute a
+  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+$$;
+COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
+CREATE FUNCTION mmdb.search_name(prefix text, name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select prefix || '_by_' || name $$;
+COMMENT ON FUNCTION mmdb.search_name(prefix text, name text) IS 'The name of an embedding''s search view.';
+CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indexrelid::regclass
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_am m on m.oid = c.relam
+  join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
+  where i.indrelid = serving_index.relation and i.indisvalid
+    and case kind when 'hnsw' then m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = a.attnum
+             else m.amname = 'btree'
+                  and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                                and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
+                  and pg_get_expr(i.indpred, i.indrelid) is not null
+        end
+  order by i.indexrelid limit 1
+$$;
+COMMENT ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
+CREATE FUNCTION mmdb.set_setting(name text, value text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes',
+                                 'max_attempts', 'user_role', 'worker_role', 'loopback_role'];
+begin
+  if name <> all(known) then
+    raise exception 'unknown setting "%"', name
+      using errcode = 'invalid_parameter_value', hint = format('known settings: %s', array_to_string(known, ', '));
+  end if;
+  if (name like '%\_ms' or name like '%\_rows' or name like '%\_bytes' or name = 'max_attempts')
+     and value !~ '^[1-9][0-9]{0,9}$' then
+    raise exception 'setting "%" takes a positive whole number, not "%"', name, value
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if name = 'default_model' and not exists (select from mmdb.models m where m.name = value) then
+    raise exception 'model "%" does not exist', value
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  end if;
+  insert into mmdb.settings values (name, value)
+  on conflict on constraint settings_pkey do update set value = excluded.value;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.set_setting(name text, value text) IS 'Set one of: default_model, embed_timeout_ms (how long mmdb.embed waits), query_cache_rows, query_max_bytes, max_attempts.';
+CREATE FUNCTION mmdb.setting(name text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select s.value from mmdb.settings s where s.name = setting.name
+$$;
+COMMENT ON FUNCTION mmdb.setting(name text) IS 'The value of one setting of this installation, NULL where it has none.';
+CREATE FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  now constant timestamptz := clock_timestamp();
+  stored_now constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
+begin
+  delete from mmdb.leases l
+  using unnest(keys, outcomes) k(key, outcome)
+  where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome <> 'locked';
+  update mmdb.leases l
+  set worker = null, expires_at = null, retry_at = now + interval '1 second', attempts = l.attempts - 1
+  from unnest(keys, outcomes) k(key, outcome)
+  where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome = 'locked';
+  update mmdb.progress p
+  set (window_start, window_stored, last_rate)
+    = (select case when fresh then now else p.window_start end,
+              case when fresh then stored_now else p.window_stored + stored_now end,
+              case when fresh then p.last_rate
+                   else (p.window_stored + stored_now) / greatest(extract(epoch from now - p.window_start), 0.001) end
+       from (select p.window_start is null or now - p.window_start > interval '1 minute' as fresh) w),
+      stored = p.stored + stored_now
+  where p.embedding = settle.embedding;
+end
+$$;
+COMMENT ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) IS 'Worker only: what became of the rows of a batch; in the transaction of store.';
+CREATE FUNCTION mmdb.short_name(wanted text, id integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  kept text := wanted;
+  tail constant text := format('_%s', id);
+begin
+  if octet_length(wanted) <= 63 then
+    return wanted;
+  end if;
+  while octet_length(kept || tail) > 63 loop
+    kept := left(kept, -1);
+  end loop;
+  return kept || tail;
+end
+$$;
+COMMENT ON FUNCTION mmdb.short_name(wanted text, id integer) IS 'A name of at most 63 bytes.';
+CREATE FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  types text[];
+  label constant text := format('%s.%s', relation, array_to_string(mmdb.column_names(relation, numbers), ', '));
+begin
+  if exists (select from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers) and a.attgenerated = 'v') then
+    raise exception 'source % is a virtual generated column', label
+      using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
+  end if;
+  -- A domain counts as what it is made of; citext, varchar and char are text to a model.
+  with recursive base(oid, category) as (
+    select t.oid, t.typcategory from pg_attribute a join pg_type t on t.oid = a.atttypid
+    where a.attrelid = relation and a.attnum = any(numbers)
+    union all
+    select t.typbasetype, t.typcategory from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+  )
+  select array_agg(distinct case when b.category = 'S' then 'text' else format_type(b.oid, null) end)
+  into types
+  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd';
+  modality := coalesce(wanted, case types when '{bytea}' then 'image' else 'text' end);
+  by_uri := modality = 'image' and types = '{text}';
+  if modality not in ('text', 'image') then
+    raise exception 'unknown modality "%"', modality
+      using errcode = 'invalid_parameter_value', hint = 'modalities: text, image';
+  elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
+    raise exception 'source % has type %, which does not hold modality "%"', label, array_to_string(types, ', '), modality
+      using errcode = 'datatype_mismatch',
+            hint = 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI';
+  elsif modality = 'image' and cardinality(numbers) > 1 then
+    raise exception 'an image is embedded from one column, not from %', label
+      using errcode = 'invalid_parameter_value', hint = 'declare an embedding for each of them';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) IS 'What the sources hold (text or image) and whether they hold it by URI.';
+CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made integer;
+begin
+  insert into mmdb.worker_sessions (host, pid, version, models)
+  values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+  returning id into made;
+  perform pg_advisory_lock(mmdb.worker_lock_class(), made);
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) IS 'Register a worker; it is alive for as long as this session is.';
+CREATE FUNCTION mmdb.stop_worker(worker integer) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
+  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
+  delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
+$$;
+COMMENT ON FUNCTION mmdb.stop_worker(worker integer) IS 'A worker leaves: what it held is free at once.';
+CREATE FUNCTION mmdb.store_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+declare
+  held text[];
+begin
+  select array_agg(l.key) into held
+  from (select k.key from unnest(keys) k(key) join %1$s p on %2$s
+        order by %3$s for no key update of p skip locked) l;
+  return query
+  with stored as (
+    update %1$s p set %4$I = k.embedding
+    from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
+    where %2$s and k.key = any(held) and %5$s
+      and public.l2_norm(k.embedding) > 0
+      and case when p.xmin::text = k.state then true else %6$s = k.hash end
+    returning k.key
+  )
+  select k.key, case when s.key is not null then 'stored' 
+                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed' else 'locked' end
+  from unnest(keys) k(key) left join stored s on s.key = k.key;
+  -- A deferred trigger would otherwise run at commit, as the worker.
+  set constraints all immediate;
+end
+$body$, mmdb.relation_sql(made.relation), k.matches, k.ordering, made.column_name,
+        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made))
+  from mmdb.key_sql(made.relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding integer, clean text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from mmdb.worker_sessions w
+  where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
+  perform mmdb.trim_queries();
+  delete from mmdb.embeddings e
+  where not exists (select from pg_class c where c.oid = e.relation)
+    and not exists (select from pg_proc p where mmdb.is_made_by(p.oid, e.id));
+  return query
+  select e.id, mmdb.worker_function(e, 'clean') from mmdb.embeddings e
+  where not exists (select from pg_class c where c.oid = e.relation)
+    and to_regproc(mmdb.worker_function(e, 'clean')) is not null;
+end
+$$;
+COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the functions by which dropped tables are cleaned up.';
+CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with live as materialized (select mmdb.live_workers() as id),
+  waiting as (
+    select q.token
+    from mmdb.queries q
+    where q.answered_at is null and q.model = any(take_queries.models)
+      and (q.worker is null or q.worker not in (select id from live))
+    order by q.asked_at
+    limit take_queries.count
+    for update skip locked
+  )
+  update mmdb.queries q set worker = take_queries.worker
+  from waiting w where q.token = w.token
+  returning q.token, q.model, q.modality, q.content, q.data
+$$;
+COMMENT ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) IS 'Worker only: take waiting queries; of two workers one gets each.';
+CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('(%s) and old.%2$I operator(public.=) new.%2$I',
+                string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
+                                       else 'old.%1$I::text is distinct from new.%1$I::text' end, a.attname),
+                           ' or ' order by a.attnum), made.column_name)
+  from pg_attribute a
+  where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+$_$;
+COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
+CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when t.oid is null then 'the trigger is missing'
+    when t.tgenabled <> 'A' then 'the trigger is disabled'
+    when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
+      'the table has a BEFORE UPDATE trigger that may change a source unseen'
+    when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
+      'a BEFORE UPDATE trigger of the table runs after the trigger of mmdb'
+  end
+  from (select) one
+  left join pg_trigger t on t.tgrelid = made.relation and t.tgname = mmdb.trigger_name(made.id)
+$$;
+COMMENT ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) IS 'How the trigger no longer guards the sources.';
+CREATE FUNCTION mmdb.trigger_name(id integer) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select format('~mmdb_unset_%s', id) $$;
+COMMENT ON FUNCTION mmdb.trigger_name(id integer) IS 'The name of an embedding''s trigger.';
+CREATE FUNCTION mmdb.trim_queries() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with gone as (
+    delete from mmdb.queries q
+    where q.answered_at <= (select x.answered_at from mmdb.queries x where x.answered_at is not null
+                           order by x.answered_at desc
+                           offset coalesce(mmdb.setting('query_cache_rows'), '10000')::bigint limit 1)
+       or (q.error is not null and q.answered_at < clock_timestamp() - interval '1 minute')
+       or (q.answered_at is null and q.asked_at < clock_timestamp() - interval '1 hour')
+    returning 1
+  )
+  select count(*) from gone
+$$;
+COMMENT ON FUNCTION mmdb.trim_queries() IS 'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';
+CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  embedding_column text;
+begin
+  with recursive ancestor(oid, parent) as (
+    select t.oid, t.tgparentid from pg_trigger t where t.tgrelid = tg_relid and t.tgname = tg_name
+    union all
+    select t.oid, t.tgparentid from ancestor a join pg_trigger t on t.oid = a.parent
+  )
+  select c.attname into strict embedding_column
+  from ancestor t
+  join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
+  join pg_attribute c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
+  where t.parent = 0
+    and c.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
+  return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+end
+$$;
+COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+CREATE FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
+COMMENT ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) IS 'The qualified name of a function made for the worker: pending, load, store, clean.';
+CREATE FUNCTION mmdb.worker_lock_class() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select 1835885666 $$;
+COMMENT ON FUNCTION mmdb.worker_lock_class() IS 'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
+ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mmdb.embeddings_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE VIEW mmdb.failures WITH (security_barrier='true') AS
+ SELECT e.relation,
+    e.name,
+    (l.key)::text[] AS key,
+    l.attempts,
+    l.error,
+    l.failed_at,
+    (l.retry_at = 'infinity'::timestamp with time zone) AS final,
+        CASE
+            WHEN (l.retry_at <> 'infinity'::timestamp with time zone) THEN l.retry_at
+            ELSE NULL::timestamp with time zone
+        END AS retry_at,
+    l.embedding,
+    l.key AS key_text
+   FROM ((mmdb.leases l
+     JOIN mmdb.embeddings e ON ((e.id = l.embedding)))
+     JOIN pg_class c ON ((c.oid = (e.relation)::oid)))
+  WHERE ((l.error IS NOT NULL) AND (l.worker IS NULL) AND has_table_privilege((e.relation)::oid, 'select'::text) AND (NOT row_security_active((e.relation)::oid)));
+COMMENT ON VIEW mmdb.failures IS 'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
+CREATE TABLE mmdb.progress (
+    embedding integer NOT NULL,
+    caught_up_at timestamp with time zone,
+    window_start timestamp with time zone,
+    window_stored bigint DEFAULT 0 NOT NULL,
+    last_rate double precision,
+    stored bigint DEFAULT 0 NOT NULL,
+    drift text
+);
+COMMENT ON TABLE mmdb.progress IS 'What the workers last saw of each embedding: throughput, when nothing was pending, drift of the table.';
+CREATE UNLOGGED TABLE mmdb.queries (
+    model text NOT NULL,
+    hash bytea NOT NULL,
+    token uuid DEFAULT gen_random_uuid() NOT NULL,
+    modality text NOT NULL,
+    content text,
+    data bytea,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    worker integer,
+    embedding real[],
+    error text,
+    answered_at timestamp with time zone
+);
+COMMENT ON TABLE mmdb.queries IS 'Query vectors by hash of model and query; the query itself is kept only until its vector is there.';
+CREATE TABLE mmdb.schema_version (
+    version_num character varying(32) NOT NULL
+);
+CREATE TABLE mmdb.settings (
+    name text NOT NULL,
+    value text NOT NULL
+);
+COMMENT ON TABLE mmdb.settings IS 'What this installation was told: role names, limits, the default model.';
+CREATE VIEW mmdb.status WITH (security_barrier='true') AS
+ SELECT e.relation,
+    e.name,
+    e.model,
+    c.total AS rows,
+    c.embedded,
+    c.pending,
+    c.failed,
+    c.estimated,
+        CASE
+            WHEN (c.pending > 0) THEN p.caught_up_at
+            ELSE NULL::timestamp with time zone
+        END AS pending_since,
+        CASE
+            WHEN (p.window_start > (clock_timestamp() - '00:02:00'::interval)) THEN COALESCE(((NULLIF(p.window_stored, 0))::double precision / NULLIF(date_part('epoch'::text, (clock_timestamp() - p.window_start)), (0)::double precision)), p.last_rate)
+            ELSE NULL::double precision
+        END AS rows_per_second,
+    COALESCE(mmdb.drift(e.id), p.drift) AS drift
+   FROM ((mmdb.embeddings e
+     LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
+     LEFT JOIN LATERAL mmdb.count_rows_of(e.id) c(total, embedded, pending, failed, estimated) ON (true))
+  WHERE
+        CASE
+            WHEN (EXISTS ( SELECT
+               FROM pg_class x
+              WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
+            ELSE true
+        END;
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (as you see them; estimated says which are), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+CREATE TABLE mmdb.worker_sessions (
+    id integer NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    login text DEFAULT SESSION_USER NOT NULL,
+    models text[] NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+COMMENT ON TABLE mmdb.worker_sessions IS 'Workers that registered. One is alive while its session holds the advisory lock of its id.';
+ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mmdb.worker_sessions_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE VIEW mmdb.workers WITH (security_barrier='true') AS
+ SELECT id,
+    host,
+    pid,
+    login,
+    version,
+    models,
+    started_at,
+    heartbeat_at,
+    (id IN ( SELECT mmdb.live_workers() AS live_workers)) AS alive
+   FROM mmdb.worker_sessions w;
+COMMENT ON VIEW mmdb.workers IS 'The workers that registered, and whether each is alive now.';
+ALTER TABLE ONLY mmdb.embeddings
+    ADD CONSTRAINT embeddings_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY mmdb.embeddings
+    ADD CONSTRAINT embeddings_relation_name UNIQUE (relation, name);
+ALTER TABLE ONLY mmdb.leases
+    ADD CONSTRAINT leases_pkey PRIMARY KEY (embedding, key);
+ALTER TABLE ONLY mmdb.models
+    ADD CONSTRAINT models_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY mmdb.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (embedding);
+ALTER TABLE ONLY mmdb.queries
+    ADD CONSTRAINT queries_pkey PRIMARY KEY (model, hash);
+ALTER TABLE ONLY mmdb.schema_version
+    ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
+ALTER TABLE ONLY mmdb.settings
+    ADD CONSTRAINT settings_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY mmdb.worker_sessions
+    ADD CONSTRAINT worker_sessions_pkey PRIMARY KEY (id);
+CREATE INDEX leases_retry ON mmdb.leases USING btree (embedding, retry_at) WHERE (worker IS NULL);
+CREATE INDEX leases_worker ON mmdb.leases USING btree (worker) WHERE (worker IS NOT NULL);
+CREATE INDEX queries_answered ON mmdb.queries USING btree (answered_at) WHERE (answered_at IS NOT NULL);
+CREATE UNIQUE INDEX queries_token ON mmdb.queries USING btree (token);
+CREATE INDEX queries_waiting ON mmdb.queries USING btree (model, asked_at) WHERE (answered_at IS NULL);
+ALTER TABLE ONLY mmdb.embeddings
+    ADD CONSTRAINT embeddings_model_fkey FOREIGN KEY (model) REFERENCES mmdb.models(name);
+ALTER TABLE ONLY mmdb.leases
+    ADD CONSTRAINT leases_embedding_fkey FOREIGN KEY (embedding) REFERENCES mmdb.embeddings(id) ON DELETE CASCADE;
+ALTER TABLE ONLY mmdb.progress
+    ADD CONSTRAINT progress_embedding_fkey FOREIGN KEY (embedding) REFERENCES mmdb.embeddings(id) ON DELETE CASCADE;
+GRANT USAGE ON SCHEMA mmdb TO mmdb_user;
+GRANT USAGE ON SCHEMA mmdb TO mmdb_worker;
+GRANT USAGE ON SCHEMA mmdb TO mmdb_loopback;
+GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.models TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.attachment(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.caught_up(embedding integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.caught_up(embedding integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_model(model text, modality text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows_of(id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows_of(id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows_of(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.distance_name(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.distance_operator(distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drift(id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drift(id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drift(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_orphans(schema_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed(image bytea, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed(query text, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embed(query text, model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embed(query text, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.forget_embedding(id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.forget_embedding(id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.forget_embedding(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.idle_leases(embedding integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.live_workers() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.live_workers() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.live_workers() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.lock_declarations(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.made_for(id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_for(id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_for(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.report_drift(embedding integer, drift text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.report_drift(embedding integer, drift text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.retry(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.retry_delay(attempts integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_name(prefix text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.setting(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.stop_worker(worker integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.stop_worker(worker integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_name(id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_name(id integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_name(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trim_queries() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_lock_class() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_worker;
+GRANT USAGE ON SEQUENCE mmdb.embeddings_id_seq TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.status TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.status TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.workers TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.workers TO mmdb_worker;

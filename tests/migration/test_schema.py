@@ -1,0 +1,94 @@
+"""The committed schema is that of a fresh install, an install over an install changes nothing, and every function
+says what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+import pytest
+
+from mmdb import embedded
+from mmdb.install import install
+from tests.conftest import Database
+from tests.migration.dump import SCHEMA, dump_schema
+
+Connection = psycopg.Connection[Any]
+
+
+def functions(conn: Connection, condition: str) -> list[str]:
+    """Functions of schema mmdb for which the condition holds."""
+    rows = conn.execute(f"""
+        select p.oid::regprocedure::text
+        from pg_proc p join pg_language l on l.oid = p.prolang
+        where p.pronamespace = 'mmdb'::regnamespace and ({condition})
+        order by 1""")  # type: ignore[arg-type]
+    return [name for (name,) in rows]
+
+
+def test_committed_schema_is_that_of_a_fresh_install(server: embedded.ServerInfo, empty_database: Database) -> None:
+    install(empty_database.url)
+    assert dump_schema(server, empty_database.url) == SCHEMA.read_text("utf-8"), "run `make schema` and commit it"
+
+
+def test_install_over_an_install_changes_nothing(server: embedded.ServerInfo, empty_database: Database) -> None:
+    install(empty_database.url)
+    first = dump_schema(server, empty_database.url)
+    install(empty_database.url)
+    assert dump_schema(server, empty_database.url) == first
+
+
+def test_there_are_functions(conn: Connection) -> None:
+    assert len(functions(conn, "true")) > 50
+
+
+def test_every_function_is_described(conn: Connection) -> None:
+    assert functions(conn, "obj_description(p.oid, 'pg_proc') is null") == []
+
+
+def test_public_may_call_nothing(conn: Connection) -> None:
+    assert functions(conn, "has_function_privilege('public', p.oid, 'execute')") == []
+
+
+def test_search_path_is_pinned(conn: Connection) -> None:
+    """But for immutable one-liners in SQL, which are inlined only without settings and call nothing by a bare name."""
+    unpinned = "not exists (select from unnest(p.proconfig) c where c = 'search_path=pg_catalog, pg_temp')"
+    inlinable = r"l.lanname = 'sql' and p.provolatile = 'i' and not p.prosecdef and btrim(p.prosrc) !~ '\n'"
+    assert functions(conn, f"{unpinned} and not ({inlinable})") == []
+
+
+def test_definers_belong_to_the_owner_of_the_schema(conn: Connection) -> None:
+    owner = "(select nspowner from pg_namespace where nspname = 'mmdb')"
+    assert functions(conn, f"p.proowner <> {owner}") == []
+
+
+def test_languages_are_trusted(conn: Connection) -> None:
+    assert functions(conn, "l.lanname not in ('sql', 'plpgsql')") == []
+
+
+def test_nothing_is_volatile_or_parallel_unsafe_by_oversight() -> None:
+    """Every function's text states its volatility; PostgreSQL's own default cannot be told from a decision."""
+    from mmdb.sql import function_files
+
+    silent = [
+        f"{file.name}: {head.splitlines()[0]}"
+        for file in function_files()
+        for head in heads(file.read_text("utf-8"))
+        if not any(word in head for word in ("immutable", "stable", "volatile"))
+    ]
+    assert silent == []
+
+
+def heads(text: str) -> list[str]:
+    """What stands between `create … function` and the body, for each function of a file."""
+    return [
+        part.partition("\nas $")[0] for part in re.split(r"^create or replace function ", text, flags=re.MULTILINE)[1:]
+    ]
+
+
+@pytest.mark.parametrize("table", ["settings", "leases", "queries", "worker_sessions", "progress"])
+def test_public_may_read_no_table(conn: Connection, table: str) -> None:
+    row = conn.execute("select has_table_privilege('public', %s, 'select')", [f"mmdb.{table}"]).fetchone()
+    assert row == (False,)
