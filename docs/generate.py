@@ -70,28 +70,21 @@ def _function(row: tuple[str, str, str, str]) -> str:
 
 def cli_reference() -> str:
     """The text of docs/cli.md."""
-    import click
-    import typer
+    from mmdb.cli.app import COMMANDS
+
+    names = ["", *(command.__name__ for command in COMMANDS)]
+    return "# Command line\n\nMade by `make docs` from `mmdb --help`.\n" + "".join(map(_help, names))
+
+
+def _help(command: str) -> str:
+    from typer.testing import CliRunner
 
     from mmdb.cli.app import app
 
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    context = click.Context(group, info_name="mmdb", terminal_width=100, max_content_width=100)
-    parts = ["# Command line\n\nMade by `make docs` from `mmdb --help`.\n", _help("mmdb", group, None)]
-    parts += [_help(f"mmdb {name}", command, context) for name, command in group.commands.items()]
-    return "".join(parts)
-
-
-def _help(name: str, command: object, parent: object) -> str:
-    import click
-
-    assert isinstance(command, click.Command)
-    assert parent is None or isinstance(parent, click.Context)
-    context = click.Context(
-        command, info_name=name.rsplit(maxsplit=1)[-1], parent=parent, terminal_width=100, max_content_width=100
-    )
-    return f"\n## {name}\n\n```\n{command.get_help(context).rstrip()}\n```\n"
+    words = [command, "--help"] if command else ["--help"]
+    answer = CliRunner().invoke(app, words, prog_name="mmdb", env={"COLUMNS": "100", "TERMINAL_WIDTH": "100"})
+    assert answer.exit_code == 0, answer.output
+    return f"\n## mmdb {command}".rstrip() + f"\n\n```\n{answer.stdout.strip()}\n```\n"
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ class ModelError(MmdbError):
 
 
 class ModelUnavailableError(ModelError):
-    """A model cannot be loaded on this machine: its backend or a package of it is missing. Another worker may have it."""
+    """A model cannot be loaded here, because its backend or a package is missing; another worker may have it."""
 
 
 class MediaError(MmdbError):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from mmdb.errors import MmdbError
@@ -26,7 +27,7 @@ EDITION = "The poster shop of the mmdb demo, edition 1"
 """The comment on schema shop, by which a second run knows its own."""
 
 SEED = 20260930
-LAST_DAY = datetime(2026, 9, 30, tzinfo=timezone.utc)
+LAST_DAY = datetime(2026, 9, 30, tzinfo=UTC)
 DAYS = 730
 CUSTOMERS = 240
 ORDERS = 3000
@@ -90,7 +91,7 @@ COLUMNS = {
 @cache
 def statement(name: str) -> SQL:
     """The text of one file beside this one, as literal as a string in this module: "schema", "statements/lock"."""
-    return SQL(cast("LiteralString", (FOLDER / f"{name}.sql").read_text("utf-8")))
+    return SQL((FOLDER / f"{name}.sql").read_text("utf-8"))
 
 
 def photo(name: str) -> bytes:
@@ -179,7 +180,8 @@ def load(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _loaded(connection: psycopg.Connection[Any]) -> bool:
-    found = connection.execute(statement("statements/edition")).fetchone()
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(statement("statements/edition")).fetchone()
     edition, present = found if found is not None else (None, False)
     if present and edition != EDITION:
         raise ShopError(
@@ -191,9 +193,7 @@ def _loaded(connection: psycopg.Connection[Any]) -> bool:
 
 def _copy(connection: psycopg.Connection[Any], table: str, rows: Sequence[Row]) -> None:
     columns = COLUMNS[table]
-    target = SQL("copy {} ({}) from stdin").format(
-        Identifier("shop", table), SQL(", ").join(map(Identifier, columns))
-    )
+    target = SQL("copy {} ({}) from stdin").format(Identifier("shop", table), SQL(", ").join(map(Identifier, columns)))
     with connection.cursor() as cursor, cursor.copy(target) as copy:
         for row in rows:
             copy.write_row(row)

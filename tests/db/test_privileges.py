@@ -111,13 +111,18 @@ def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection
     assert items.execute("select count(*) from mmdb.embeddings").fetchone() == (1,)
 
 
+FORGED = """
+select mmdb.record_embedding(jsonb_populate_record(e, jsonb_build_object('relation', 'mine'::regclass::oid::text)))
+from mmdb.embeddings e
+"""
+
+
 def test_a_forged_entry_cannot_name_another_table(items: Connection, reader: Connection) -> None:
     """A user may own a table, and so record it; but never under the number of somebody else's."""
     items.execute(f"grant create on schema public to {reader.info.user}")  # type: ignore[call-overload]
     reader.execute("create table mine (id int primary key, txt text)")
     with pytest.raises(pg.InsufficientPrivilege):
-        reader.execute("select mmdb.record_embedding(jsonb_populate_record(e, "
-                       "jsonb_build_object('relation', 'mine'::regclass::oid::text))) from mmdb.embeddings e")  # fmt: skip
+        reader.execute(FORGED)
 
 
 def test_the_named_loopback_connection_gives_an_attacker_nothing(items: Connection, reader: Connection) -> None:

@@ -6,14 +6,25 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 120.0
 """Seconds after which a command counts as hanging."""
+
+
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """A folder for a server of one's own: where we are root the server's user has to get there."""
+    with tempfile.TemporaryDirectory(prefix="mmdb-cli-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        yield home
 
 
 @dataclass(frozen=True)

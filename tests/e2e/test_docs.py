@@ -58,6 +58,7 @@ def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn:
             if statement.strip():
                 cursor = conn.execute(statement)  # type: ignore[call-overload]
                 answers.append(cursor.fetchall() if cursor.description else [])
+                settled(conn)
     shoes, _, wishes, status, failures, drink, _ = answers
     assert shoes[0][0] == "Trail One"
     assert [row[1] for row in wishes] == ["Trail One", "Office Six"]

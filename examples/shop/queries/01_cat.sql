@@ -1,5 +1,5 @@
 -- A word finds the picture
--- No title and no description says "cat" here: the search compares the word with what the photograph shows.
+-- The poster is called "Chelsea": the word is compared with what the photograph shows, not with any text.
 select id, title, distance
 from shop.posters_by_photo('cat')
 order by distance

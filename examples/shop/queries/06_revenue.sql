@@ -2,7 +2,8 @@
 -- Nobody tagged the posters. Each goes to the theme nearest to its photograph; the rest is reporting as usual.
 with themes as materialized (
   select theme, mmdb.embed_for('shop.posters', 'photo', theme)::halfvec as embedding
-  from unnest(array['mammal', 'bird', 'sea life', 'space flight', 'architecture', 'coffee', 'photography']) theme
+  from unnest(array['cute animals', 'birds on a branch', 'fish in the sea', 'the universe', 'monuments',
+                    'flowers and meadows', 'food and drink', 'a man with a camera']) theme
 ), shown as (
   select p.id, nearest.theme
   from shop.posters p, lateral (

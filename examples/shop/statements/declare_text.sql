@@ -1,1 +1,1 @@
-select mmdb.add_embedding('shop.posters', array['title', 'description'], name => 'text')
+select mmdb.add_embedding('shop.posters', array['title', 'title_zh', 'description', 'description_zh'], name => 'text')

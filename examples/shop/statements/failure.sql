@@ -1,0 +1,1 @@
+select error from mmdb.failures where relation = 'shop.posters'::regclass order by key limit 1

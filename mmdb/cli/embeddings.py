@@ -1,0 +1,184 @@
+"""`mmdb add`, `drop`, `status` and `models`: what is declared, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mmdb.cli.render import Format, cell, console, note, plain, show, show_json, table
+from mmdb.cli.target import TOPIC, Connection, Row, Target
+from mmdb.errors import ConfigError
+from mmdb.sql import statement
+
+FAILURES = 5
+"""Failures that `mmdb status` shows; the view mmdb.failures has them all."""
+
+Table = Annotated[str, typer.Argument(help='The table, as "products" or "shop.posters".', metavar="TABLE")]
+
+
+def add(
+    context: typer.Context,
+    relation: Table,
+    sources: Annotated[list[str], typer.Argument(help="The column, or several text columns.", metavar="SOURCE…")],
+    model: Annotated[str | None, typer.Option(help="A name out of `mmdb models`. Default: lite.")] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="text or image; image for a text column that holds URIs of pictures.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The embedding's name. Default: the first source's.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Stands for the table in function names. Default: the table's name.")
+    ] = None,
+    index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
+) -> None:
+    """Declare an embedding of a column, and build its indexes.
+
+    No writer of the table is blocked. Rows that are there become pending and a worker embeds them. Run it again after
+    an interruption: only what is missing is built.
+
+    \b
+    Example:
+      mmdb add products photo
+      mmdb add shop.posters title description --name text
+    """
+    wanted = {
+        "relation": relation,
+        "sources": sources,
+        "model": model,
+        "modality": modality,
+        "name": name,
+        "prefix": prefix,
+    }
+    target: Target = context.obj
+    with target.connect(start=True) as connection:
+        made = _existing(connection, wanted)
+        if made is None:
+            made = connection.execute(statement(TOPIC, "add_embedding"), wanted).fetchone()
+            assert made is not None
+            note(f'declared embedding "{made["name"]}" of {relation}; a worker embeds its rows (`mmdb worker`)')
+        else:
+            note(f'embedding "{made["name"]}" of {relation} is declared')
+        if index:
+            build_indexes(connection, relation, made["name"])
+    note(f"search it: `mmdb search {relation} '…'`, or in SQL from {made['schema']}.{made['function']}('…')")
+
+
+def _existing(connection: Connection, wanted: Row) -> Row | None:
+    """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
+    name = wanted["name"] or wanted["sources"][0]
+    for row in connection.execute(statement(TOPIC, "embeddings_of"), wanted).fetchall():
+        options_agree = all(wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix"))
+        if row["name"] == name and row["sources"] == wanted["sources"] and options_agree:
+            return row
+    return None
+
+
+def build_indexes(connection: Connection, relation: str, name: str) -> None:
+    """Build what is missing, one statement at a time outside any transaction, as CONCURRENTLY wants it."""
+    values = {"relation": relation, "name": name}
+    statements = connection.execute(statement(TOPIC, "index_statements"), values).fetchall()
+    for row in statements:
+        with console(stderr=True).status(Text(plain(row["statement"]))):
+            began = time.monotonic()
+            connection.execute(row["statement"].encode())
+        if not row["statement"].startswith("drop "):
+            note(f"{row['statement']}  ({time.monotonic() - began:.1f} s)")
+
+
+def drop(
+    context: typer.Context,
+    relation: Table,
+    name: Annotated[str, typer.Argument(help="The embedding's name, as `mmdb status` shows it.", metavar="NAME")],
+) -> None:
+    """Remove an embedding.
+
+    Its column, trigger, indexes and functions go; the rest of the table stays as it is.
+
+    \b
+    Example:
+      mmdb drop products photo
+    """
+    with context.obj.connect() as connection:
+        connection.execute(statement(TOPIC, "drop_embedding"), {"relation": relation, "name": name})
+    note(f'dropped embedding "{name}" of {relation}')
+
+
+def status(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+) -> None:
+    """Show embeddings, workers and the latest failures.
+
+    For each embedding of a table that you may read: its rows, how many are embedded, pending and failed, and whether
+    the table has changed since (drift).
+
+    \b
+    Example:
+      mmdb status
+      mmdb status --format json
+    """
+    refuse_csv(form)
+    with context.obj.connect() as connection:
+        seen = {
+            "embeddings": _rows(connection, "status"),
+            "workers": _rows(connection, "workers"),
+            "failures": _rows(connection, "failures", limit=FAILURES),
+        }
+    if form is Format.JSON:
+        show_json(seen)
+    else:
+        _show_status(**seen)
+
+
+def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row]) -> None:
+    out = console()
+    if embeddings:
+        columns = ["relation", "name", "model", "rows", "embedded", "pending", "failed", "rows/s"]
+        out.print(table(map(_status_row, embeddings), columns))
+    else:
+        out.print("no embeddings: `mmdb add TABLE SOURCE` declares one")
+    for row in embeddings:
+        if row["drift"]:
+            out.print(Text(f"{row['relation']} {row['name']}: {plain(row['drift'])}"), soft_wrap=True)
+    for row in workers:
+        out.print(Text(plain(f"worker {row['id']} on {row['host']} (pid {row['pid']}): {cell(row['models'])}")))
+    if not workers:
+        out.print("no worker is alive: `mmdb worker` (or `mmdb up`) starts one")
+    if failures:
+        out.print(
+            table(failures, ["relation", "name", "key", "attempts", "error", "retry_at"], title="latest failures")
+        )
+
+
+def _status_row(row: Row) -> Row:
+    """Estimates carry a tilde."""
+    mark = "~" if row["estimated"] else ""
+    counts = {key: f"{mark}{row[key]}" if row[key] is not None and mark else row[key] for key in ("rows", "embedded")}
+    rate = row["rows_per_second"]
+    return {**row, **counts, "rows/s": None if rate is None else round(rate)}
+
+
+def models(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+) -> None:
+    """List the models that an embedding can be bound to.
+
+    \b
+    Example:
+      mmdb models
+    """
+    columns = ["name", "backend", "model", "dimensions", "modalities", "distance", "embeddings"]
+    with context.obj.connect() as connection:
+        show(_rows(connection, "models"), columns, form)
+
+
+def refuse_csv(form: Format) -> None:
+    if form is Format.CSV:
+        raise ConfigError('the format "csv" is for one table of rows', hint="use --format json")
+
+
+def _rows(connection: Connection, name: str, **values: Any) -> list[Row]:
+    return connection.execute(statement(TOPIC, name), values).fetchall()

@@ -1,0 +1,172 @@
+"""`mmdb up`, `down`, `url` and `psql`: the server and what stands around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import psycopg
+import typer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from mmdb.cli import detached
+from mmdb.cli.render import note
+from mmdb.cli.target import Target
+from mmdb.cli.worker import run, set_by_signals
+from mmdb.config import Settings
+from mmdb.errors import EmbeddedError
+
+
+@dataclass(frozen=True)
+class Server:
+    """The database of a command that may have started its server."""
+
+    url: str
+    ours: bool
+    """Whether this command started the embedded PostgreSQL."""
+
+
+def up(
+    context: typer.Context,
+    detached_: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when all is up; `mmdb down` ends it.")
+    ] = False,
+) -> None:
+    """Start the database, with mmdb in it, and a worker.
+
+    They run until Ctrl-C. The database is the embedded PostgreSQL, which stops in the end if it was this command that
+    started it; with --database or MMDB_DATABASE_URL it is that one, and only the worker is started and stopped.
+
+    \b
+    Example:
+      mmdb up
+      mmdb up --detach
+    """
+    target: Target = context.obj
+    stop = threading.Event()
+    with set_by_signals(stop), running_server(target, keep=detached_) as server:
+        from mmdb.install import install
+
+        for warning in install(server.url).warnings:
+            note(f"warning: {warning}")
+        if detached_:
+            detach(target, server.url)
+        elif not stop.is_set():
+            note("the database is up: Ctrl-C ends it; `mmdb psql` in another terminal opens it")
+            run(server.url, stop=stop)
+
+
+@contextmanager
+def running_server(target: Target, *, keep: bool) -> Iterator[Server]:
+    """The database; an embedded server that was started for it is stopped unless `keep`, and after an error."""
+    if not target.embedded:
+        yield Server(target.url(), ours=False)
+        return
+    from mmdb import embedded
+
+    ours = not embedded.status().running
+    url = embedded.start().url
+    try:
+        yield Server(url, ours)
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if ours and not keep:
+            embedded.stop()
+
+
+def detach(target: Target, url: str) -> None:
+    """Have a worker in the background, ready for queries."""
+    home = Settings.from_environment().home
+    pid = detached.running(home)
+    if pid is not None:
+        note(f"already up: worker {pid}, its log is {detached.log(home)}")
+        return
+    pid = detached.start(home, None if target.embedded else url)
+    detached.wait_until_registered(home, pid, url)
+    note(f"up: worker {pid}, its log is {detached.log(home)}; `mmdb down` ends it")
+
+
+def down() -> None:
+    """Stop what `mmdb up --detach` started: worker and database.
+
+    The worker stores what it has embedded first. A database other than the embedded one is left alone.
+
+    \b
+    Example:
+      mmdb down
+    """
+    from mmdb import embedded
+
+    pid = detached.stop(Settings.from_environment().home)
+    if pid is not None:
+        note(f"stopped worker {pid}")
+    if embedded.stop():
+        note("stopped the embedded PostgreSQL")
+    elif pid is None:
+        note("nothing was running")
+
+
+def url(context: typer.Context) -> None:
+    """Print the database's URL, for programs that take one.
+
+    The password is in it. Starts the embedded PostgreSQL if that is the database and does not run.
+
+    \b
+    Example:
+      psql "$(mmdb url)"
+      MMDB_DATABASE_URL="$(mmdb url)" python app.py
+    """
+    typer.echo(context.obj.url())
+
+
+def psql(
+    context: typer.Context,
+    given: Annotated[list[str] | None, typer.Argument(help="What psql takes.", metavar="[ARGS…]")] = None,
+) -> None:
+    """Open psql on the database; the arguments are psql's own.
+
+    The password goes through psql's environment, so it shows in no list of processes.
+
+    \b
+    Example:
+      mmdb psql
+      mmdb psql -c "select * from mmdb.status"
+    """
+    url = context.obj.url()
+    program = _psql()
+    arguments, environment = _for_psql(url)
+    os.execve(program, ["psql", *arguments, *(given or [])], {**os.environ, **environment})
+
+
+def _psql() -> str:
+    """psql from PATH, else the one that came with the embedded PostgreSQL."""
+    found = shutil.which("psql")
+    if found is not None:
+        return found
+    installations = Settings.from_environment().home / "postgres" / "installation"
+    for program in sorted(installations.glob("*/bin/psql")):
+        return str(program)
+    raise EmbeddedError(
+        "there is no psql on the PATH", hint="install PostgreSQL's client, on Debian and Ubuntu: postgresql-client"
+    )
+
+
+def _for_psql(url: str) -> tuple[list[str], dict[str, str]]:
+    """Arguments and environment by which libpq connects to `url`; everything that has a variable goes there."""
+    variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
+    arguments: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    for keyword, value in conninfo_to_dict(url).items():
+        variable = variables.get(keyword)
+        if variable is not None:
+            environment[variable.decode()] = str(value)
+        else:
+            arguments[keyword] = str(value)
+    return (["--dbname", make_conninfo("", **arguments)] if arguments else []), environment

@@ -1,0 +1,68 @@
+"""Which database a command means, and a connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from mmdb.cli.render import note
+from mmdb.config import Settings
+from mmdb.errors import EmbeddedError
+
+TOPIC = "cli"
+CONNECT_TIMEOUT = 10
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database of --database, else of MMDB_DATABASE_URL, else the embedded one."""
+
+    given: str | None = field(default=None, repr=False)
+
+    @property
+    def embedded(self) -> bool:
+        return not (self.given or Settings.from_environment().database_url)
+
+    def url(self, *, start: bool = True) -> str:
+        """The libpq URL. The embedded server is started, and left running, unless `start` is False."""
+        if self.embedded:
+            return self._embedded_url(start)
+        from mmdb.connect import database_url
+
+        return database_url(self.given)
+
+    def _embedded_url(self, start: bool) -> str:
+        from mmdb import embedded
+
+        info = embedded.status()
+        if info.running:
+            return info.url
+        if not start:
+            raise EmbeddedError(
+                "the embedded PostgreSQL does not run",
+                hint="`mmdb up` starts it; for another database set MMDB_DATABASE_URL",
+            )
+        url = embedded.start().url
+        note("started the embedded PostgreSQL; `mmdb down` stops it")
+        return url
+
+    @contextmanager
+    def connect(self, *, start: bool = False) -> Iterator[Connection]:
+        """An autocommit connection whose rows are dicts."""
+        url = self.url(start=start)
+        with psycopg.connect(
+            url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_TIMEOUT,
+            fallback_application_name="mmdb",
+        ) as connection:
+            yield connection
