@@ -37,6 +37,8 @@ def _unpack_into(scratch: Path) -> Path:
     answer = run([_pg0(), "start", "--data-dir", data], environment=environment, cwd=scratch)
     for folder in scratch.glob(".pg0/installation/*"):
         if (folder / "bin/postgres").exists() and list(folder.glob("**/extension/vector.control")):
+            # 9 MB of C headers, for extensions that nobody compiles here.
+            shutil.rmtree(folder / "include", ignore_errors=True)
             return folder
     raise EmbeddedError(
         f"pg0 did not unpack PostgreSQL and pgvector: {last_lines(answer.stdout)}",

@@ -21,6 +21,8 @@ from mmdb.errors import EmbeddedError
 from tests.conftest import Database, temporary_database
 from tests.e2e.programs import Answer, Program, end, finish, new_home, until
 
+pytestmark = pytest.mark.xdist_group("cli")  # for the databases of the module are filled once
+
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 

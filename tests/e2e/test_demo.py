@@ -23,6 +23,8 @@ from mmdb.errors import MediaError
 from tests.conftest import Database, temporary_database
 from tests.e2e.programs import Program, new_home
 
+pytestmark = pytest.mark.xdist_group("demo")  # for the databases of the module are filled once
+
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 demo = shop_module("demo")
 data = shop_module("data")
