@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
@@ -10,7 +11,9 @@ export OMP_NUM_THREADS ?= 1
 
 demo: install ## the poster shop: tables, pictures, searches
 	@$(BIN)/mmdb demo
-	@du -sh $(VENV) | awk '{print "size of $(VENV): " $$1}'
+	@$(BIN)/python -c 'from mmdb.config import Settings as S; s = S.from_environment(); print(s.home, s.cache, sep="\0", end="")' \
+	  | xargs -0 du -smc $(VENV) | tail -n 1 | awk '{print $$1 " MB on disk: $(VENV), the database, the models."}'
+	@echo "From the start of make it took $$(($$(date +%s) - $(STARTED))) s."
 
 test: $(VENV)/dev ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
