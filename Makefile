@@ -46,6 +46,8 @@ $(VENV)/light: pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	@touch $@
 
+# pip knows dependency groups since 25.1.
 $(VENV)/dev: $(VENV)/light
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
 	@touch $@

@@ -75,7 +75,7 @@ def _cancel(url: str) -> Result:
         deaf.execute("select mmdb.start_worker('bench', 1, '0', array['hash'])")
         for number in range(CANCELS):
             sent: list[float] = []
-            timer = threading.Timer(0.2, lambda: (sent.append(time.perf_counter()), conn.cancel_safe()))  # noqa: B023
+            timer = threading.Timer(0.2, _cancel_now, (conn, sent))
             timer.start()
             try:
                 seconds(lambda: conn.execute("select mmdb.embed(%s, 'hash')", [f"never {number}"]))  # noqa: B023
@@ -83,3 +83,8 @@ def _cancel(url: str) -> Result:
                 taken.append(time.perf_counter() - sent[0])
             timer.join()
     return milliseconds("cancel of a waiting mmdb.embed", statistics.median(taken), 50, f"{len(taken)} cancels")
+
+
+def _cancel_now(conn: psycopg.Connection[Any], sent: list[float]) -> None:
+    sent.append(time.perf_counter())
+    conn.cancel_safe()

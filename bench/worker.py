@@ -45,7 +45,7 @@ def _compare(
     prepare: Callable[[Any], Any],
 ) -> Result:
     conn.execute("drop table if exists bench")
-    conn.execute(f"create table bench (id int primary key, source {column_type})")  # type: ignore[call-overload]
+    conn.execute(f"create table bench (id int primary key, source {column_type})")
     conn.execute("select mmdb.add_embedding('bench', 'source')")
     with conn.cursor() as cursor:
         cursor.executemany("insert into bench values (%s, %b)", list(enumerate(sources)))

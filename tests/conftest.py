@@ -3,11 +3,17 @@
 The process that was started as pytest makes the folder and in the end stops the server and removes the folder, also
 after a failure, Ctrl-C or SIGTERM. Whoever needs the server first starts it; with pytest-xdist the workers share it.
 Each test gets a clone of a template database in which mmdb is installed once.
+
+Or another server, of any version: MMDB_TEST_SERVER_URL is its address as superuser. It is not started and not
+stopped, and keeps neither a database nor a role of the run. It should run with autovacuum off, which comes between a
+test and its plan; pg_dump and psql of its version must be on the PATH.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import secrets
 import shutil
 import signal
@@ -16,14 +22,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
+from psycopg import errors as pg
 from psycopg import sql
 
 from mmdb import embedded
 
+OTHER_SERVER = os.environ.get("MMDB_TEST_SERVER_URL")
+needs_embedded = pytest.mark.skipif(
+    bool(OTHER_SERVER), reason="about the embedded server, and MMDB_TEST_SERVER_URL names another"
+)
 TEMPLATE = "mmdb_template"
 # Nothing outlives the run, so nothing need reach the disk; autovacuum would come between a test and its plan.
 QUICK = {
@@ -35,6 +46,26 @@ QUICK = {
     "maintenance_work_mem": "64MB",
 }
 HOME = pytest.StashKey[Path]()
+ROLES = pytest.StashKey[set[str]]()
+
+
+class Server(Protocol):
+    """What a test needs of a server: `.url` is a database of it as superuser, `.url_for(name)` another one."""
+
+    @property
+    def url(self) -> str: ...
+
+    def url_for(self, database: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class OtherServer:
+    """The server of MMDB_TEST_SERVER_URL."""
+
+    url: str
+
+    def url_for(self, database: str) -> str:
+        return urlsplit(self.url)._replace(path=f"/{quote(database, safe='')}").geturl()
 
 
 @dataclass(frozen=True)
@@ -81,6 +112,8 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="mmdb-tests-"))
     home.chmod(0o755)  # as root the server runs as another user
     config.stash[HOME] = home
+    if OTHER_SERVER:
+        config.stash[ROLES] = _roles_of_mmdb(OtherServer(OTHER_SERVER))
     signal.signal(signal.SIGTERM, _interrupt)  # so that pytest_unconfigure runs
 
 
@@ -97,6 +130,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     home = config.stash[HOME]
     try:
         embedded.stop(home)
+        if ROLES in config.stash:
+            _clear(OtherServer(str(OTHER_SERVER)), _template(home), config.stash[ROLES])
     finally:
         shutil.rmtree(home)
 
@@ -105,22 +140,44 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _clear(server: Server, template: str, kept: set[str]) -> None:
+    """Drop the template and the roles that installs made, but for those that were there before or are in use."""
+    _run(server, "drop database if exists {} with (force)", template)
+    for role in _roles_of_mmdb(server) - kept:
+        with contextlib.suppress(pg.DependentObjectsStillExist):
+            _run(server, "drop role {}", role)
+
+
+def _roles_of_mmdb(server: Server) -> set[str]:
+    with psycopg.connect(server.url) as connection:
+        return {name for (name,) in connection.execute(r"select rolname from pg_roles where rolname like 'mmdb\_%'")}
+
+
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> embedded.ServerInfo:
-    """The run's server; `.url` is its database "mmdb" as superuser."""
+def server(request: pytest.FixtureRequest) -> Server:
+    """The run's server."""
+    if OTHER_SERVER:
+        return OtherServer(OTHER_SERVER)
     return embedded.start(request.config.stash[HOME], settings=QUICK)
 
 
 @pytest.fixture(scope="session")
-def template_db(server: embedded.ServerInfo) -> str:
+def template_db(request: pytest.FixtureRequest, server: Server) -> str:
     """The name of a database in which mmdb is installed; made once a run."""
-    with (server.home / "template.lock").open("w") as lock:
+    home = request.config.stash[HOME]
+    template = _template(home)
+    with (home / "template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _exists(server, TEMPLATE):
-            unfinished = f"{TEMPLATE}_{secrets.token_hex(4)}"
+        if not _exists(server, template):
+            unfinished = f"unfinished_{secrets.token_hex(4)}"
             install_into(_create(server, unfinished).url)
-            _run(server, "alter database {} rename to {}", unfinished, TEMPLATE)
-    return TEMPLATE
+            _run(server, "alter database {} rename to {}", unfinished, template)
+    return template
+
+
+def _template(home: Path) -> str:
+    """Of this run alone: another server may still hold that of one which was killed."""
+    return f"{TEMPLATE}_{home.name[-8:]}"
 
 
 def install_into(url: str) -> None:
@@ -138,7 +195,7 @@ def prepare_clone(url: str) -> None:
 
 
 @pytest.fixture
-def make_role(server: embedded.ServerInfo) -> Iterator[MakeRole]:
+def make_role(server: Server) -> Iterator[MakeRole]:
     """A function that makes a role; roles belong to the whole server, so the names are unique and they are dropped."""
     names: list[str] = []
 
@@ -154,13 +211,13 @@ def make_role(server: embedded.ServerInfo) -> Iterator[MakeRole]:
 
 
 @pytest.fixture
-def database(server: embedded.ServerInfo, template_db: str, make_role: MakeRole) -> Iterator[Database]:
+def database(server: Server, template_db: str, make_role: MakeRole) -> Iterator[Database]:
     """A database of the test's own with mmdb installed. It goes before the roles that own something in it."""
     yield from temporary_database(server, template_db)
 
 
 @pytest.fixture
-def empty_database(server: embedded.ServerInfo, make_role: MakeRole) -> Iterator[Database]:
+def empty_database(server: Server, make_role: MakeRole) -> Iterator[Database]:
     """A database of the test's own without mmdb and without extensions."""
     yield from temporary_database(server, "template1")
 
@@ -172,26 +229,26 @@ def conn(database: Database) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def temporary_database(server: embedded.ServerInfo, template: str) -> Iterator[Database]:
+def temporary_database(server: Server, template: str) -> Iterator[Database]:
     database = _create(server, f"test_{secrets.token_hex(6)}", template)
     try:
-        if template == TEMPLATE:
+        if template.startswith(TEMPLATE):
             prepare_clone(database.url)
         yield database
     finally:
         _run(server, "drop database {} with (force)", database.name)
 
 
-def _create(server: embedded.ServerInfo, name: str, template: str = "template1") -> Database:
+def _create(server: Server, name: str, template: str = "template1") -> Database:
     _run(server, "create database {} template {}", name, template)
     return Database(name, server.url_for(name))
 
 
-def _exists(server: embedded.ServerInfo, name: str) -> bool:
+def _exists(server: Server, name: str) -> bool:
     with psycopg.connect(server.url) as connection:
         return bool(connection.execute("select from pg_database where datname = %s", [name]).rowcount)
 
 
-def _run(server: embedded.ServerInfo, statement: Any, *names: str) -> None:
+def _run(server: Server, statement: Any, *names: str) -> None:
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -14,10 +14,7 @@ import pytest
 from mmdb.embedders.base import Item, Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
-from tests.conftest import Database, temporary_database
-
-if TYPE_CHECKING:
-    from mmdb.embedded import ServerInfo
+from tests.conftest import Database, Server, temporary_database
 
 Connection = psycopg.Connection[Any]
 HASH = ("hash",)
@@ -26,7 +23,7 @@ ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=HASH)
 
 
 @pytest.fixture(scope="module")
-def module_database(server: ServerInfo, template_db: str) -> Iterator[Database]:
+def module_database(server: Server, template_db: str) -> Iterator[Database]:
     """A database for all tests of a module, for what takes long to fill."""
     yield from temporary_database(server, template_db)
 
@@ -54,7 +51,7 @@ def items(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 
 
 def expected(text: str) -> Vectors:
-    return HashEmbedder().embed([text])[0]
+    return np.asarray(HashEmbedder().embed([text])[0])
 
 
 def check_rows(conn: Connection, table: str = "items") -> None:

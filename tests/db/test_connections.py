@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 import mmdb
 from mmdb import embedded
 from mmdb.connect import register_types
-from tests.conftest import Database, MakeRole
+from tests.conftest import Database, MakeRole, needs_embedded
 
 ODD_PASSWORD = "p@ss:w/o?r#d %41+&='\\\" ü猫"
 
@@ -57,6 +57,7 @@ def test_schemes(database: Database, scheme: str) -> None:
     assert answer(mmdb.connect(url), "select current_database()") == database.name
 
 
+@needs_embedded
 def test_socket(server: embedded.ServerInfo, database: Database) -> None:
     conninfo = make_conninfo(database.url, host=str(server.socket_directory))
     assert answer(mmdb.connect(conninfo), "select inet_server_addr() is null") is True

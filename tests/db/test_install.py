@@ -11,18 +11,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mmdb import embedded
 from mmdb import install as install_module
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
-from tests.conftest import Database, MakeRole, Role, temporary_database
+from tests.conftest import Database, MakeRole, Role, Server, temporary_database
 from tests.migration.dump import dump, dump_schema, run_program
 
 PASSWORD = "hunter2"
 
 
 @pytest.fixture
-def roles(server: embedded.ServerInfo) -> Iterator[Roles]:
+def roles(server: Server) -> Iterator[Roles]:
     """Group roles of the test's own: they belong to the whole server. Asked for first, they go last."""
     tail = secrets.token_hex(4)
     made = Roles(user=f"user {tail}", worker=f"worker {tail}")
@@ -92,7 +91,7 @@ def nearest(database: Database) -> list[int]:
     return [row[0] for row in rows]
 
 
-def state(server: embedded.ServerInfo, database: Database) -> tuple[str, str]:
+def state(server: Server, database: Database) -> tuple[str, str]:
     """The schema, and what the catalogue of foreign servers holds: the loopback with its password."""
     mapping = value(database, "select string_agg(m::text, ' ') from pg_user_mappings m")
     return dump_schema(server, database.url), mapping
@@ -107,14 +106,14 @@ def test_fresh(empty_database: Database) -> None:
     assert asks(empty_database).startswith('no worker is running for model "hash"')
 
 
-def test_second_install_changes_nothing(server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_second_install_changes_nothing(server: Server, empty_database: Database) -> None:
     first = install(empty_database.url)
     before = state(server, empty_database)
     assert install(empty_database.url) == first
     assert state(server, empty_database) == before
 
 
-def test_twenty_at_once(roles: Roles, server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_twenty_at_once(roles: Roles, server: Server, empty_database: Database) -> None:
     with ThreadPoolExecutor(20) as pool:
         reports = list(pool.map(lambda _: install(empty_database.url, roles), range(20)))
     assert reports == [reports[0]] * 20
@@ -125,7 +124,7 @@ def test_twenty_at_once(roles: Roles, server: embedded.ServerInfo, empty_databas
     assert state(server, empty_database) == before
 
 
-def test_several_databases_at_once(roles: Roles, server: embedded.ServerInfo, make_role: MakeRole) -> None:
+def test_several_databases_at_once(roles: Roles, server: Server, make_role: MakeRole) -> None:
     """They share the roles, which no lock of one database guards."""
     made = [temporary_database(server, "template1") for _ in range(4)]
     databases = [next(database) for database in made]
@@ -154,7 +153,7 @@ def test_extensions_in_a_schema_of_their_own(empty_database: Database) -> None:
     assert asks(empty_database).startswith("no worker")
 
 
-def test_newer_schema_is_refused(server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_newer_schema_is_refused(server: Server, empty_database: Database) -> None:
     install(empty_database.url)
     run(empty_database, "update mmdb.schema_version set version_num = '9999'")
     before = state(server, empty_database)
@@ -189,7 +188,7 @@ def test_old_vector(empty_database: Database) -> None:
     assert "alter extension vector update" in str(caught.value)
 
 
-def test_other_encodings_are_refused(server: embedded.ServerInfo) -> None:
+def test_other_encodings_are_refused(server: Server) -> None:
     name = f"test_{secrets.token_hex(6)}"
     database = Database(name, server.url_for(name))
     with psycopg.connect(server.url, autocommit=True) as connection:
@@ -261,7 +260,7 @@ def test_plain_owner_is_told_what_is_missing(roles: Roles, empty_database: Datab
 
 
 def test_plain_owner_after_the_script(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner, reader = make_role("the Owner"), make_role()
     owned_by(empty_database, owner)
@@ -289,7 +288,7 @@ def loopback_role(database: Database) -> str:
 
 
 def test_script_again_gives_a_new_password(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner = make_role()
     text = script(roles, owner=owner.name)
@@ -311,7 +310,7 @@ def test_script_takes_names_and_addresses(roles: Roles, empty_database: Database
 
 
 def test_plain_owner_who_may_create_roles(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner = make_role()
     owned_by(empty_database, owner)
@@ -330,7 +329,7 @@ def test_plain_owner_who_may_create_roles(
 
 
 def test_superuser_repairs_a_plain_owners_install(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner = make_role()
     owned_by(empty_database, owner)
@@ -362,7 +361,7 @@ def test_loopback_that_does_not_work_is_a_warning(empty_database: Database) -> N
     assert "host=localhost" in options
 
 
-def test_clone_must_not_post_to_the_original(server: embedded.ServerInfo, database: Database) -> None:
+def test_clone_must_not_post_to_the_original(server: Server, database: Database) -> None:
     products(database)
     for clone in temporary_database(server, "template1"):
         run(clone, "select 1")
@@ -383,7 +382,7 @@ def test_clone_must_not_post_to_the_original(server: embedded.ServerInfo, databa
         assert not value(clone, "select has_schema_privilege(%s, 'mmdb', 'usage')", former)
 
 
-def test_dump_and_restore(server: embedded.ServerInfo, database: Database) -> None:
+def test_dump_and_restore(server: Server, database: Database) -> None:
     products(database)
     expected = nearest(database)
     text = run_program(server, "pg_dump", database.url)
@@ -400,7 +399,7 @@ def test_dump_and_restore(server: embedded.ServerInfo, database: Database) -> No
 
 
 def test_restored_table_of_another_owner_is_a_warning(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner = make_role()
     owned_by(empty_database, owner)
@@ -417,7 +416,7 @@ def test_restored_table_of_another_owner_is_a_warning(
 # Uninstall.
 
 
-def test_uninstall_leaves_the_tables(roles: Roles, server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_uninstall_leaves_the_tables(roles: Roles, server: Server, empty_database: Database) -> None:
     run(
         empty_database,
         "create schema shop",
@@ -466,7 +465,7 @@ def test_uninstall_keeps_an_operators_setting(roles: Roles, empty_database: Data
 
 
 def test_uninstall_by_who_does_not_own_a_table(
-    roles: Roles, server: embedded.ServerInfo, empty_database: Database, make_role: MakeRole
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
 ) -> None:
     owner = make_role()
     owned_by(empty_database, owner)

@@ -57,7 +57,7 @@ def test_doctor_is_content_with_a_good_database(items: Connection, database: Dat
 def test_doctor_finds_what_is_wrong(items: Connection, database: Database) -> None:
     items.execute("alter table items add column colour text")
     items.execute("drop index items_txt_hnsw")
-    items.execute(f"alter database {database.name} reset hnsw.iterative_scan")  # type: ignore[call-overload]
+    items.execute(f"alter database {database.name} reset hnsw.iterative_scan")
     items.execute("set maintenance_work_mem = '1MB'")
     items.execute("update pg_class set reltuples = 1e6 where relname = 'items'")
     findings = items.execute("select subject, remedy from mmdb.doctor() where level <> 'ok'").fetchall()

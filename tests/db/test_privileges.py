@@ -24,7 +24,7 @@ SEARCHES = [
 def reader(items: Connection, make_role: Any, database: Database, worker: None) -> Iterator[Connection]:
     """A member of mmdb_user without any right on `items`."""
     role = make_role("reader")
-    items.execute(f"grant mmdb_user to {role.name}")  # type: ignore[call-overload]
+    items.execute(f"grant mmdb_user to {role.name}")
     items.execute("alter table items add column owner name")
     items.execute("select mmdb.refresh('items')")
     items.execute("update items set owner = case when id <= 2 then %s else 'another' end", [role.name])
@@ -36,7 +36,7 @@ def reader(items: Connection, make_role: Any, database: Database, worker: None) 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_without_a_grant_nothing_is_found(reader: Connection, search: str) -> None:
     with pytest.raises(pg.InsufficientPrivilege, match="permission denied for table items"):
-        reader.execute(search)  # type: ignore[call-overload]
+        reader.execute(search)
     assert reader.execute("select count(*) from mmdb.status").fetchone() == (0,)
     assert reader.execute("select count(*) from mmdb.failures").fetchone() == (0,)
 
@@ -46,7 +46,7 @@ def test_row_policies_hold_in_a_search(items: Connection, reader: Connection, se
     items.execute("grant select on items to public")
     items.execute("alter table items enable row level security")
     items.execute("create policy own on items using (owner = current_user)")
-    assert sorted(reader.execute(search).fetchall()) == [(1,), (2,)]  # type: ignore[call-overload]
+    assert sorted(reader.execute(search).fetchall()) == [(1,), (2,)]
 
 
 FAILED = """
@@ -77,7 +77,7 @@ def test_the_worker_functions_are_for_the_worker(items: Connection, reader: Conn
         name, _, arguments = function.partition("(")
         nulls = ", ".join(f"null::{kind}" for kind in arguments.rstrip(")").split(",") if kind)
         with pytest.raises(pg.InsufficientPrivilege):
-            reader.execute(f"select * from {name}({nulls})")  # type: ignore[call-overload]
+            reader.execute(f"select * from {name}({nulls})")
 
 
 def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
@@ -92,7 +92,7 @@ def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
     }  # fmt: skip
     for table in ("queries", "leases", "settings", "worker_sessions", "progress"):
         with pytest.raises(pg.InsufficientPrivilege):
-            reader.execute(f"select * from mmdb.{table}")  # type: ignore[call-overload]
+            reader.execute(f"select * from mmdb.{table}")
 
 
 def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection) -> None:
@@ -107,7 +107,7 @@ def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection
     ]
     for call in calls:
         with pytest.raises(pg.InsufficientPrivilege, match="must be owner"):
-            reader.execute(call)  # type: ignore[call-overload]
+            reader.execute(call)
     assert items.execute("select count(*) from mmdb.embeddings").fetchone() == (1,)
 
 
@@ -119,7 +119,7 @@ from mmdb.embeddings e
 
 def test_a_forged_entry_cannot_name_another_table(items: Connection, reader: Connection) -> None:
     """A user may own a table, and so record it; but never under the number of somebody else's."""
-    items.execute(f"grant create on schema public to {reader.info.user}")  # type: ignore[call-overload]
+    items.execute(f"grant create on schema public to {reader.info.user}")
     reader.execute("create table mine (id int primary key, txt text)")
     with pytest.raises(pg.InsufficientPrivilege):
         reader.execute(FORGED)
@@ -171,7 +171,7 @@ def test_a_table_that_forces_row_security_on_its_owner_is_refused(conn: Connecti
 
 def test_an_attackers_search_path_and_operators_change_nothing(items: Connection, reader: Connection) -> None:
     items.execute("grant select on items to public")
-    items.execute(f"create schema evil authorization {reader.info.user}")  # type: ignore[call-overload]
+    items.execute(f"create schema evil authorization {reader.info.user}")
     reader.execute("create function evil.array_agg(anyelement) returns text language sql as $$ select 'evil' $$")
     reader.execute("create function evil.now() returns timestamptz language sql as $$ select null::timestamptz $$")
     reader.execute("set search_path = evil, pg_catalog, public")

@@ -154,16 +154,15 @@ def test_read_only_and_rolled_back_transactions(conn: Connection, worker: None) 
     with conn.transaction():
         conn.execute("set transaction isolation level serializable, read only")
         assert conn.execute("select mmdb.embed('read only', 'hash') is not null").fetchone() == (True,)
-    with conn.transaction():
+    with conn.transaction(force_rollback=True):
         conn.execute("select mmdb.embed('rolled back', 'hash')")
-        raise psycopg.Rollback
     assert conn.execute("select count(*) from mmdb.queries").fetchone() == (2,)
 
 
 def test_prepared_statements_and_functions(conn: Connection, worker: None) -> None:
     conn.execute("prepare e(text) as select mmdb.embed($1, 'hash') is not null")
     for n in range(8):
-        assert conn.execute(f"execute e('text {n}')").fetchone() == (True,)  # type: ignore[call-overload]
+        assert conn.execute(f"execute e('text {n}')").fetchone() == (True,)
     conn.execute("create function f(q text) returns boolean language plpgsql stable as "
                  "$$ begin return mmdb.embed(q, 'hash') is not null; end $$")  # fmt: skip
     assert conn.execute("select f('in a function'), f('in a function')").fetchone() == (True, True)
@@ -200,7 +199,7 @@ def test_a_loopback_that_was_cut_is_opened_again(conn: Connection, worker: None)
 )
 def test_queries_that_cannot_be_embedded(conn: Connection, worker: None, call: str, error: Any, match: str) -> None:
     with pytest.raises(error, match=match):
-        conn.execute(f"select {call}")  # type: ignore[call-overload]
+        conn.execute(f"select {call}")
     assert conn.execute("select mmdb.embed('and then', 'hash') is not null").fetchone() == (True,)
 
 

@@ -33,7 +33,7 @@ class Plan:
     """What EXPLAIN ANALYZE says of a statement."""
 
     def __init__(self, conn: Connection, query: str, parameters: list[Any] | None = None) -> None:
-        row = conn.execute("explain (analyze, format json) " + query, parameters).fetchone()  # type: ignore[arg-type]
+        row = conn.execute("explain (analyze, format json) " + query, parameters).fetchone()
         assert row is not None
         self.nodes = list(nodes(row[0] if not isinstance(row[0], str) else json.loads(row[0])))
 
@@ -282,7 +282,7 @@ def test_refresh_after_the_table_changed(items: Connection) -> None:
 )
 def test_every_change_is_drift_and_refreshed(items: Connection, drain: Callable[[], Totals], change: str) -> None:
     items.execute("create schema other")
-    items.execute(change)  # type: ignore[call-overload]
+    items.execute(change)
     row = items.execute("select relation::text, drift from mmdb.status").fetchone()
     assert row is not None
     assert row[1] is not None, change

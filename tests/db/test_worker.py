@@ -58,8 +58,8 @@ def test_a_running_worker_picks_up_changes(items: Connection, worker: None) -> N
 )
 def test_keys_of_any_type(conn: Connection, drain: Drain, definition: str, keys: str) -> None:
     conn.execute("set datestyle = 'German'; set intervalstyle = 'iso_8601'")
-    conn.execute(f"create table items ({definition}, txt text)")  # type: ignore[call-overload]
-    conn.execute(f"insert into items (k, txt) select {keys}, 'item ' || g from generate_series(1, 90) g")  # type: ignore[call-overload]
+    conn.execute(f"create table items ({definition}, txt text)")
+    conn.execute(f"insert into items (k, txt) select {keys}, 'item ' || g from generate_series(1, 90) g")
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
     assert drain().stored == 90
     check_rows(conn)

@@ -44,7 +44,7 @@ def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> N
         for block in found:
             for statement in re.split(r";\s*(?:--.*)?\n", block + "\n"):
                 if statement.strip():
-                    conn.execute(statement)  # type: ignore[call-overload]
+                    conn.execute(statement)
             settled(conn)
 
 
@@ -52,11 +52,11 @@ def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn:
     declare, tour = blocks(ROOT / "README.md", "sql")
     answers = []
     with background(database.url, options=WorkerOptions(poll_seconds=0.1)):
-        conn.execute(declare)  # type: ignore[call-overload]
+        conn.execute(declare)
         settled(conn)
         for statement in re.split(r";\s*\n", tour):
             if statement.strip():
-                cursor = conn.execute(statement)  # type: ignore[call-overload]
+                cursor = conn.execute(statement)
                 answers.append(cursor.fetchall() if cursor.description else [])
                 settled(conn)
     shoes, _, wishes, status, failures, drink, _ = answers

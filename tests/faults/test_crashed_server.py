@@ -12,9 +12,11 @@ import psycopg
 from mmdb import embedded
 from mmdb.install import install
 from mmdb.worker import background
+from tests.conftest import needs_embedded
 from tests.db.conftest import QUICK, check_rows, until
 
 
+@needs_embedded
 def test_the_server_crashes_while_a_worker_works() -> None:
     with tempfile.TemporaryDirectory(prefix="mmdb-crash-") as folder:
         home = Path(folder)

@@ -14,19 +14,23 @@ from pathlib import Path
 from mmdb import embedded
 from mmdb.embedded_cluster import Layout, server_environment
 from mmdb.install import install
+from tests.conftest import Server
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 HEADER = "-- Schema mmdb of a fresh install, written by `make schema`. Do not edit: change sql/ or migrations/.\n\n"
 NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*|)$")
 
 
-def run_program(server: embedded.ServerInfo, program: str, *arguments: str, stdin: str | None = None) -> str:
-    """The output of one of PostgreSQL's own programs, of the version of the embedded server."""
-    layout = Layout(server.home)
-    (installation,) = layout.installations.glob("*/")
+def run_program(server: Server, program: str, *arguments: str, stdin: str | None = None) -> str:
+    """The output of one of PostgreSQL's own programs: the embedded server's, or for another server that of the PATH."""
+    path, environment = Path(program), None
+    if isinstance(server, embedded.ServerInfo):
+        layout = Layout(server.home)
+        (installation,) = layout.installations.glob("*/")
+        path, environment = installation / "bin" / program, server_environment(layout, installation)
     answer = subprocess.run(
-        [installation / "bin" / program, *arguments],
-        env=server_environment(layout, installation),
+        [path, *arguments],
+        env=environment,
         input=stdin,
         capture_output=True,
         text=True,
@@ -36,14 +40,14 @@ def run_program(server: embedded.ServerInfo, program: str, *arguments: str, stdi
     return answer.stdout
 
 
-def dump(server: embedded.ServerInfo, url: str, *options: str) -> str:
+def dump(server: Server, url: str, *options: str) -> str:
     """The database's schema as SQL, without what differs from one dump to the next."""
     text = run_program(server, "pg_dump", "--schema-only", *options, url)
     lines = [line for line in text.splitlines() if not NOISE.match(line)]
     return re.sub(r"mmdb_loopback_\d+", "mmdb_loopback", "\n".join(lines)) + "\n"
 
 
-def dump_schema(server: embedded.ServerInfo, url: str) -> str:
+def dump_schema(server: Server, url: str) -> str:
     """Schema mmdb, as it is committed."""
     return HEADER + dump(server, url, "--schema=mmdb", "--no-owner")
 

@@ -10,9 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from mmdb import embedded
 from mmdb.install import install
-from tests.conftest import Database
+from tests.conftest import Database, Server
 from tests.migration.dump import SCHEMA, dump_schema
 
 Connection = psycopg.Connection[Any]
@@ -24,16 +23,16 @@ def functions(conn: Connection, condition: str) -> list[str]:
         select p.oid::regprocedure::text
         from pg_proc p join pg_language l on l.oid = p.prolang
         where p.pronamespace = 'mmdb'::regnamespace and ({condition})
-        order by 1""")  # type: ignore[arg-type]
+        order by 1""")
     return [name for (name,) in rows]
 
 
-def test_committed_schema_is_that_of_a_fresh_install(server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_committed_schema_is_that_of_a_fresh_install(server: Server, empty_database: Database) -> None:
     install(empty_database.url)
     assert dump_schema(server, empty_database.url) == SCHEMA.read_text("utf-8"), "run `make schema` and commit it"
 
 
-def test_install_over_an_install_changes_nothing(server: embedded.ServerInfo, empty_database: Database) -> None:
+def test_install_over_an_install_changes_nothing(server: Server, empty_database: Database) -> None:
     install(empty_database.url)
     first = dump_schema(server, empty_database.url)
     install(empty_database.url)
