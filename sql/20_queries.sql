@@ -12,9 +12,21 @@ as $$
 $$;
 comment on function mmdb.query_hash(text, text, bytea) is 'The key of a query in the cache: SHA-256 of modality and content.';
 
+-- A clone by file has its original's system identifier, so a primary is known by its start. Not so a standby: it asks
+-- its primary, and there only the identifier is the same.
+create or replace function mmdb.here(standby boolean) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%s/%s', case when here.standby then c.system_identifier::text else pg_postmaster_start_time()::text end, d.oid)
+  from pg_control_system() c, pg_database d
+  where d.datname = current_database()
+$$;
+comment on function mmdb.here(boolean) is 'This database as one text: of this very server, or of its whole replication cluster.';
+
 -- Runs on the far side of the loopback.
 create or replace function mmdb.post_query(
-  postmaster timestamptz, database oid, model text, modality text, content text, data bytea,
+  asked_at text, model text, modality text, content text, data bytea,
   out token uuid, out embedding real[], out problem text
 )
 language plpgsql volatile security definer
@@ -24,9 +36,11 @@ as $$
 declare
   query_hash constant bytea := mmdb.query_hash(modality, content, data);
 begin
-  if (postmaster, database) is distinct from
-     (pg_postmaster_start_time(), (select d.oid from pg_database d where d.datname = current_database())) then
+  if asked_at <> all(array[mmdb.here(false), mmdb.here(true)]) then
     problem := 'elsewhere';
+    return;
+  elsif pg_is_in_recovery() then
+    problem := 'standby';
     return;
   end if;
   select q.token, q.embedding into token, embedding
@@ -56,7 +70,7 @@ begin
   perform pg_notify('mmdb', model);
 end
 $$;
-comment on function mmdb.post_query(timestamptz, oid, text, text, text, bytea) is
+comment on function mmdb.post_query(text, text, text, text, bytea) is
   'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
 
 create or replace function mmdb.poll_query(token uuid, out embedding real[], out problem text)
@@ -130,8 +144,7 @@ declare
   polls integer := 0;
 begin
   answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L, %L)', pg_postmaster_start_time(),
-    (select d.oid from pg_database d where d.datname = current_database()), model, modality, content, data));
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L)', mmdb.here(pg_is_in_recovery()), model, modality, content, data));
   question := answer.token;
   while answer.embedding is null and answer.problem is null loop
     if clock_timestamp() > give_up then
@@ -158,6 +171,10 @@ begin
     raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'standby' then
+    raise exception 'the loopback connection of mmdb leads to this standby, which cannot take a question'
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'on the primary: mmdb init --loopback-host HOST, the name by which its standbys reach it';
   elsif problem = 'no worker' then
     raise exception 'no worker is running for model "%"', model
       using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';

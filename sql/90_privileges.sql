@@ -13,7 +13,7 @@ declare
     'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'here', 'set_setting', 'add_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';

@@ -143,8 +143,7 @@ select mmdb.refresh(%(relation)s::text::regclass)
 
 -- name: check_loopback
 select problem from mmdb.loopback(format(
-  'select * from mmdb.post_query(%%L, %%L, %%L, %%L, %%L, null)', pg_postmaster_start_time(),
-  (select oid from pg_database where datname = current_database()), '', 'text', ''))
+  'select * from mmdb.post_query(%%L, %%L, %%L, %%L, null)', mmdb.here(pg_is_in_recovery()), '', 'text', ''))
 
 -- name: embeddings
 select e.relation::text as relation, e.name

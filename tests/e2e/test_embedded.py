@@ -27,7 +27,9 @@ from mmdb import embedded, embedded_machine
 from mmdb.embedded import ServerInfo
 from mmdb.embedded_machine import until
 from mmdb.errors import EmbeddedError
+from tests.conftest import needs_embedded
 
+pytestmark = needs_embedded
 NOBODY = 65534
 ROOT = os.geteuid() == 0
 

@@ -139,8 +139,7 @@ declare
   polls integer := 0;
 begin
   answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L, %L)', pg_postmaster_start_time(),
-    (select d.oid from pg_database d where d.datname = current_database()), model, modality, content, data));
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L)', mmdb.here(pg_is_in_recovery()), model, modality, content, data));
   question := answer.token;
   while answer.embedding is null and answer.problem is null loop
     if clock_timestamp() > give_up then
@@ -793,7 +792,7 @@ declare
     'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'here', 'set_setting', 'add_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -839,6 +838,15 @@ CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
                 mmdb.content_sql(made))
 $$;
 COMMENT ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) IS 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
+CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%s/%s', case when here.standby then c.system_identifier::text else pg_postmaster_start_time()::text end, d.oid)
+  from pg_control_system() c, pg_database d
+  where d.datname = current_database()
+$$;
+COMMENT ON FUNCTION mmdb.here(standby boolean) IS 'This database as one text: of this very server, or of its whole replication cluster.';
 CREATE FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) RETURNS SETOF text
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1323,7 +1331,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: the answer to one''s own question, NULL while it is not there.';
-CREATE FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
+CREATE FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1331,9 +1339,11 @@ CREATE FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oi
 declare
   query_hash constant bytea := mmdb.query_hash(modality, content, data);
 begin
-  if (postmaster, database) is distinct from
-     (pg_postmaster_start_time(), (select d.oid from pg_database d where d.datname = current_database())) then
+  if asked_at <> all(array[mmdb.here(false), mmdb.here(true)]) then
     problem := 'elsewhere';
+    return;
+  elsif pg_is_in_recovery() then
+    problem := 'standby';
     return;
   end if;
   select q.token, q.embedding into token, embedding
@@ -1363,7 +1373,7 @@ begin
   perform pg_notify('mmdb', model);
 end
 $$;
-COMMENT ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+COMMENT ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
 CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1420,6 +1430,10 @@ begin
     raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'standby' then
+    raise exception 'the loopback connection of mmdb leads to this standby, which cannot take a question'
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'on the primary: mmdb init --loopback-host HOST, the name by which its standbys reach it';
   elsif problem = 'no worker' then
     raise exception 'no worker is running for model "%"', model
       using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
@@ -2102,6 +2116,7 @@ GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.here(standby boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding integer) FROM PUBLIC;
@@ -2178,8 +2193,8 @@ GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], mod
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
-REVOKE ALL ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.post_query(postmaster timestamp with time zone, database oid, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) TO mmdb_user;

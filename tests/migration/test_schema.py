@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from mmdb.install import install
-from tests.conftest import Database, Server
+from tests.conftest import Database, Server, needs_embedded
 from tests.migration.dump import SCHEMA, dump_schema
 
 Connection = psycopg.Connection[Any]
@@ -27,6 +27,7 @@ def functions(conn: Connection, condition: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+@needs_embedded  # by its version of pg_dump
 def test_committed_schema_is_that_of_a_fresh_install(server: Server, empty_database: Database) -> None:
     install(empty_database.url)
     assert dump_schema(server, empty_database.url) == SCHEMA.read_text("utf-8"), "run `make schema` and commit it"
