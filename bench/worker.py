@@ -1,4 +1,8 @@
-"""Worker rows a second against a bare loop over the same model: what the database, the leases and the index cost."""
+"""Worker rows a second against a bare loop over the same model: what the database and the leases cost.
+
+PostgreSQL's insertion into a growing HNSW index takes longer than `lite` takes for a short text (1.4 against 1.3 ms a
+row, measured with 4,000 rows of 640 numbers), so with the index there that is what is measured.
+"""
 
 from __future__ import annotations
 
@@ -31,38 +35,44 @@ def run(url: str) -> list[Result]:
     embedder = load(spec, Settings.from_environment().cache)
     with connection(url) as conn, background(url, options=WorkerOptions(models=("lite",))):
         return [
-            _compare(conn, embedder, "text", "text", _texts(), lambda text: text),
-            _compare(conn, embedder, "image", "bytea", _pictures(), decode_image),
+            _compare(conn, embedder, "text", "text", _texts(), str, index=False),
+            _compare(conn, embedder, "text, into the HNSW index", "text", _texts(), str),
+            _compare(conn, embedder, "image, into the HNSW index", "bytea", _pictures(), decode_image),
         ]
 
 
 def _compare(
     conn: psycopg.Connection[Any],
     embedder: Embedder,
-    modality: str,
+    name: str,
     column_type: str,
     sources: Sequence[Any],
     prepare: Callable[[Any], Any],
+    *,
+    index: bool = True,
 ) -> Result:
-    conn.execute("drop table if exists bench")
+    conn.execute("drop table if exists bench, sources")
+    conn.execute(f"create table sources (id int primary key, source {column_type})")
     conn.execute(f"create table bench (id int primary key, source {column_type})")
     conn.execute("select mmdb.add_embedding('bench', 'source')")
+    if not index:
+        conn.execute("drop index bench_source_hnsw")
     with conn.cursor() as cursor:
-        cursor.executemany("insert into bench values (%s, %b)", list(enumerate(sources)))
-    _wait(conn)
+        cursor.executemany("insert into sources values (%s, %b)", list(enumerate(sources)))
 
     def bare() -> None:
         for start in range(0, len(sources), embedder.batch_size):
             embedder.embed([prepare(source) for source in sources[start : start + embedder.batch_size]])
 
     def worker() -> None:
-        conn.execute("update bench set source_embedding = null")
+        conn.execute("truncate bench")
+        conn.execute("insert into bench select * from sources")
         conn.execute("notify mmdb, ''")
         _wait(conn)
 
     bare_seconds, worker_seconds = in_turns(ROUNDS, bare, worker)
     detail = f"{len(sources) / worker_seconds:.0f} rows/s, bare loop {len(sources) / bare_seconds:.0f} rows/s"
-    return at_least(f"worker, {modality}", bare_seconds / worker_seconds, BUDGET, detail)
+    return at_least(f"worker, {name}", bare_seconds / worker_seconds, BUDGET, detail)
 
 
 def _wait(conn: psycopg.Connection[Any]) -> None:

@@ -24,6 +24,8 @@ from mmdb.worker.claim import Claim, Failure, PendingRow, RefusedError, Row, Ste
 from mmdb.worker.load import Batch, Loader
 from mmdb.worker.report import Reporter
 
+TEXT_BATCHES = 2
+"""Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
 PAGES = 16
 """Batches of pending keys that are read at once."""
 REST_SECONDS = 30.0
@@ -74,7 +76,7 @@ class Backfill:
         self.storing = storing
         self.loader = loader
         self.reporter = reporter
-        self.batch_size = batch_size or embedder.batch_size
+        self.batch_size = batch_size
         self.poll_seconds = poll_seconds
         self.once = once
         self.totals = totals
@@ -162,7 +164,7 @@ class Backfill:
                     return None
                 from_the_top = True
                 continue
-            count = min(self.batch_size, len(cursor.rows))
+            count = min(self._rows_at_once(cursor.task), len(cursor.rows))
             claims = self.feeding.claim(cursor.task, [cursor.rows.popleft() for _ in range(count)])
             if claims:
                 self._count(cursor, len(claims))
@@ -170,8 +172,13 @@ class Backfill:
                 self._works(cursor)
                 return batch
 
+    def _rows_at_once(self, task: Task) -> int:
+        if self.batch_size is not None:
+            return self.batch_size
+        return self.embedder.batch_size * (TEXT_BATCHES if task.modality == "text" else 1)
+
     def _turn_page(self, cursor: Cursor) -> bool:
-        cursor.rows.extend(self.feeding.page(cursor.task, cursor.after, self.batch_size * PAGES))
+        cursor.rows.extend(self.feeding.page(cursor.task, cursor.after, self._rows_at_once(cursor.task) * PAGES))
         cursor.after = cursor.rows[-1][0] if cursor.rows else None
         return bool(cursor.rows)
 

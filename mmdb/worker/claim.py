@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import psycopg
 from pgvector import HalfVector, Vector
 from psycopg.rows import dict_row
-from psycopg.sql import Composed, Identifier
+from psycopg.sql import Identifier
 
 from mmdb.connect import register_types
 from mmdb.embedders.base import Vectors
@@ -49,8 +50,9 @@ class Task:
     def label(self) -> str:
         return f"{self.relation}.{self.name}"
 
-    def function(self, verb: str) -> Identifier:
-        return Identifier(self.schema, f"mmdb_{verb}_{self.id}")
+    def query(self, verb: str) -> bytes:
+        """The named statement `verb` over this embedding's own function of that name."""
+        return composed(verb, self.schema, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,13 @@ class Failure:
     permanent: bool
 
 
+@cache
+def composed(name: str, schema: str | None = None, id: int | None = None) -> bytes:
+    """A statement as psycopg sends it; putting it together anew each time would show in the rows a second."""
+    filled = {} if schema is None else {"function": Identifier(schema, f"mmdb_{name.removeprefix('count_')}_{id}")}
+    return statement(TOPIC, name, **filled).as_bytes(None)
+
+
 def open_connection(url: str) -> Connection:
     """A worker's connection, in autocommit. Raises psycopg.OperationalError, or DatabaseError without pgvector."""
     connection = psycopg.connect(
@@ -128,33 +137,30 @@ class Steps:
 
     def tasks(self, model: str) -> list[Task]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(statement(TOPIC, "embeddings"), {"model": model}).fetchall()
+            rows = cursor.execute(composed("embeddings"), {"model": model}).fetchall()
         return [Task(**row) for row in rows]
 
     def page(self, task: Task, after: str | None, count: int) -> list[PendingRow]:
         """The next pending rows in key order."""
-        query = statement(TOPIC, "pending", function=task.function("pending"))
-        return self._rows(query, {"after": after, "count": count})
+        return self._rows(task.query("pending"), {"after": after, "count": count})
 
     def count_pending(self, task: Task) -> int:
-        query = statement(TOPIC, "count_pending", function=task.function("pending"))
-        return int(self._rows(query, {"count": COUNTED})[0][0])
+        return int(self._rows(task.query("count_pending"), {"count": COUNTED})[0][0])
 
     def claim(self, task: Task, rows: Sequence[PendingRow]) -> list[Claim]:
         """Lease those of the rows that nobody holds."""
         keys, states = [row[0] for row in rows], [row[1] for row in rows]
         values = self._lease_of(task) | {"keys": keys, "states": states, "lease": self.lease}
-        return [Claim(*row) for row in self._rows(statement(TOPIC, "claim"), values)]
+        return [Claim(*row) for row in self._rows(composed("claim"), values)]
 
     def note_attempt(self, task: Task, row: Row) -> None:
         """Write down what is tried before a row is tried of which a worker died."""
         values = self._lease_of(task) | {"key": row.key, "state": row.state, "hash": row.hash}
-        self._rows(statement(TOPIC, "note_attempt"), values)
+        self._rows(composed("note_attempt"), values)
 
     def load(self, task: Task, keys: Sequence[str], max_bytes: int) -> list[Source]:
         """The sources of those rows that are still pending."""
-        query = statement(TOPIC, "load", function=task.function("load"))
-        loaded = self._rows(query, {"keys": list(keys), "max_bytes": max_bytes})
+        loaded = self._rows(task.query("load"), {"keys": list(keys), "max_bytes": max_bytes})
         return [
             Source(key, state, size, content if data is None else data) for key, state, size, content, data in loaded
         ]
@@ -166,7 +172,7 @@ class Steps:
         the table raises an error.
         """
         with self.connection.transaction():
-            held = {key for (key,) in self._rows(statement(TOPIC, "hold"), self._keys_of(task, rows))}
+            held = {key for (key,) in self._rows(composed("hold"), self._keys_of(task, rows))}
             mine = [place for place, row in enumerate(rows) if row.key in held]
             if not mine:
                 return 0
@@ -184,7 +190,7 @@ class Steps:
             "embeddings": [make(vector) for vector in vectors],
         }
         try:
-            return self._rows(statement(TOPIC, "store", function=task.function("store")), values)
+            return self._rows(task.query("store"), values)
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -194,7 +200,7 @@ class Steps:
         """Give leases up: rows "stored" or "changed" are free at once, "locked" ones in a second."""
         keys, results = zip(*outcomes, strict=True)
         values = self._lease_of(task) | {"keys": list(keys), "outcomes": list(results)}
-        self._rows(statement(TOPIC, "settle"), values)
+        self._rows(composed("settle"), values)
 
     def fail(self, task: Task, failures: Sequence[Failure]) -> None:
         values = self._keys_of(task, [failure.row for failure in failures]) | {
@@ -203,23 +209,23 @@ class Steps:
             "errors": [failure.error for failure in failures],
             "permanent": [failure.permanent for failure in failures],
         }
-        self._rows(statement(TOPIC, "fail"), values)
+        self._rows(composed("fail"), values)
 
     def caught_up(self, task: Task) -> float | None:
         """Note that nothing was pending; the seconds until the next row that waits, None where none waits."""
-        waiting: float | None = self._rows(statement(TOPIC, "caught_up"), {"embedding": task.id})[0][0]
+        waiting: float | None = self._rows(composed("caught_up"), {"embedding": task.id})[0][0]
         return waiting
 
     def report_drift(self, task: Task, drift: str | None) -> None:
-        self._rows(statement(TOPIC, "report_drift"), {"embedding": task.id, "drift": drift})
+        self._rows(composed("report_drift"), {"embedding": task.id, "drift": drift})
 
     def forget_idle_leases(self, task: Task) -> None:
         """Drop the records of failures of rows that are gone, or pending no more."""
-        idle = [key for (key,) in self._rows(statement(TOPIC, "idle_leases"), {"embedding": task.id})]
+        idle = [key for (key,) in self._rows(composed("idle_leases"), {"embedding": task.id})]
         pending = {source.key for source in self.load(task, idle, 0)} if idle else set()
         gone = [key for key in idle if key not in pending]
         if gone:
-            self._rows(statement(TOPIC, "forget_leases"), {"embedding": task.id, "keys": gone})
+            self._rows(composed("forget_leases"), {"embedding": task.id, "keys": gone})
 
     def _lease_of(self, task: Task) -> dict[str, Any]:
         return {"embedding": task.id, "worker": self.worker}
@@ -227,5 +233,5 @@ class Steps:
     def _keys_of(self, task: Task, rows: Sequence[Row]) -> dict[str, Any]:
         return self._lease_of(task) | {"keys": [row.key for row in rows]}
 
-    def _rows(self, query: Composed, values: dict[str, Any]) -> list[Any]:
+    def _rows(self, query: bytes, values: dict[str, Any]) -> list[Any]:
         return self.connection.execute(query, values).fetchall()

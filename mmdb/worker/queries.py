@@ -16,8 +16,7 @@ from pgvector import Vector
 from mmdb.embedders.base import Embedder, Item, Vectors
 from mmdb.errors import MmdbError, ModelError
 from mmdb.media.image import decode_image
-from mmdb.sql import statement
-from mmdb.worker.claim import TOPIC, Connection
+from mmdb.worker.claim import Connection, composed
 
 BATCH = 32
 LISTEN_SECONDS = 0.5
@@ -54,7 +53,7 @@ class Queries:
 
     def _take(self) -> list[Question]:
         values = {"worker": self.worker, "models": [self.model], "count": BATCH}
-        taken = self.connection.execute(statement(TOPIC, "take_queries"), values).fetchall()
+        taken = self.connection.execute(composed("take_queries"), values).fetchall()
         return [Question(token, content if data is None else data) for token, _, _, content, data in taken]
 
     def _answer(self, questions: Sequence[Question]) -> None:
@@ -75,7 +74,7 @@ class Queries:
 
     def _send(self, token: UUID, vector: Any, error: str | None) -> None:
         values = {"token": token, "embedding": None if vector is None else Vector(vector), "error": error}
-        self.connection.execute(statement(TOPIC, "answer_query"), values)
+        self.connection.execute(composed("answer_query"), values)
 
 
 def _item(content: str | bytes) -> Item:

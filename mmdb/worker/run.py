@@ -24,9 +24,8 @@ from mmdb.config import Settings
 from mmdb.embedders.base import Embedder
 from mmdb.embedders.registry import ModelSpec, load
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
-from mmdb.sql import statement
 from mmdb.worker.backfill import Backfill, Totals
-from mmdb.worker.claim import TOPIC, Connection, Steps, open_connection
+from mmdb.worker.claim import Connection, Steps, composed, open_connection
 from mmdb.worker.load import Loader
 from mmdb.worker.queries import Queries
 from mmdb.worker.report import Reporter, Silence
@@ -146,7 +145,7 @@ class _Worker:
 
     def _load_models(self, control: Connection) -> dict[str, Embedder]:
         with control.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(statement(TOPIC, "models")).fetchall()
+            rows = cursor.execute(composed("models")).fetchall()
         specs = {row["name"]: ModelSpec(**{**row, "modalities": tuple(row["modalities"])}) for row in rows}
         for name in self.options.models or ():
             if name not in specs:
@@ -201,7 +200,7 @@ class _Session:
             "version": mmdb.__version__,
             "models": models,
         }
-        row = self.control.execute(statement(TOPIC, "start_worker"), values).fetchone()
+        row = self.control.execute(composed("start_worker"), values).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -233,7 +232,7 @@ class _Session:
             for thread in filling + answering:
                 thread.join()
             if not self.control.closed and not self.control.broken:
-                self.control.execute(statement(TOPIC, "stop_worker"), {"worker": self.worker})
+                self.control.execute(composed("stop_worker"), {"worker": self.worker})
         if self.error is not None:
             raise self.error
 
@@ -271,13 +270,13 @@ class _Session:
 
     def _beat(self) -> None:
         values = {"worker": self.worker, "lease": f"{self.owner.options.lease_seconds} seconds"}
-        row = self.control.execute(statement(TOPIC, "beat"), values).fetchone()
+        row = self.control.execute(composed("beat"), values).fetchone()
         if row is None or not row[0]:
             raise psycopg.OperationalError(f"worker {self.worker} was forgotten by the database")
 
     def _sweep(self) -> None:
         """Clean up after dropped tables and vanished rows; a table that cannot be swept is left for the next time."""
-        for _, clean in self.control.execute(statement(TOPIC, "sweep")).fetchall():
+        for _, clean in self.control.execute(composed("sweep")).fetchall():
             self._try(partial(self.control.execute, SQL("select {}()").format(SQL(clean))))
         steps = Steps(self.control, self.worker, self.owner.options.lease_seconds)
         for backfill in self.backfills:
