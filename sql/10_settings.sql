@@ -39,7 +39,7 @@ comment on function mmdb.set_setting(text, text) is
 -- Column numbers are valid only in the table in which they were taken: a restore, a clone and a re-created
 -- table have others.
 create or replace function mmdb.attachment(relation regclass) returns text
-language sql stable parallel safe
+language sql stable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('%s/%s/%s', c.system_identifier, d.oid, relation::oid)
@@ -50,12 +50,12 @@ comment on function mmdb.attachment(regclass) is 'Cluster, database and table as
 
 -- A worker holds this advisory lock for as long as its session lives, so that a killed one is known at once.
 create or replace function mmdb.worker_lock_class() returns integer
-language sql immutable parallel safe
+language sql immutable parallel safe security invoker
 as $$ select 1835885666 $$;
 comment on function mmdb.worker_lock_class() is 'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
 
 create or replace function mmdb.live_workers() returns setof integer
-language sql stable parallel restricted
+language sql stable parallel restricted security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select l.objid::bigint::integer

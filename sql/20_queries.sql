@@ -5,7 +5,7 @@
 -- cancel or a time-out is noticed at once. The loopback connects as a role that may call post and poll only.
 
 create or replace function mmdb.query_hash(modality text, content text, data bytea) returns bytea
-language sql immutable parallel safe
+language sql immutable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
@@ -89,7 +89,7 @@ $$;
 comment on function mmdb.poll_query(uuid) is 'Loopback only: the answer to one''s own question, NULL while it is not there.';
 
 create or replace function mmdb.open_loopback() returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -108,7 +108,7 @@ comment on function mmdb.open_loopback() is 'Open this session''s connection bac
 -- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
 -- role, so the query proper begins behind that much white space.
 create or replace function mmdb.loopback(statement text, out token uuid, out embedding real[], out problem text)
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -133,7 +133,7 @@ $$;
 comment on function mmdb.loopback(text) is 'Run one call of post_query or poll_query in a transaction of its own.';
 
 create or replace function mmdb.ask(model text, modality text, content text, data bytea) returns real[]
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -152,7 +152,7 @@ begin
         using errcode = 'query_canceled',
               hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
     end if;
-    perform pg_sleep(case when polls < 30 then 0.001 else 0.01 end);
+    perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
     polls := polls + 1;
     answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
   end loop;
@@ -163,7 +163,7 @@ $$;
 comment on function mmdb.ask(text, text, text, bytea) is 'Post a query, wait for a worker''s answer, return the vector.';
 
 create or replace function mmdb.refuse_problem(problem text, model text) returns void
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -3,12 +3,13 @@
 create or replace function mmdb.key_sql(
   relation regclass, out expression text, out matches text, out later text, out ordering text, out columns text
 )
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width.
-  select format('array[%s]::text', string_agg(format('p.%I::text', a.attname), ', ' order by k.place)),
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
+  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
+  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', a.attname), ', ' order by k.place)),
          string_agg(format('p.%I = ((k.key::text[])[%s])::%s', a.attname, k.place, t.name), ' and ' order by k.place),
          format('(%s) > (%s)', string_agg(format('p.%I', a.attname), ', ' order by k.place),
                 string_agg(format('((after::text[])[%s])::%s', k.place, t.name), ', ' order by k.place)),
@@ -30,7 +31,7 @@ $$;
 comment on function mmdb.key_sql(regclass) is 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
 
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select array_agg(a.attname::text order by n.place)
@@ -40,7 +41,7 @@ $$;
 comment on function mmdb.column_names(regclass, smallint[]) is 'Column numbers to names, in order; dropped columns are missing.';
 
 create or replace function mmdb.column_numbers(relation regclass, names text[]) returns smallint[]
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -64,7 +65,7 @@ comment on function mmdb.column_numbers(regclass, text[]) is 'Column names to nu
 
 -- The columns by whose change a source changes: itself, or for a generated column those that it is made from.
 create or replace function mmdb.base_columns(relation regclass, numbers smallint[]) returns smallint[]
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select array_agg(distinct b.number order by b.number)
@@ -84,7 +85,7 @@ $$;
 comment on function mmdb.base_columns(regclass, smallint[]) is 'The plain columns whose change changes these sources.';
 
 create or replace function mmdb.source_modality(relation regclass, numbers smallint[], wanted text, out modality text, out by_uri boolean)
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -124,7 +125,7 @@ comment on function mmdb.source_modality(regclass, smallint[], text) is 'What th
 
 -- Names that mmdb makes: readable where they fit, unique by id where they do not.
 create or replace function mmdb.short_name(wanted text, id integer) returns text
-language plpgsql immutable
+language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -143,12 +144,12 @@ $$;
 comment on function mmdb.short_name(text, integer) is 'A name of at most 63 bytes.';
 
 create or replace function mmdb.search_name(prefix text, name text) returns text
-language sql immutable
+language sql immutable security invoker
 as $$ select prefix || '_by_' || name $$;
 comment on function mmdb.search_name(text, text) is 'The name of an embedding''s search view.';
 
 create or replace function mmdb.relation_sql(relation regclass) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('%I.%I', n.nspname, c.relname)

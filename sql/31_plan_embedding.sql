@@ -1,7 +1,7 @@
 -- From the arguments of add_embedding to one complete row of mmdb.embeddings, or an error with a remedy.
 
 create or replace function mmdb.check_relation(relation regclass) returns void
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -28,7 +28,7 @@ $$;
 comment on function mmdb.check_relation(regclass) is 'Refuse a relation that cannot carry an embedding.';
 
 create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -52,7 +52,7 @@ comment on function mmdb.check_model(text, text) is 'The model, if it exists and
 
 -- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
 create or replace function mmdb.drop_orphans(schema_name text) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -74,7 +74,7 @@ comment on function mmdb.drop_orphans(text) is 'Drop the functions of the caller
 
 -- The first name that would be too long or is taken by something mmdb did not make.
 create or replace function mmdb.check_names(planned mmdb.embeddings) returns void
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -104,7 +104,7 @@ $$;
 comment on function mmdb.check_names(mmdb.embeddings) is 'Refuse names that are too long or taken.';
 
 create or replace function mmdb.check_column(planned mmdb.embeddings) returns boolean
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -128,7 +128,7 @@ comment on function mmdb.check_column(mmdb.embeddings) is 'Whether a column of t
 create or replace function mmdb.plan_embedding(
   relation regclass, sources text[], model text, modality text, name text, storage text, prefix text
 ) returns mmdb.embeddings
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable

@@ -4,24 +4,24 @@
 -- business tables and a table's own triggers never run as the worker. Everything in them is qualified.
 
 create or replace function mmdb.made_for(id integer) returns text
-language sql immutable
+language sql immutable security invoker
 as $$ select format('[mmdb embedding %s]', id) $$;
 comment on function mmdb.made_for(integer) is 'The mark in the comment of every function that mmdb made for an embedding.';
 
 create or replace function mmdb.is_made_by(function oid, id integer) returns boolean
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
 comment on function mmdb.is_made_by(oid, integer) is 'Whether a function carries the mark of this embedding.';
 
 create or replace function mmdb.worker_function(made mmdb.embeddings, verb text) returns text
-language sql immutable
+language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
 comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, clean.';
 
 create or replace function mmdb.pending_sql(made mmdb.embeddings, alias text) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('%s%I is null and (%s)', alias, made.column_name,
@@ -31,7 +31,7 @@ $$;
 comment on function mmdb.pending_sql(mmdb.embeddings, text) is 'The condition "this row waits to be embedded".';
 
 create or replace function mmdb.content_sql(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case
@@ -44,7 +44,7 @@ $$;
 comment on function mmdb.content_sql(mmdb.embeddings) is 'The source of a row as one value; several text columns are joined by line breaks.';
 
 create or replace function mmdb.hash_sql(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case when made.modality = 'image' and not made.by_uri then 'sha256(%s)' else 'sha256(convert_to(%s, ''UTF8''))' end,
@@ -53,7 +53,7 @@ $$;
 comment on function mmdb.hash_sql(mmdb.embeddings) is 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 
 create or replace function mmdb.pending_body(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
@@ -72,7 +72,7 @@ $$;
 comment on function mmdb.pending_body(mmdb.embeddings) is 'Page through the pending rows in key order, along the partial index.';
 
 create or replace function mmdb.load_body(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
@@ -94,7 +94,7 @@ comment on function mmdb.load_body(mmdb.embeddings) is 'The sources of some pend
 -- Two statements, because the second must see the rows as the locks of the first found them. Nobody waits:
 -- a locked row is passed over and stays pending, and our own locks last for this statement alone.
 create or replace function mmdb.store_body(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
@@ -127,7 +127,7 @@ comment on function mmdb.store_body(mmdb.embeddings) is 'Store vectors where the
 
 -- Called by the worker's sweep: once the table is gone, its functions go too, by the right of their owner.
 create or replace function mmdb.clean_body(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
@@ -152,7 +152,7 @@ comment on function mmdb.clean_body(mmdb.embeddings) is 'Drop the functions of a
 
 create or replace function mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text)
 returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -168,7 +168,7 @@ comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text) is
 
 -- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
 create or replace function mmdb.let_worker_in(made mmdb.embeddings) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -186,7 +186,7 @@ $$;
 comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
 
 create or replace function mmdb.make_worker_functions(made mmdb.embeddings) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare

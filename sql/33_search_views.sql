@@ -5,12 +5,12 @@
 -- that no column can capture them.
 
 create or replace function mmdb.distance_operator(distance text) returns text
-language sql immutable
+language sql immutable security invoker
 as $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
 comment on function mmdb.distance_operator(text) is 'pgvector''s operator for a distance.';
 
 create or replace function mmdb.operator_class(column_type text, distance text) returns text
-language sql immutable
+language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('@extschema:vector@.%s_%s_ops', case when column_type like '%halfvec(%' then 'halfvec' else 'vector' end,
@@ -19,7 +19,7 @@ $$;
 comment on function mmdb.operator_class(text, text) is 'pgvector''s HNSW operator class for a column type and a distance.';
 
 create or replace function mmdb.distance_name(relation regclass) returns text
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -35,7 +35,7 @@ $$;
 comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
 create or replace function mmdb.search_columns(relation regclass, out definitions text, out selected text)
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', ' order by a.attnum),
@@ -46,7 +46,7 @@ $$;
 comment on function mmdb.search_columns(regclass) is 'The columns of a table, as a search view declares and as it selects them.';
 
 create or replace function mmdb.search_body(made mmdb.embeddings, distance text, vector text) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
@@ -61,7 +61,7 @@ comment on function mmdb.search_body(mmdb.embeddings, text, text) is 'The one SE
 
 -- A changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
 create or replace function mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -93,7 +93,7 @@ $$;
 comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view, made or made again with the grants it had.';
 
 create or replace function mmdb.make_search_views(made mmdb.embeddings) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare

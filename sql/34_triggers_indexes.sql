@@ -3,7 +3,7 @@
 -- Which column it unsets, the trigger reads from its own condition: a dependency that PostgreSQL keeps right
 -- through renames, dumps and partitions. The other columns are kept as they are.
 create or replace function mmdb.unset_embedding() returns trigger
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -26,14 +26,14 @@ $$;
 comment on function mmdb.unset_embedding() is 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
 
 create or replace function mmdb.trigger_name(id integer) returns text
-language sql immutable
+language sql immutable security invoker
 -- "~" sorts behind every ASCII letter: the table's own BEFORE triggers have had their say.
 as $$ select format('~mmdb_unset_%s', id) $$;
 comment on function mmdb.trigger_name(integer) is 'The name of an embedding''s trigger.';
 
 -- BEFORE UPDATE triggers that may change a source after PostgreSQL looked at the column list of the statement.
 create or replace function mmdb.other_triggers(relation regclass) returns setof text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select t.tgname::text
@@ -45,7 +45,7 @@ $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
 create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I',
@@ -59,7 +59,7 @@ comment on function mmdb.trigger_condition(mmdb.embeddings) is
   'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
 
 create or replace function mmdb.make_trigger(made mmdb.embeddings) returns void
-language plpgsql volatile
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -88,13 +88,13 @@ $$;
 comment on function mmdb.make_trigger(mmdb.embeddings) is 'The trigger that makes a row pending again when its source changes.';
 
 create or replace function mmdb.index_name(made mmdb.embeddings, kind text) returns text
-language sql immutable
+language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select mmdb.short_name(format('%s_%s_%s', made.prefix, made.name, kind), made.id) $$;
 comment on function mmdb.index_name(mmdb.embeddings, text) is 'The name of an embedding''s index: pending or hnsw.';
 
 create or replace function mmdb.index_definition(made mmdb.embeddings, kind text) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case kind
@@ -108,7 +108,7 @@ comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands
 
 -- An index of this table that serves: ours by name, or for HNSW anybody's on the same column.
 create or replace function mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) returns regclass
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select i.indexrelid::regclass
@@ -129,7 +129,7 @@ comment on function mmdb.serving_index(mmdb.embeddings, regclass, text) is 'A va
 
 create or replace function mmdb.index_statements(relation regclass, name text, concurrent boolean default true)
 returns setof text
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -159,7 +159,7 @@ comment on function mmdb.index_statements(regclass, text, boolean) is
 -- PostgreSQL builds no index of a partitioned table concurrently: an invalid one on the parent alone, one
 -- concurrently on each leaf, attached; the parent's turns valid with the last of them.
 create or replace function mmdb.partition_index_statements(made mmdb.embeddings, kind text) returns setof text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with tree as (

@@ -2,7 +2,7 @@
 -- only the entry in mmdb's own catalogue is written by mmdb's owner, guarded.
 
 create or replace function mmdb.embedding_of(relation regclass, name text) returns mmdb.embeddings
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -24,7 +24,7 @@ comment on function mmdb.embedding_of(regclass, text) is 'The row of mmdb.embedd
 
 -- session_user and not current_user: in a security definer function the latter is always mmdb's owner.
 create or replace function mmdb.guard_owner(relation regclass) returns void
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -39,12 +39,42 @@ end
 $$;
 comment on function mmdb.guard_owner(regclass) is 'Refuse a session that could not act as the table''s owner.';
 
+-- The row comes from the caller. What is spliced into SQL that others run, a superuser in `mmdb init` among them, is
+-- believed only where the system catalogues say the same.
+create or replace function mmdb.check_record(made mmdb.embeddings) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- The table may have moved to another schema since its functions were made.
+  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n where quote_ident(n.nspname) = made.function_schema);
+  true_type text;
+  true_source record;
+begin
+  select format_type(a.atttypid, a.atttypmod) into true_type
+  from pg_attribute a
+  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
+    and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
+  select s.* into true_source
+  from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
+     is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
+                       mmdb.attachment(made.relation), true_source.by_uri, 'column')
+     or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
+    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+      using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
+  end if;
+end
+$$;
+comment on function mmdb.check_record(mmdb.embeddings) is 'Refuse a row for the catalogue that says anything but what the table is.';
+
 create or replace function mmdb.record_embedding(made mmdb.embeddings) returns mmdb.embeddings
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform mmdb.guard_owner(made.relation);
+  perform mmdb.check_record(made);
   if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
     raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
   end if;
@@ -73,14 +103,14 @@ comment on function mmdb.forget_embedding(integer) is 'Remove an embedding from 
 
 -- Two sessions that declare or drop on one table take turns; readers and writers of the table are not held up.
 create or replace function mmdb.lock_declarations(relation regclass) returns void
-language sql volatile
+language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
 comment on function mmdb.lock_declarations(regclass) is 'One declaration at a time on a table.';
 
 -- A search view lists every column of its table, so each new or dropped column concerns all of them.
 create or replace function mmdb.remake_other_views(relation regclass, id integer) returns void
-language sql volatile
+language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select mmdb.make_search_views(mmdb.resolved(e))
@@ -165,11 +195,11 @@ begin
 end
 $$;
 comment on function mmdb.drop_embedding(regclass, text) is
-  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was.';
+  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it.';
 
 -- Where the numbers are valid they tell the names, through renames; after a restore the names tell the numbers.
 create or replace function mmdb.resolved(made mmdb.embeddings) returns mmdb.embeddings
-language plpgsql stable
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -50,12 +50,12 @@ $$;
 comment on function mmdb.stop_worker(integer) is 'A worker leaves: what it held is free at once.';
 
 create or replace function mmdb.retry_delay(attempts integer) returns interval
-language sql immutable
+language sql immutable security invoker
 as $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 comment on function mmdb.retry_delay(integer) is 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
 
 create or replace function mmdb.is_free(lease mmdb.leases, state text) returns boolean
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select lease.worker is null
@@ -248,15 +248,17 @@ create or replace function mmdb.idle_leases(embedding integer) returns setof tex
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select l.key from mmdb.leases l where l.embedding = idle_leases.embedding and l.worker is null
+  select l.key from mmdb.leases l
+  where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.idle_leases(integer) is 'Worker only: rows that wait for another try or failed; those no longer pending are to be forgotten.';
+comment on function mmdb.idle_leases(integer) is 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
 
 create or replace function mmdb.forget_leases(embedding integer, keys text[]) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
   delete from mmdb.leases l
-  where l.embedding = forget_leases.embedding and l.worker is null and l.key = any(forget_leases.keys)
+  where l.embedding = forget_leases.embedding and l.key = any(forget_leases.keys)
+    and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.forget_leases(integer, text[]) is 'Worker only: forget the waiting and failed rows of these keys.';
+comment on function mmdb.forget_leases(integer, text[]) is 'Worker only: forget the leases of these keys that nobody works on.';

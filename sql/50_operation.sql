@@ -100,7 +100,7 @@ $$;
 comment on function mmdb.drift(integer) is 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
 
 create or replace function mmdb.function_drift(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with made_functions as (
@@ -126,7 +126,7 @@ $$;
 comment on function mmdb.function_drift(mmdb.embeddings) is 'How the generated functions no longer fit the table.';
 
 create or replace function mmdb.trigger_drift(made mmdb.embeddings) returns text
-language sql stable
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case

@@ -7,6 +7,12 @@ select e.id, e.relation::text as relation, e.name, e.model, e.modality, e.by_uri
        (parse_ident(e.function_schema))[1] as schema, e.column_type like '%%halfvec(%%' as half
 from mmdb.embeddings e
 where e.model = %(model)s and exists (select from pg_class c where c.oid = e.relation)
+  -- A function that was made to run with its caller's rights would run with ours: such an embedding is left alone.
+  and not exists (
+    select from pg_proc p join pg_class c on c.oid = e.relation
+    where p.pronamespace = to_regnamespace(e.function_schema)
+      and p.proname in ('mmdb_pending_' || e.id, 'mmdb_load_' || e.id, 'mmdb_store_' || e.id)
+      and not (p.prosecdef and p.proowner = c.relowner))
 order by e.id
 
 -- name: start_worker

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import errors as pg
+from psycopg.types.json import Jsonb
 
+from mmdb.worker import Totals
 from tests.conftest import Database
 
 Connection = psycopg.Connection[Any]
@@ -177,3 +179,53 @@ def test_an_attackers_search_path_and_operators_change_nothing(items: Connection
     reader.execute("set search_path = evil, pg_catalog, public")
     assert reader.execute("select id from public.items_by_txt('item 1') order by distance limit 1").fetchone() == (1,)
     assert reader.execute("select embedded from mmdb.status").fetchone() == (5,)
+
+
+FORGERIES = {
+    "function_schema": '"public"; alter role current_user superuser; --',
+    "column_type": "halfvec(64)); drop table items; --",
+    "column_name": "txt",
+    "attached_to": "elsewhere",
+    "id": "1000000",
+    "sources": ["id"],
+    "by_uri": "true",
+    "storage": "companion",
+}
+
+
+@pytest.mark.parametrize("column", FORGERIES)
+def test_a_forged_record_of_ones_own_table_is_refused(items: Connection, reader: Connection, column: str) -> None:
+    """Its values become part of SQL that the worker, and a superuser in `mmdb init`, execute."""
+    items.execute(f"grant create on schema public to {reader.info.user}")
+    reader.execute("create table mine (id int primary key, txt text)")
+    reader.execute("select mmdb.add_embedding('mine', 'txt', model => 'hash')")
+    forged = Jsonb({column: FORGERIES[column]})
+    with pytest.raises((pg.InsufficientPrivilege, pg.DatatypeMismatch)):
+        reader.execute("select mmdb.record_embedding(jsonb_populate_record(e, %s)) from mmdb.embeddings e "
+                       "where relation = 'mine'::regclass", [forged])  # fmt: skip
+
+
+def test_a_worker_leaves_alone_what_would_run_with_its_rights(items: Connection, drain: Callable[[], Totals]) -> None:
+    items.execute("create table other (id int primary key, txt text); insert into other values (1, 'x')")
+    items.execute("select mmdb.add_embedding('other', 'txt', model => 'hash')")
+    (function,) = items.execute(
+        "select oid::regprocedure::text from pg_proc where proname = 'mmdb_load_1'"
+    ).fetchone() or ("",)
+    items.execute(f"alter function {function} security invoker")
+    assert drain().stored == 1, "the other table's row"
+    drift = items.execute("select drift from mmdb.status where relation = 'items'::regclass").fetchone()
+    assert drift is not None
+    assert "was altered" in drift[0]
+
+
+def test_a_cast_of_the_tables_owner_is_not_run_by_who_counts(items: Connection, reader: Connection) -> None:
+    """An owner may define what casting his enum to text does; a superuser who looks at mmdb.status must not do it."""
+    items.execute(f"grant create on schema public to {reader.info.user}")
+    reader.execute("create type colour as enum ('red'); create table bait (c colour primary key, txt text)")
+    reader.execute("create function spring(colour) returns text language plpgsql as "
+                   "$$ begin raise exception 'sprung as %', current_user; end $$")  # fmt: skip
+    reader.execute("create cast (colour as text) with function spring(colour)")
+    reader.execute("insert into bait values ('red', '')")
+    reader.execute("select mmdb.add_embedding('bait', 'txt', model => 'hash')")
+    row = items.execute("select pending + failed from mmdb.status where relation = 'bait'::regclass").fetchone()
+    assert row == (1,)

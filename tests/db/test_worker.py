@@ -317,6 +317,19 @@ def test_failures_of_vanished_rows_are_swept(items: Connection, drain: Drain) ->
     assert items.execute("select key from mmdb.failures order by key").fetchall() == [(["4"],), (["5"],)]
 
 
+def test_leases_of_a_dead_worker_on_rows_that_are_done_are_swept(items: Connection, database: Database) -> None:
+    with open_connection(database.url) as doomed:
+        worker = doomed.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])").fetchone()
+        assert worker is not None
+        steps = Steps(doomed, worker[0], 60)
+        task = steps.tasks("hash")[0]
+        steps.claim(task, steps.page(task, None, 10))
+        items.execute("update items set txt_embedding = array_fill(1, array[64])::halfvec")
+    until(lambda: items.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
+    work(database.url, options=ONCE)
+    assert items.execute("select count(*) from mmdb.leases").fetchone() == (0,)
+
+
 def test_a_broken_table_stalls_no_other(items: Connection, database: Database, drain: Drain) -> None:
     items.execute("create table other (id int primary key, txt text); insert into other values (1, 'x')")
     items.execute("select mmdb.add_embedding('other', 'txt', model => 'hash')")
@@ -347,6 +360,7 @@ def test_it_connects_again_when_its_sessions_are_cut(items: Connection, database
                       " and datname = current_database()")  # fmt: skip
         items.execute("insert into items values (6, 'after the cut')")
         until(lambda: items.execute("select count(*) from items where txt_embedding is null").fetchone() == (0,))
+        until(lambda: items.execute("select count(*) from mmdb.leases").fetchone() == (0,))
     check_rows(items)
 
 

@@ -18,7 +18,7 @@ from mmdb import embedded
 from mmdb.cli import detached
 from mmdb.cli.app import app
 from mmdb.errors import EmbeddedError
-from tests.conftest import Database, temporary_database
+from tests.conftest import Database, Role, Server, temporary_database
 from tests.e2e.programs import Answer, Program, end, finish, new_home, until
 
 pytestmark = pytest.mark.xdist_group("cli")  # for the databases of the module are filled once
@@ -27,7 +27,7 @@ COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-def
 
 
 @pytest.fixture(scope="module")
-def shop(server: embedded.ServerInfo, template_db: str) -> Iterator[Database]:
+def shop(server: Server, template_db: str) -> Iterator[Database]:
     """A database with two embeddings by the model `hash` of one table, embedded, and a table without any."""
     for database in temporary_database(server, template_db):
         with database.connect() as connection:
@@ -114,14 +114,13 @@ def test_no_server(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_database_that_cannot_be_reached(tmp_path: Path, server: embedded.ServerInfo) -> None:
+def test_database_that_cannot_be_reached(tmp_path: Path, shop: Database) -> None:
     away = "postgresql://somebody:topsecret@127.0.0.1:1/nowhere"
     for command in (["status"], ["init"], ["worker"]):
         answer = Program(tmp_path, away).run(*command)
         refused(Answer(answer.code, answer.out, answer.err.splitlines(keepends=True)[-1]), 3, "server running")
         assert "topsecret" not in answer.err
-    wrong = server.url.replace(str(server.password), "topsecret")
-    answer = Program(tmp_path).run("--database", wrong, "status")
+    answer = Program(tmp_path).run("--database", Role("somebody", "topsecret").url(shop), "status")
     refused(answer, 3, "password authentication failed")
     assert "topsecret" not in answer.err
 
@@ -192,7 +191,7 @@ def test_search_with_a_condition(mmdb: Program) -> None:
     assert {row["id"] for row in json.loads(mmdb.out(*search, "id = 3 or id = 4"))} == {3, 4}
     refused(mmdb.run(*search, "nosuch = 1"), 3, 'column "nosuch" does not exist')
     refused(mmdb.run(*search, "true); drop table shop.things; select (true"), 3, "cannot insert multiple commands")
-    writing = "lo_create(4711) > 0"
+    writing = "nextval('mmdb.embeddings_id_seq') > 0"
     refused(mmdb.run(*search, writing), 3, "in a read-only transaction")
 
 

@@ -147,7 +147,7 @@ begin
         using errcode = 'query_canceled',
               hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
     end if;
-    perform pg_sleep(case when polls < 30 then 0.001 else 0.01 end);
+    perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
     polls := polls + 1;
     answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
   end loop;
@@ -308,6 +308,32 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) IS 'Refuse a query that no worker could answer.';
+CREATE FUNCTION mmdb.check_record(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  -- The table may have moved to another schema since its functions were made.
+  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n where quote_ident(n.nspname) = made.function_schema);
+  true_type text;
+  true_source record;
+begin
+  select format_type(a.atttypid, a.atttypmod) into true_type
+  from pg_attribute a
+  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
+    and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
+  select s.* into true_source
+  from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
+     is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
+                       mmdb.attachment(made.relation), true_source.by_uri, 'column')
+     or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
+    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+      using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_record(made mmdb.embeddings) IS 'Refuse a row for the catalogue that says anything but what the table is.';
 CREATE FUNCTION mmdb.check_relation(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -630,7 +656,7 @@ begin
   perform mmdb.forget_embedding(made.id);
 end
 $$;
-COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was.';
+COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it.';
 CREATE FUNCTION mmdb.drop_orphans(schema_name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -752,9 +778,10 @@ CREATE FUNCTION mmdb.forget_leases(embedding integer, keys text[]) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   delete from mmdb.leases l
-  where l.embedding = forget_leases.embedding and l.worker is null and l.key = any(forget_leases.keys)
+  where l.embedding = forget_leases.embedding and l.key = any(forget_leases.keys)
+    and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-COMMENT ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) IS 'Worker only: forget the waiting and failed rows of these keys.';
+COMMENT ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) IS 'Worker only: forget the leases of these keys that nobody works on.';
 CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -861,9 +888,10 @@ CREATE FUNCTION mmdb.idle_leases(embedding integer) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select l.key from mmdb.leases l where l.embedding = idle_leases.embedding and l.worker is null
+  select l.key from mmdb.leases l
+  where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-COMMENT ON FUNCTION mmdb.idle_leases(embedding integer) IS 'Worker only: rows that wait for another try or failed; those no longer pending are to be forgotten.';
+COMMENT ON FUNCTION mmdb.idle_leases(embedding integer) IS 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
 CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -940,8 +968,9 @@ CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width.
-  select format('array[%s]::text', string_agg(format('p.%I::text', a.attname), ', ' order by k.place)),
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
+  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
+  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', a.attname), ', ' order by k.place)),
          string_agg(format('p.%I = ((k.key::text[])[%s])::%s', a.attname, k.place, t.name), ' and ' order by k.place),
          format('(%s) > (%s)', string_agg(format('p.%I', a.attname), ', ' order by k.place),
                 string_agg(format('((after::text[])[%s])::%s', k.place, t.name), ', ' order by k.place)),
@@ -1387,6 +1416,7 @@ CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings) RETURNS mmdb.embeddi
     AS $$
 begin
   perform mmdb.guard_owner(made.relation);
+  perform mmdb.check_record(made);
   if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
     raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
   end if;
@@ -2038,6 +2068,9 @@ REVOKE ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;

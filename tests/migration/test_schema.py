@@ -68,15 +68,16 @@ def test_languages_are_trusted(conn: Connection) -> None:
     assert functions(conn, "l.lanname not in ('sql', 'plpgsql')") == []
 
 
-def test_nothing_is_volatile_or_parallel_unsafe_by_oversight() -> None:
-    """Every function's text states its volatility; PostgreSQL's own default cannot be told from a decision."""
+@pytest.mark.parametrize("words", [{"immutable", "stable", "volatile"}, {"security invoker", "security definer"}])
+def test_every_function_says_what_it_is(words: set[str]) -> None:
+    """Its text states volatility and security mode; PostgreSQL's own default cannot be told from a decision."""
     from mmdb.sql import function_files
 
     silent = [
         f"{file.name}: {head.splitlines()[0]}"
         for file in function_files()
         for head in heads(file.read_text("utf-8"))
-        if not any(word in head for word in ("immutable", "stable", "volatile"))
+        if not words & set(re.findall(r"security \w+|\w+", head.partition("\nlanguage ")[2]))
     ]
     assert silent == []
 
