@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -244,3 +245,21 @@ def test_a_question_whose_worker_died_is_taken_by_another(conn: Connection, data
         gate.go_on.set()
         with background(database.url, options=QUICK):
             assert asking.result(20) is not None
+
+
+def test_a_cancel_never_mixes_up_answers(database: Database, conn: Connection, worker: None) -> None:
+    """Cancelled anywhere in its exchange with the loopback, a session's next query gets its own answer."""
+    chance, cancelled = Random(1), 0
+    for number in range(80):
+        timer = threading.Timer(chance.random() * 0.006, conn.cancel)
+        timer.start()
+        for text in (f"first {number}", f"second {number}"):
+            try:
+                vector = conn.execute("select mmdb.embed(%s, 'hash')::real[]", [text]).fetchone()
+            except pg.QueryCanceled:
+                cancelled += 1
+                continue
+            assert vector is not None
+            np.testing.assert_allclose(vector[0], HashEmbedder().embed([text])[0], atol=1e-6)
+        timer.join()
+    assert cancelled > 5, "the cancels came too late to test anything"
