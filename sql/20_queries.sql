@@ -120,8 +120,9 @@ begin
       select a.token, a.embedding, a.problem into token, embedding, problem
       from @extschema:dblink@.dblink('mmdb_loopback', hidden) a(token uuid, embedding real[], problem text);
       return;
-    exception when connection_exception or admin_shutdown or crash_shutdown then
-      -- The connection was idle until now and may have been cut since: once more on a new one.
+    exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
+      -- It may have been cut since, or (before PostgreSQL 18; an internal error to dblink) still be busy with what a
+      -- cancel has ended: once more on a new one.
       perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
       if attempt = 2 then
         raise;
