@@ -148,6 +148,16 @@ language sql immutable security invoker
 as $$ select prefix || '_by_' || name $$;
 comment on function mmdb.search_name(text, text) is 'The name of an embedding''s search view.';
 
+-- A trigger is not inherited: rows of an inheriting table (not a partition) are nobody's to embed.
+create or replace function mmdb.rows_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation)
+  from pg_class c where c.oid = relation
+$$;
+comment on function mmdb.rows_sql(regclass) is 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
+
 create or replace function mmdb.relation_sql(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -66,7 +66,7 @@ begin
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.relation_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.pending_body(mmdb.embeddings) is 'Page through the pending rows in key order, along the partial index.';
@@ -83,7 +83,7 @@ as $$
   join %1$s p on %2$s
   cross join lateral (select %6$s) s(content)
   where %3$s
-$body$, mmdb.relation_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
+$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
         case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
         case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
         mmdb.content_sql(made))
@@ -119,7 +119,7 @@ begin
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
 end
-$body$, mmdb.relation_sql(made.relation), k.matches, k.ordering, made.column_name,
+$body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
@@ -192,7 +192,7 @@ as $$
 declare
   -- The text of a key must not depend on who asks.
   definer constant text := 'security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
-    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex''';
+    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''';
   pending constant text := mmdb.worker_function(made, 'pending');
   load constant text := mmdb.worker_function(made, 'load');
   store constant text := mmdb.worker_function(made, 'store');

@@ -60,6 +60,7 @@ begin
   if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
+     or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
@@ -95,7 +96,11 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform mmdb.guard_owner((select e.relation from mmdb.embeddings e where e.id = forget_embedding.id));
+  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = forget_embedding.id;
+  if not found then
+    raise exception 'embedding % belongs to no table', id
+      using errcode = 'insufficient_privilege', hint = 'a worker cleans up after dropped tables';
+  end if;
   delete from mmdb.embeddings e where e.id = forget_embedding.id;
 end
 $$;
@@ -233,6 +238,10 @@ begin
   perform mmdb.lock_declarations(relation);
   for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
     made := mmdb.resolved(made);
+    -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
+    if mmdb.trigger_drift(made) is not null then
+      execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(relation), made.column_name);
+    end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
     perform mmdb.make_search_views(made);
@@ -241,4 +250,4 @@ begin
 end
 $$;
 comment on function mmdb.refresh(regclass) is
-  'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept.';
+  'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';

@@ -15,10 +15,14 @@ as $$
 declare
   made integer;
 begin
-  insert into mmdb.worker_sessions (host, pid, version, models)
-  values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
-  returning id into made;
-  perform pg_advisory_lock(mmdb.worker_lock_class(), made);
+  -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
+  loop
+    insert into mmdb.worker_sessions (host, pid, version, models)
+    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+    returning id into made;
+    exit when pg_try_advisory_lock(mmdb.worker_lock_class(), made);
+    delete from mmdb.worker_sessions w where w.id = made;
+  end loop;
   return made;
 end
 $$;

@@ -31,12 +31,13 @@ create or replace function mmdb.count_rows(
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex'
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex' set timezone = 'UTC'
 as $$
 declare
-  key constant text := (select k.expression from mmdb.key_sql(made.relation) k);
-  relation constant text := mmdb.relation_sql(made.relation);
+  key text;
+  relation constant text := mmdb.rows_sql(made.relation);
 begin
+  key := (select k.expression from mmdb.key_sql(made.relation) k);
   execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
                  relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
@@ -53,7 +54,8 @@ begin
   else
     execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
   end if;
-exception when undefined_column or undefined_table or insufficient_privilege or undefined_object then
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
+  or object_not_in_prerequisite_state then
   estimated := null;
 end
 $$;
@@ -132,6 +134,11 @@ as $$
   select case
     when t.oid is null then 'the trigger is missing'
     when t.tgenabled <> 'A' then 'the trigger is disabled'
+    when array(select d.refobjsubid::smallint from pg_depend d
+               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
+                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
+         is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
+      'the columns that a source is made from changed'
     when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
     when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then

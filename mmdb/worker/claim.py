@@ -178,6 +178,8 @@ class Steps:
                 return 0
             outcomes = self._store(task, [rows[place] for place in mine], vectors[mine])
             self.settle(task, outcomes)
+        # What a trigger of the table has SET would otherwise hold for the rows of others.
+        self.connection.execute("reset all")
         return sum(outcome == "stored" for _, outcome in outcomes)
 
     def _store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[tuple[str, str]]:

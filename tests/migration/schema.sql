@@ -327,6 +327,7 @@ begin
   if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
+     or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
@@ -492,11 +493,13 @@ CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT
     SET "IntervalStyle" TO 'postgres'
     SET extra_float_digits TO '1'
     SET bytea_output TO 'hex'
+    SET "TimeZone" TO 'UTC'
     AS $$
 declare
-  key constant text := (select k.expression from mmdb.key_sql(made.relation) k);
-  relation constant text := mmdb.relation_sql(made.relation);
+  key text;
+  relation constant text := mmdb.rows_sql(made.relation);
 begin
+  key := (select k.expression from mmdb.key_sql(made.relation) k);
   execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
                  relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
@@ -513,7 +516,8 @@ begin
   else
     execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
   end if;
-exception when undefined_column or undefined_table or insufficient_privilege or undefined_object then
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
+  or object_not_in_prerequisite_state then
   estimated := null;
 end
 $$;
@@ -768,7 +772,11 @@ CREATE FUNCTION mmdb.forget_embedding(id integer) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform mmdb.guard_owner((select e.relation from mmdb.embeddings e where e.id = forget_embedding.id));
+  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = forget_embedding.id;
+  if not found then
+    raise exception 'embedding % belongs to no table', id
+      using errcode = 'insufficient_privilege', hint = 'a worker cleans up after dropped tables';
+  end if;
   delete from mmdb.embeddings e where e.id = forget_embedding.id;
 end
 $$;
@@ -1030,7 +1038,7 @@ CREATE FUNCTION mmdb.load_body(made mmdb.embeddings) RETURNS text
   join %1$s p on %2$s
   cross join lateral (select %6$s) s(content)
   where %3$s
-$body$, mmdb.relation_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
+$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
         case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
         case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
         mmdb.content_sql(made))
@@ -1154,7 +1162,7 @@ CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
 declare
   -- The text of a key must not depend on who asks.
   definer constant text := 'security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
-    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex''';
+    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''';
   pending constant text := mmdb.worker_function(made, 'pending');
   load constant text := mmdb.worker_function(made, 'load');
   store constant text := mmdb.worker_function(made, 'store');
@@ -1287,7 +1295,7 @@ begin
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.relation_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
@@ -1436,7 +1444,7 @@ CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
-    AS $$
+    AS $_$
 declare
   made mmdb.embeddings;
 begin
@@ -1444,14 +1452,18 @@ begin
   perform mmdb.lock_declarations(relation);
   for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
     made := mmdb.resolved(made);
+    -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
+    if mmdb.trigger_drift(made) is not null then
+      execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(relation), made.column_name);
+    end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
     perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
 end
-$$;
-COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept.';
+$_$;
+COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1550,6 +1562,14 @@ CREATE FUNCTION mmdb.retry_delay(attempts integer) RETURNS interval
     LANGUAGE sql IMMUTABLE
     AS $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 COMMENT ON FUNCTION mmdb.retry_delay(attempts integer) IS 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation)
+  from pg_class c where c.oid = relation
+$$;
+COMMENT ON FUNCTION mmdb.rows_sql(relation regclass) IS 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
 CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1720,10 +1740,14 @@ CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models t
 declare
   made integer;
 begin
-  insert into mmdb.worker_sessions (host, pid, version, models)
-  values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
-  returning id into made;
-  perform pg_advisory_lock(mmdb.worker_lock_class(), made);
+  -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
+  loop
+    insert into mmdb.worker_sessions (host, pid, version, models)
+    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+    returning id into made;
+    exit when pg_try_advisory_lock(mmdb.worker_lock_class(), made);
+    delete from mmdb.worker_sessions w where w.id = made;
+  end loop;
   return made;
 end
 $$;
@@ -1763,7 +1787,7 @@ begin
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
 end
-$body$, mmdb.relation_sql(made.relation), k.matches, k.ordering, made.column_name,
+$body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
@@ -1824,6 +1848,11 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
   select case
     when t.oid is null then 'the trigger is missing'
     when t.tgenabled <> 'A' then 'the trigger is disabled'
+    when array(select d.refobjsubid::smallint from pg_depend d
+               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
+                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
+         is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
+      'the columns that a source is made from changed'
     when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
     when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
@@ -2254,6 +2283,9 @@ GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry_delay(attempts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
