@@ -98,8 +98,12 @@ def register_types(connection: psycopg.Connection[Any]) -> bool:
     import psycopg
     from pgvector.psycopg import register_vector
 
+    from mmdb.sql import statement
+
     try:
-        register_vector(connection)
+        with connection.transaction():  # the extension need not be on the search path
+            connection.execute(statement("connect", "search_extension"), {})
+            register_vector(connection)
     except psycopg.ProgrammingError:  # 'vector type not found in the database'
         return False
     return True

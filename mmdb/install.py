@@ -78,7 +78,7 @@ def _install(database: Database, roles: Roles | None, loopback: Loopback) -> Rep
         _replace_functions(database, schemas)
         report.warnings += _register_models(database)
         database.run("grant_privileges")
-    report.warnings += _refresh_restored(database)
+    report.warnings += _refresh_out_of_date(database)
     report.warnings += _set_iterative_scan(database, facts)
     return report
 
@@ -204,15 +204,15 @@ def _model_values(spec: ModelSpec) -> dict[str, object]:
     }
 
 
-def _refresh_restored(database: Database) -> list[str]:
-    """Tables restored from a dump or cloned have other column numbers. Only their owners may set that right."""
+def _refresh_out_of_date(database: Database) -> list[str]:
+    """After a restore, a clone, or an upgrade of mmdb. Only the tables' owners may set that right."""
     warnings = []
-    for restored in database.rows("restored"):
-        relation = restored["relation"]
+    for table in database.rows("out_of_date"):
+        relation = table["relation"]
         try:
             database.attempt("refresh", {"relation": relation})
         except psycopg.Error as error:
-            message = f"{relation} was restored or copied and is not embedded until: select mmdb.refresh('{relation}')"
+            message = f"the functions of {relation} are out of date until: select mmdb.refresh('{relation}')"
             warnings.append(f"{message} ({error.diag.message_primary})")
     return warnings
 

@@ -24,6 +24,13 @@ as $$
 $$;
 comment on function mmdb.here(boolean) is 'This database as one text: of this very server, or of its whole replication cluster.';
 
+-- By name and identity: a model that nobody used yet may have become another one since the worker loaded it.
+create or replace function mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select exists (select from unnest(worker.models, worker.identities) s(name, identity) where (s.name, s.identity) = (model.name, model.identity)) $$;
+comment on function mmdb.serves(mmdb.worker_sessions, mmdb.models) is 'Whether a worker has loaded this very model.';
+
 -- Runs on the far side of the loopback.
 create or replace function mmdb.post_query(
   asked_at text, model text, modality text, content text, data bytea,
@@ -49,8 +56,8 @@ begin
   if embedding is not null then
     return;
   end if;
-  if not exists (select from mmdb.worker_sessions w where post_query.model = any(w.models)
-                   and w.id in (select mmdb.live_workers())) then
+  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_query.model
+                 where mmdb.serves(w, m) and w.id in (select mmdb.live_workers())) then
     problem := 'no worker';
     return;
   end if;
@@ -107,9 +114,12 @@ comment on function mmdb.open_loopback() is 'Open this session''s connection bac
 
 -- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
 -- role, so the query proper begins behind that much white space.
+--
+-- Sent and then looked for, never waited for: dblink would not let a cancel through before the far side answers. What a
+-- cancel leaves behind is noticed by the next one, which begins on a new connection.
 create or replace function mmdb.loopback(statement text, out token uuid, out embedding real[], out problem text)
 language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
   hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
@@ -117,18 +127,25 @@ begin
   for attempt in 1..2 loop
     perform mmdb.open_loopback();
     begin
-      select a.token, a.embedding, a.problem into token, embedding, problem
-      from @extschema:dblink@.dblink('mmdb_loopback', hidden) a(token uuid, embedding real[], problem text);
-      return;
+      if @extschema:dblink@.dblink_send_query('mmdb_loopback', hidden) = 1 then
+        while @extschema:dblink@.dblink_is_busy('mmdb_loopback') = 1 loop
+          perform pg_sleep(0.0001);
+        end loop;
+        select a.token, a.embedding, a.problem into token, embedding, problem
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        -- The end of the answers, without which the connection takes no other statement.
+        perform from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        return;
+      end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
-      -- It may have been cut since, or (before PostgreSQL 18; an internal error to dblink) still be busy with what a
-      -- cancel has ended: once more on a new one.
-      perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
-      if attempt = 2 then
+      if attempt = 2 then  -- the first time it may have been cut since
+        perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
         raise;
       end if;
     end;
+    perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
   end loop;
+  raise exception 'the loopback connection of mmdb takes no statement' using errcode = 'connection_exception';
 end
 $$;
 comment on function mmdb.loopback(text) is 'Run one call of post_query or poll_query in a transaction of its own.';
@@ -299,11 +316,14 @@ returns table (token uuid, model text, modality text, content text, data bytea)
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   with live as materialized (select mmdb.live_workers() as id),
   waiting as (
     select q.token
     from mmdb.queries q
     where q.answered_at is null and q.model = any(take_queries.models)
+      and exists (select from mmdb.worker_sessions w, mmdb.models m
+                  where w.id = take_queries.worker and m.name = q.model and mmdb.serves(w, m))
       and (q.worker is null or q.worker not in (select id from live))
     order by q.asked_at
     limit take_queries.count
@@ -319,6 +339,7 @@ create or replace function mmdb.answer_query(token uuid, embedding @extschema:ve
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   update mmdb.queries q
   set embedding = answer_query.embedding::real[], error = answer_query.error, answered_at = clock_timestamp(),
       content = null, data = null

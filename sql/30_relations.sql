@@ -1,5 +1,28 @@
 -- What mmdb must know of a business table before it writes SQL for it: its key, its sources, the text of names.
 
+-- The operators are those of the key's own index: a type of an extension has them outside pg_catalog, where the
+-- generated functions look.
+create or replace function mmdb.key_columns(relation regclass)
+returns table (place bigint, name text, type_name text, equal text, greater text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select k.place, a.attname, format_type(a.atttypid, a.atttypmod),
+         max(o.written) filter (where o.strategy = 3), max(o.written) filter (where o.strategy = 5)
+  from pg_index i
+  cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality k(number, class, place)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+  join pg_opclass c on c.oid = k.class
+  cross join lateral (
+    select f.amopstrategy, format('operator(%I.%s)', n.nspname, p.oprname)
+    from pg_amop f join pg_operator p on p.oid = f.amopopr join pg_namespace n on n.oid = p.oprnamespace
+    where f.amopfamily = c.opcfamily and f.amoplefttype = c.opcintype and f.amoprighttype = c.opcintype
+  ) o(strategy, written)
+  where i.indrelid = relation and i.indisprimary and i.indisvalid
+  group by k.place, a.attname, a.atttypid, a.atttypmod
+$$;
+comment on function mmdb.key_columns(regclass) is 'The columns of a table''s primary key, with the operators that its index compares them by.';
+
 create or replace function mmdb.key_sql(
   relation regclass, out expression text, out matches text, out later text, out ordering text, out columns text
 )
@@ -9,18 +32,13 @@ as $$
 begin
   -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
   -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
-  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', a.attname), ', ' order by k.place)),
-         string_agg(format('p.%I = ((k.key::text[])[%s])::%s', a.attname, k.place, t.name), ' and ' order by k.place),
-         format('(%s) > (%s)', string_agg(format('p.%I', a.attname), ', ' order by k.place),
-                string_agg(format('((after::text[])[%s])::%s', k.place, t.name), ', ' order by k.place)),
-         string_agg(format('p.%I', a.attname), ', ' order by k.place),
-         string_agg(quote_ident(a.attname), ', ' order by k.place)
-  into expression, matches, later, ordering, columns
-  from pg_index i
-  cross join unnest(i.indkey::smallint[]) with ordinality k(number, place)
-  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-  cross join lateral (select format_type(a.atttypid, a.atttypmod)) t(name)
-  where i.indrelid = relation and i.indisprimary and i.indisvalid;
+  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
+         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name), ' and ' order by k.place),
+         string_agg(format('p.%I', k.name), ', ' order by k.place),
+         string_agg(quote_ident(k.name), ', ' order by k.place)
+  into expression, matches, ordering, columns
+  from mmdb.key_columns(relation) k;
+  later := mmdb.later_sql(relation);
   if columns is null then
     raise exception 'table % has no primary key', relation
       using errcode = 'object_not_in_prerequisite_state',
@@ -28,7 +46,44 @@ begin
   end if;
 end
 $$;
+-- One comparison of rows goes along the index; where the columns' operators have different homes it cannot be written.
+create or replace function mmdb.later_sql(relation regclass) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  k record;
+  condition text;
+begin
+  if (select count(distinct c.greater) from mmdb.key_columns(relation) c) = 1 then
+    return (select format('(%s) %s (%s)', string_agg(format('p.%I', c.name), ', ' order by c.place), min(c.greater),
+                          string_agg(format('((after::text[])[%s])::%s', c.place, c.type_name), ', ' order by c.place))
+            from mmdb.key_columns(relation) c);
+  end if;
+  for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
+           from mmdb.key_columns(relation) c order by c.place desc loop
+    condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
+                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal, k.bound, condition) end;
+  end loop;
+  return condition;
+end
+$$;
+comment on function mmdb.later_sql(regclass) is 'The condition "this row''s key comes after the key `after`".';
+
 comment on function mmdb.key_sql(regclass) is 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+
+-- After a dropped or widened key one key would find several rows, or another row.
+create or replace function mmdb.same_key_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
+                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with ordinality k(number, place) '
+                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
+                format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.same_key_sql(regclass) is 'The condition "the primary key is made of the same columns as now".';
 
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
@@ -84,6 +139,28 @@ as $$
 $$;
 comment on function mmdb.base_columns(regclass, smallint[]) is 'The plain columns whose change changes these sources.';
 
+-- SET EXPRESSION makes another source of the same columns; it is known by the new entry, which a rename leaves.
+create or replace function mmdb.source_expressions(relation regclass, numbers smallint[]) returns oid[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(f.oid order by f.adnum), '{}')
+  from pg_attrdef f join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+  where f.adrelid = relation and a.attgenerated <> '' and a.attnum = any(numbers)
+$$;
+comment on function mmdb.source_expressions(regclass, smallint[]) is 'The generation expressions of these columns, as numbers of pg_attrdef.';
+
+-- Whoever writes to a table, or so much as plans a query over it, runs code of its owner: triggers, policies, functions
+-- in the predicates of indexes. That gives him nothing where he can act as us anyway.
+create or replace function mmdb.trusts_owner(relation regclass) returns boolean
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select pg_has_role(c.relowner, current_user, 'member') and pg_has_role(c.relowner, session_user, 'member')
+  from pg_class c where c.oid = relation
+$$;
+comment on function mmdb.trusts_owner(regclass) is 'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
+
 create or replace function mmdb.source_modality(relation regclass, numbers smallint[], wanted text, out modality text, out by_uri boolean)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -124,7 +201,7 @@ $$;
 comment on function mmdb.source_modality(regclass, smallint[], text) is 'What the sources hold (text or image) and whether they hold it by URI.';
 
 -- Names that mmdb makes: readable where they fit, unique by id where they do not.
-create or replace function mmdb.short_name(wanted text, id integer) returns text
+create or replace function mmdb.short_name(wanted text, id bigint) returns text
 language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -141,7 +218,7 @@ begin
   return kept || tail;
 end
 $$;
-comment on function mmdb.short_name(text, integer) is 'A name of at most 63 bytes.';
+comment on function mmdb.short_name(text, bigint) is 'A name of at most 63 bytes.';
 
 create or replace function mmdb.search_name(prefix text, name text) returns text
 language sql immutable security invoker

@@ -61,7 +61,7 @@ begin
   for orphan in
     select p.oid
     from pg_proc p
-    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::integer) m(id)
+    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
     where p.pronamespace = schema_name::regnamespace and m.id is not null
       and pg_has_role(p.proowner, 'usage')
       and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
@@ -125,6 +125,27 @@ end
 $$;
 comment on function mmdb.check_column(mmdb.embeddings) is 'Whether a column of the right name and type is there to be adopted.';
 
+-- Nobody can tell whether vectors that were there before are those of their sources.
+create or replace function mmdb.warn_of_adopted(planned mmdb.embeddings) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  filled boolean := (select sum(pg_relation_size(c.oid)) > 0 from pg_class c
+    where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
+begin
+  if filled and mmdb.trusts_owner(planned.relation) then
+    execute format('select exists (select from %s p where p.%I is not null)',
+                   mmdb.rows_sql(planned.relation), planned.column_name) into filled;
+  end if;
+  if filled then
+    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are', planned.column_name, planned.relation
+      using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
+  end if;
+end
+$$;
+comment on function mmdb.warn_of_adopted(mmdb.embeddings) is 'Say that vectors of an adopted column are kept, where it has any.';
+
 create or replace function mmdb.plan_embedding(
   relation regclass, sources text[], model text, modality text, name text, storage text, prefix text
 ) returns mmdb.embeddings
@@ -165,6 +186,7 @@ begin
   end if;
   planned.id := nextval('mmdb.embeddings_id_seq');
   planned.attached_to := mmdb.attachment(relation);
+  planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
   planned.created_at := now();
   perform mmdb.drop_orphans(planned.function_schema);
   perform mmdb.check_names(planned);

@@ -2,23 +2,26 @@
 --
 -- The worker's functions run as the table's owner (security definer), so that the worker needs no right on
 -- business tables and a table's own triggers never run as the worker. Everything in them is qualified.
+--
+-- They ask for a pass, whose hash stands in them: the code of an owner that gets hold of a worker's session can call
+-- the functions of its own tables and of no others.
 
-create or replace function mmdb.made_for(id integer) returns text
+create or replace function mmdb.made_for(id bigint) returns text
 language sql immutable security invoker
 as $$ select format('[mmdb embedding %s]', id) $$;
-comment on function mmdb.made_for(integer) is 'The mark in the comment of every function that mmdb made for an embedding.';
+comment on function mmdb.made_for(bigint) is 'The mark in the comment of every function that mmdb made for an embedding.';
 
-create or replace function mmdb.is_made_by(function oid, id integer) returns boolean
+create or replace function mmdb.is_made_by(function oid, id bigint) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
-comment on function mmdb.is_made_by(oid, integer) is 'Whether a function carries the mark of this embedding.';
+comment on function mmdb.is_made_by(oid, bigint) is 'Whether a function carries the mark of this embedding.';
 
 create or replace function mmdb.worker_function(made mmdb.embeddings, verb text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
-comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, clean.';
+comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
 
 create or replace function mmdb.pending_sql(made mmdb.embeddings, alias text) returns text
 language sql stable security invoker
@@ -52,12 +55,23 @@ as $$
 $$;
 comment on function mmdb.hash_sql(mmdb.embeddings) is 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 
+create or replace function mmdb.pass_sql(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+  if sha256(convert_to(pass::text, 'UTF8')) is distinct from %L then
+    raise exception 'this is not the pass of embedding %%', %L using errcode = 'insufficient_privilege';
+  end if;$body$, made.pass_hash, made.id)
+$$;
+comment on function mmdb.pass_sql(mmdb.embeddings) is 'The statement by which a generated function asks for its pass.';
+
 create or replace function mmdb.pending_body(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
-begin
+begin%6$s
   if after is null then
     return query select %1$s, p.xmin::text from %2$s p
       where %3$s order by %5$s limit count;
@@ -66,7 +80,7 @@ begin
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering, mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.pending_body(mmdb.embeddings) is 'Page through the pending rows in key order, along the partial index.';
@@ -76,17 +90,19 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format($body$
-  select k.key, p.xmin::text, octet_length(s.content)::bigint,
-         case when octet_length(s.content) <= $2 then %4$s end,
-         case when octet_length(s.content) <= $2 then %5$s end
-  from unnest($1) k(key)
+begin%7$s
+  return query select k.key, p.xmin::text, octet_length(s.content)::bigint,
+         case when octet_length(s.content) <= max_bytes then %4$s end,
+         case when octet_length(s.content) <= max_bytes then %5$s end
+  from unnest(keys) k(key)
   join %1$s p on %2$s
   cross join lateral (select %6$s) s(content)
-  where %3$s
+  where %3$s;
+end
 $body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
         case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
         case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
-        mmdb.content_sql(made))
+        mmdb.content_sql(made), mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.load_body(mmdb.embeddings) is 'The sources of some pending rows; those over the limit come without content.';
@@ -100,10 +116,14 @@ as $$
   select format($body$
 declare
   held text[];
-begin
+begin%7$s
   select array_agg(l.key) into held
   from (select k.key from unnest(keys) k(key) join %1$s p on %2$s
         order by %3$s for no key update of p skip locked) l;
+  if not %8$s then
+    raise exception 'the primary key of table %% is another one than it was', %9$L
+      using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
+  end if;
   return query
   with stored as (
     update %1$s p set %4$I = k.embedding
@@ -120,10 +140,33 @@ begin
   set constraints all immediate;
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
-        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made))
+        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
+        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)))
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.store_body(mmdb.embeddings) is 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+
+-- For those in whose sessions no code of the table's owner should run, which the planner does for a mere count.
+create or replace function mmdb.count_body(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+begin%4$s
+  pending := (select count(*) from %1$s p where %3$s);
+  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
+  from pg_class c
+  where c.relkind = 'r' and (c.oid = %5$L::regclass or c.oid in (select t.relid from pg_partition_tree(%5$L) t));
+  if estimated then
+    embedded := total - pending;
+  else
+    select count(*), count(p.%2$I) into total, embedded from %1$s p;
+  end if;
+end
+$body$, mmdb.rows_sql(made.relation), made.column_name, mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
+        mmdb.relation_sql(made.relation))
+$$;
+comment on function mmdb.count_body(mmdb.embeddings) is 'Rows of a table by state, for mmdb.progress.';
 
 -- Called by the worker's sweep: once the table is gone, its functions go too, by the right of their owner.
 create or replace function mmdb.clean_body(made mmdb.embeddings) returns text
@@ -133,7 +176,7 @@ as $$
   select format($body$
 declare
   made oid;
-begin
+begin%6$s
   if to_regclass(%1$L) is not null then
     return false;
   end if;
@@ -142,11 +185,11 @@ begin
                 and obj_description(p.oid, 'pg_proc') like '%%' || %4$L loop
     execute format('drop function %%s', made::regprocedure);
   end loop;
-  execute 'drop function %5$s()';
+  execute 'drop function %5$s(uuid)';
   return true;
 end
 $body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_function(made, 'clean'),
-        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''))
+        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''), mmdb.pass_sql(made))
 $$;
 comment on function mmdb.clean_body(mmdb.embeddings) is 'Drop the functions of an embedding whose table was dropped.';
 
@@ -159,12 +202,34 @@ declare
   arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create or replace function %s %s as %L', signature, attributes, body);
+  execute format('create function %s %s as %L', signature, attributes, body);
   execute format('alter function %s owner to %s', arguments, owner);
   execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
 end
 $$;
 comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text) is 'Create one generated function, owned by the table''s owner and marked as ours.';
+
+-- Dropped and not replaced: a replaced function keeps the grants that whoever made it has given.
+create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_function oid;
+begin
+  for found_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and p.proname = any(names)
+  loop
+    if not mmdb.is_made_by(found_function, made.id) then
+      raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
+        using errcode = 'duplicate_function', hint = 'drop that function';
+    end if;
+    execute format('drop function %s', found_function::regprocedure);
+  end loop;
+end
+$$;
+comment on function mmdb.drop_made(mmdb.embeddings, text[]) is 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
 
 -- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
 create or replace function mmdb.let_worker_in(made mmdb.embeddings) returns void
@@ -185,34 +250,53 @@ end
 $$;
 comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
 
+create or replace function mmdb.worker_verbs() returns text[]
+language sql immutable security invoker
+as $$ select array['pending', 'load', 'store', 'count', 'clean'] $$;
+comment on function mmdb.worker_verbs() is 'The functions that are made for the worker.';
+
+create or replace function mmdb.worker_body(made mmdb.embeddings, verb text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then mmdb.load_body(made)
+                   when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
+                   when 'clean' then mmdb.clean_body(made) end
+$$;
+comment on function mmdb.worker_body(mmdb.embeddings, text) is 'The body of one of an embedding''s worker functions, as it should be.';
+
 create or replace function mmdb.make_worker_functions(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- The text of a key must not depend on who asks.
-  definer constant text := 'security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
-    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''';
-  pending constant text := mmdb.worker_function(made, 'pending');
-  load constant text := mmdb.worker_function(made, 'load');
-  store constant text := mmdb.worker_function(made, 'store');
-  clean constant text := mmdb.worker_function(made, 'clean');
-  made_function text;
+  verb text;
+  signature text;
+  made_function regprocedure;
+  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
   perform mmdb.let_worker_in(made);
-  perform mmdb.create_made(made, pending || '(after text, count integer) returns table (key text, state text)',
-    'language plpgsql stable ' || definer, mmdb.pending_body(made), 'The rows that wait to be embedded, a page at a time.');
-  perform mmdb.create_made(made,
-    load || '(keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)',
-    'language sql stable ' || definer, mmdb.load_body(made), 'The sources of pending rows.');
-  perform mmdb.create_made(made,
-    format('%s(keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)',
-           store, regexp_replace(made.column_type, '\(\d+\)$', '')),
-    'language plpgsql volatile ' || definer, mmdb.store_body(made), 'Store embeddings whose source is unchanged.');
-  perform mmdb.create_made(made, clean || '() returns boolean',
-    'language plpgsql volatile ' || definer, mmdb.clean_body(made), 'Remove what mmdb made for a dropped table.');
+  perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
+  foreach verb in array mmdb.worker_verbs() loop
+    signature := mmdb.worker_function(made, verb) || case verb
+      when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
+      when 'load' then '(pass uuid, keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)'
+      when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
+      when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
+      when 'clean' then '(pass uuid) returns boolean' end;
+    -- The text of a key must not depend on who asks.
+    perform mmdb.create_made(made, signature, format('language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+      'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
+      'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
+      mmdb.worker_body(made, verb), case verb
+        when 'pending' then 'The rows that wait to be embedded, a page at a time.'
+        when 'load' then 'The sources of pending rows.'
+        when 'store' then 'Store embeddings whose source is unchanged.'
+        when 'count' then 'How many rows there are, embedded and pending.'
+        when 'clean' then 'Remove what mmdb made for a dropped table.' end);
+  end loop;
   for made_function in
-    select p.oid::regprocedure::text from pg_proc p
+    select p.oid from pg_proc p
     where p.pronamespace = made.function_schema::regnamespace and p.prosecdef and mmdb.is_made_by(p.oid, made.id)
   loop
     execute format('revoke all on function %s from public', made_function);

@@ -25,11 +25,11 @@ end
 $$;
 comment on function mmdb.unset_embedding() is 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
 
-create or replace function mmdb.trigger_name(id integer) returns text
+create or replace function mmdb.trigger_name(id bigint) returns text
 language sql immutable security invoker
 -- "~" sorts behind every ASCII letter: the table's own BEFORE triggers have had their say.
 as $$ select format('~mmdb_unset_%s', id) $$;
-comment on function mmdb.trigger_name(integer) is 'The name of an embedding''s trigger.';
+comment on function mmdb.trigger_name(bigint) is 'The name of an embedding''s trigger.';
 
 -- BEFORE UPDATE triggers that may change a source after PostgreSQL looked at the column list of the statement.
 create or replace function mmdb.other_triggers(relation regclass) returns setof text
@@ -57,6 +57,22 @@ as $$
 $$;
 comment on function mmdb.trigger_condition(mmdb.embeddings) is
   'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
+
+create or replace function mmdb.unset_all(made mmdb.embeddings) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not mmdb.trusts_owner(made.relation) then
+    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its owner as "%"',
+                    made.relation, current_user
+      using errcode = 'insufficient_privilege',
+            hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
+  end if;
+  execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+end
+$$;
+comment on function mmdb.unset_all(mmdb.embeddings) is 'Make every row of a table pending, for those who may trust its owner.';
 
 create or replace function mmdb.make_trigger(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -164,7 +180,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with tree as (
     select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
-           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::integer) as leaf_name,
+           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::bigint) as leaf_name,
            mmdb.index_name(made, kind) as root_name
     from pg_partition_tree(made.relation) t
     join pg_class c on c.oid = t.relid

@@ -69,7 +69,7 @@ end
 $$;
 comment on function mmdb.check_record(mmdb.embeddings) is 'Refuse a row for the catalogue that says anything but what the table is.';
 
-create or replace function mmdb.record_embedding(made mmdb.embeddings) returns mmdb.embeddings
+create or replace function mmdb.record_embedding(made mmdb.embeddings, pass uuid default null) returns mmdb.embeddings
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -78,20 +78,24 @@ begin
   perform mmdb.check_record(made);
   if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
     raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
+  elsif not exists (select from mmdb.embeddings e where e.id = made.id)
+        and made.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
+    raise exception 'embedding % comes without its pass', made.id using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, column_name, column_number, column_type, prefix, function_schema, attached_to)
-      = (excluded.sources, excluded.source_numbers, excluded.column_name, excluded.column_number,
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to)
+      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
          excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
+  insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
   return made;
 end
 $$;
-comment on function mmdb.record_embedding(mmdb.embeddings) is 'Enter an embedding into the catalogue, for the table''s owner only.';
+comment on function mmdb.record_embedding(mmdb.embeddings, uuid) is 'Enter an embedding into the catalogue, for the table''s owner only.';
 
-create or replace function mmdb.forget_embedding(id integer) returns void
+create or replace function mmdb.forget_embedding(id bigint) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -104,7 +108,7 @@ begin
   delete from mmdb.embeddings e where e.id = forget_embedding.id;
 end
 $$;
-comment on function mmdb.forget_embedding(integer) is 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+comment on function mmdb.forget_embedding(bigint) is 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
 
 -- Two sessions that declare or drop on one table take turns; readers and writers of the table are not held up.
 create or replace function mmdb.lock_declarations(relation regclass) returns void
@@ -114,7 +118,7 @@ as $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::
 comment on function mmdb.lock_declarations(regclass) is 'One declaration at a time on a table.';
 
 -- A search view lists every column of its table, so each new or dropped column concerns all of them.
-create or replace function mmdb.remake_other_views(relation regclass, id integer) returns void
+create or replace function mmdb.remake_other_views(relation regclass, id bigint) returns void
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -122,7 +126,7 @@ as $$
   from mmdb.embeddings e
   where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
 $$;
-comment on function mmdb.remake_other_views(regclass, integer) is 'The search views of a table''s other embeddings, made again after its columns changed.';
+comment on function mmdb.remake_other_views(regclass, bigint) is 'The search views of a table''s other embeddings, made again after its columns changed.';
 
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
@@ -135,11 +139,15 @@ as $$
 declare
   made mmdb.embeddings;
   statement text;
+  pass constant uuid := gen_random_uuid();
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
-  if not made.adopted then
+  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if made.adopted then
+    perform mmdb.warn_of_adopted(made);
+  else
     execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
@@ -148,7 +156,7 @@ begin
   perform mmdb.make_worker_functions(made);
   perform mmdb.make_search_views(made);
   perform mmdb.remake_other_views(relation, made.id);
-  made := mmdb.record_embedding(made);
+  made := mmdb.record_embedding(made, pass);
   if index then
     for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
       execute statement;
@@ -218,6 +226,7 @@ begin
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
   end if;
   select format_type(a.atttypid, a.atttypmod) into made.column_type
@@ -240,7 +249,8 @@ begin
     made := mmdb.resolved(made);
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
     if mmdb.trigger_drift(made) is not null then
-      execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(relation), made.column_name);
+      perform mmdb.unset_all(made);
+      made.source_expressions := mmdb.source_expressions(relation, made.source_numbers);
     end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);

@@ -7,18 +7,93 @@
 --
 -- A lease is held while its worker is alive and expires_at is ahead; whoever takes it over becomes its worker,
 -- and `hold` refuses the former one: that is the fence.
+--
+-- In some of a worker's sessions code of tables' owners runs: the generated functions, which call their triggers. Such a
+-- session is marked as shared before, and from then on may do no more than `hold` and `settle` with an embedding's pass.
 
-create or replace function mmdb.start_worker(host text, pid integer, version text, models text[]) returns integer
+create or replace function mmdb.share_session(worker integer) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into mmdb.shared_sessions values (pg_backend_pid(), share_session.worker) on conflict do nothing
+$$;
+comment on function mmdb.share_session(integer) is 'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
+
+create or replace function mmdb.guard_session() returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from mmdb.shared_sessions s where s.pid = pg_backend_pid()) then
+    raise exception 'code of a table''s owner has run in this session'
+      using errcode = 'cannot_connect_now', hint = 'connect again';
+  end if;
+end
+$$;
+comment on function mmdb.guard_session() is 'Refuse a session in which code of a table''s owner has run.';
+
+create or replace function mmdb.guard_pass(embedding bigint, pass uuid) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass = guard_pass.pass) then
+    raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
+  end if;
+end
+$$;
+comment on function mmdb.guard_pass(bigint, uuid) is 'Refuse who does not know the pass of an embedding.';
+
+-- Of these models those embeddings whose functions run as the table's owner; one that an owner made to run with its
+-- caller's rights would run with the worker's, and is left alone.
+create or replace function mmdb.tasks(model text, identity text)
+returns table (id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform mmdb.guard_session();
+  return query
+  select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
+         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%'
+  from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
+  where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
+  order by e.id;
+end
+$$;
+comment on function mmdb.tasks(text, text) is 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
+
+create or replace function mmdb.run_as_owner(made mmdb.embeddings) returns boolean
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select count(*) = cardinality(mmdb.worker_verbs()) and bool_and(f.prosecdef and f.proowner = c.relowner)
+  from pg_class c
+  join pg_proc f on f.pronamespace = to_regnamespace(made.function_schema)
+   and f.proname in (select format('mmdb_%s_%s', v, made.id) from unnest(mmdb.worker_verbs()) v)
+  where c.oid = made.relation
+$$;
+comment on function mmdb.run_as_owner(mmdb.embeddings) is 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+
+create or replace function mmdb.may_call(embedding bigint) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$ select coalesce((select mmdb.run_as_owner(e) from mmdb.embeddings e where e.id = may_call.embedding), false) $$;
+comment on function mmdb.may_call(bigint) is 'Worker only: asked right before each call of an embedding''s functions.';
+
+create or replace function mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) returns integer
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   made integer;
 begin
+  perform mmdb.guard_session();
   -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
   loop
-    insert into mmdb.worker_sessions (host, pid, version, models)
-    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+    insert into mmdb.worker_sessions (host, pid, version, models, identities)
+    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models, start_worker.identities)
     returning id into made;
     exit when pg_try_advisory_lock(mmdb.worker_lock_class(), made);
     delete from mmdb.worker_sessions w where w.id = made;
@@ -26,18 +101,21 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.start_worker(text, integer, text, text[]) is 'Register a worker; it is alive for as long as this session is.';
+comment on function mmdb.start_worker(text, integer, text, text[], text[]) is 'Register a worker; it is alive for as long as this session is.';
 
 create or replace function mmdb.beat(worker integer, lease interval) returns boolean
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform mmdb.guard_session();
   update mmdb.worker_sessions w set heartbeat_at = clock_timestamp() where w.id = beat.worker;
   if not found then
     return false;
   end if;
-  update mmdb.leases l set expires_at = clock_timestamp() + lease where l.worker = beat.worker;
+  -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
+  update mmdb.leases l set expires_at = clock_timestamp() + lease
+  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m where m.worker = beat.worker for update skip locked);
   return true;
 end
 $$;
@@ -47,6 +125,8 @@ create or replace function mmdb.stop_worker(worker integer) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
+  delete from mmdb.shared_sessions s where s.worker = stop_worker.worker;
   delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
   update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
   delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
@@ -69,7 +149,7 @@ comment on function mmdb.is_free(mmdb.leases, text) is 'Whether a row with this 
 
 -- Of the rows that are pending, take those that nobody holds. A row whose worker died is taken alone, so that
 -- a row that kills its worker drags no other with it, and is given up after max_attempts deaths.
-create or replace function mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval)
+create or replace function mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval)
 returns table (key text, attempts integer, failed_hash bytea, failed_error text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -79,6 +159,7 @@ declare
   live constant integer[] := array(select mmdb.live_workers());
   expiry constant timestamptz := clock_timestamp() + lease;
 begin
+  perform mmdb.guard_session();
   return query
   insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
   select claim.embedding, k.key, claim.worker, expiry, k.state
@@ -100,11 +181,11 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.claim(integer, integer, text[], text[], interval) is
+comment on function mmdb.claim(bigint, integer, text[], text[], interval) is
   'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
 
 create or replace function mmdb.claim_orphan(
-  embedding integer, worker integer, keys text[], states text[], expiry timestamptz, live integer[]
+  embedding bigint, worker integer, keys text[], states text[], expiry timestamptz, live integer[]
 ) returns table (key text, attempts integer, failed_hash bytea, failed_error text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -132,32 +213,34 @@ begin
   returning l.key, l.attempts, null::bytea, null::text;
 end
 $$;
-comment on function mmdb.claim_orphan(integer, integer, text[], text[], timestamptz, integer[]) is 'Take over one row whose worker died.';
+comment on function mmdb.claim_orphan(bigint, integer, text[], text[], timestamptz, integer[]) is 'Take over one row whose worker died.';
 
-create or replace function mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) returns void
+create or replace function mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   update mmdb.leases l set state = note_attempt.state, source_hash = note_attempt.source_hash
   where l.embedding = note_attempt.embedding and l.key = note_attempt.key and l.worker = note_attempt.worker
 $$;
-comment on function mmdb.note_attempt(integer, integer, text, text, bytea) is
+comment on function mmdb.note_attempt(bigint, integer, text, text, bytea) is
   'Worker only: before a row that a worker died of is tried again, write down what is tried.';
 
-create or replace function mmdb.hold(embedding integer, worker integer, keys text[]) returns setof text
+create or replace function mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) returns setof text
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_pass(hold.embedding, hold.pass);
   select l.key from mmdb.leases l
   where l.embedding = hold.embedding and l.worker = hold.worker and l.key = any(hold.keys)
   order by l.key
   for update
 $$;
-comment on function mmdb.hold(integer, integer, text[]) is
+comment on function mmdb.hold(bigint, integer, uuid, text[]) is
   'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
 
 -- "changed" rows are free at once: their new source waits. "locked" ones wait a moment for their user.
-create or replace function mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) returns void
+create or replace function mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -166,6 +249,7 @@ declare
   now constant timestamptz := clock_timestamp();
   stored_now constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
 begin
+  perform mmdb.guard_pass(embedding, pass);
   delete from mmdb.leases l
   using unnest(keys, outcomes) k(key, outcome)
   where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome <> 'locked';
@@ -184,14 +268,15 @@ begin
   where p.embedding = settle.embedding;
 end
 $$;
-comment on function mmdb.settle(integer, integer, text[], text[]) is 'Worker only: what became of the rows of a batch; in the transaction of store.';
+comment on function mmdb.settle(bigint, integer, uuid, text[], text[]) is 'Worker only: what became of the rows of a batch; in the transaction of store.';
 
 create or replace function mmdb.fail(
-  embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]
+  embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]
 ) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   update mmdb.leases l
   set worker = null, expires_at = null, state = k.state, source_hash = k.hash, error = left(k.error, 1000),
       failed_at = clock_timestamp(),
@@ -200,13 +285,14 @@ as $$
   from unnest(fail.keys, fail.states, fail.hashes, fail.errors, fail.permanent) k(key, state, hash, error, permanent)
   where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
 $$;
-comment on function mmdb.fail(integer, integer, text[], text[], bytea[], text[], boolean[]) is
+comment on function mmdb.fail(bigint, integer, text[], text[], bytea[], text[], boolean[]) is
   'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
 
-create or replace function mmdb.caught_up(embedding integer) returns double precision
+create or replace function mmdb.caught_up(embedding bigint) returns double precision
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   -- Said at every poll; written down every ten seconds.
   update mmdb.progress p set caught_up_at = clock_timestamp()
   where p.embedding = caught_up.embedding
@@ -215,54 +301,84 @@ as $$
   from mmdb.leases l
   where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
-comment on function mmdb.caught_up(integer) is
+comment on function mmdb.caught_up(bigint) is
   'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
 
-create or replace function mmdb.report_drift(embedding integer, drift text) returns void
+create or replace function mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean)
+returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session(), mmdb.guard_pass(note_counts.embedding, note_counts.pass);
+  update mmdb.progress p
+  set (counted_at, total, embedded, pending, estimated)
+    = (clock_timestamp(), note_counts.total, note_counts.embedded, note_counts.pending, note_counts.estimated)
+  where p.embedding = note_counts.embedding
+$$;
+comment on function mmdb.note_counts(bigint, uuid, bigint, bigint, bigint, boolean) is
+  'Worker only: the rows of a table, as its owner sees them.';
+
+create or replace function mmdb.report_drift(embedding bigint, drift text) returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.guard_session();
   update mmdb.progress p set drift = report_drift.drift
   where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
 $$;
-comment on function mmdb.report_drift(integer, text) is 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+comment on function mmdb.report_drift(bigint, text) is 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
 
 -- Forget what no longer exists: dead workers, leases of rows that are gone or embedded, dropped tables.
-create or replace function mmdb.sweep() returns table (embedding integer, clean text)
+create or replace function mmdb.sweep() returns table (embedding bigint, pass uuid, schema text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform mmdb.guard_session();
   delete from mmdb.worker_sessions w
   where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
+  delete from mmdb.shared_sessions s where s.pid not in (select a.pid from pg_stat_activity a);
   perform mmdb.trim_queries();
   delete from mmdb.embeddings e
   where not exists (select from pg_class c where c.oid = e.relation)
     and not exists (select from pg_proc p where mmdb.is_made_by(p.oid, e.id));
   return query
-  select e.id, mmdb.worker_function(e, 'clean') from mmdb.embeddings e
-  where not exists (select from pg_class c where c.oid = e.relation)
-    and to_regproc(mmdb.worker_function(e, 'clean')) is not null;
+  select e.id, p.pass, (parse_ident(e.function_schema))[1]
+  from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id
+  where not exists (select from pg_class c where c.oid = e.relation) and mmdb.may_clean(e.id);
 end
 $$;
 comment on function mmdb.sweep() is
-  'Worker only: remove what belongs to nothing any more; returns the functions by which dropped tables are cleaned up.';
+  'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
 
-create or replace function mmdb.idle_leases(embedding integer) returns setof text
+create or replace function mmdb.may_clean(embedding bigint) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select coalesce((
+    select p.prosecdef and mmdb.is_made_by(p.oid, e.id)
+    from mmdb.embeddings e join pg_proc p on p.oid = to_regproc(mmdb.worker_function(e, 'clean'))
+    where e.id = may_clean.embedding), false)
+$$;
+comment on function mmdb.may_clean(bigint) is 'Worker only: asked right before the function is called that cleans up after a dropped table.';
+
+create or replace function mmdb.idle_leases(embedding bigint) returns setof text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.guard_session();
   select l.key from mmdb.leases l
   where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.idle_leases(integer) is 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
+comment on function mmdb.idle_leases(bigint) is 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
 
-create or replace function mmdb.forget_leases(embedding integer, keys text[]) returns void
+create or replace function mmdb.forget_leases(embedding bigint, keys text[]) returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+  select mmdb.guard_session();
   delete from mmdb.leases l
   where l.embedding = forget_leases.embedding and l.key = any(forget_leases.keys)
     and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.forget_leases(integer, text[]) is 'Worker only: forget the leases of these keys that nobody works on.';
+comment on function mmdb.forget_leases(bigint, text[]) is 'Worker only: forget the leases of these keys that nobody works on.';

@@ -62,14 +62,24 @@ $$;
 comment on function mmdb.count_rows(mmdb.embeddings, bigint) is
   'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
 
-create or replace function mmdb.count_rows_of(id integer) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
-language sql stable security invoker
+create or replace function mmdb.count_rows_of(id bigint) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select c.* from mmdb.embeddings e cross join lateral mmdb.count_rows(e) c where e.id = count_rows_of.id $$;
-comment on function mmdb.count_rows_of(integer) is 'mmdb.count_rows by an embedding''s id.';
+as $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e where e.id = count_rows_of.id;
+  if mmdb.trusts_owner(made.relation) then
+    return query select c.* from mmdb.count_rows(made) c;
+  end if;
+end
+$$;
+comment on function mmdb.count_rows_of(bigint) is
+  'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
 
 -- Only the system catalogues are read: anybody may know that a function is out of date.
-create or replace function mmdb.drift(id integer) returns text
+create or replace function mmdb.drift(id bigint) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -85,8 +95,12 @@ begin
   remedy := format(': select mmdb.refresh(%L)', made.relation);
   begin
     now_called := mmdb.resolved(made);
-  exception when undefined_column then
-    return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+    perform mmdb.key_sql(made.relation);
+  exception
+    when undefined_column then
+      return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+    when object_not_in_prerequisite_state then
+      return format('%s: alter table %s add primary key (…), then select mmdb.refresh(%L)', sqlerrm, made.relation, made.relation);
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
@@ -99,7 +113,21 @@ begin
   end;
 end
 $$;
-comment on function mmdb.drift(integer) is 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+comment on function mmdb.drift(bigint) is 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+
+-- What `mmdb init` sets right: after a restore the columns have other numbers, after an upgrade functions are made in
+-- another way.
+create or replace function mmdb.is_out_of_date(made mmdb.embeddings) returns boolean
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return made.attached_to <> mmdb.attachment(made.relation) or mmdb.function_drift(made) is not null;
+exception when undefined_column or object_not_in_prerequisite_state then
+  return false;  -- not to be mended by making functions again: mmdb.status says so
+end
+$$;
+comment on function mmdb.is_out_of_date(mmdb.embeddings) is 'Whether the functions made for an embedding are to be made again.';
 
 create or replace function mmdb.function_drift(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -114,15 +142,17 @@ as $$
     from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
   )
   select case
-    when (select count(*) from made_functions f where f.prosecdef) < 4 then 'a worker function is missing or was altered'
     when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
       'the table changed its owner'
+    when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
     when exists (select from made_functions f, expected x where not f.prosecdef
                    and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
+    when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
+      'the table or its primary key was changed, or mmdb was upgraded'
   end
 $$;
 comment on function mmdb.function_drift(mmdb.embeddings) is 'How the generated functions no longer fit the table.';
@@ -139,6 +169,8 @@ as $$
                  and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
+    when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
+      'the expression of a generated source changed'
     when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
     when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
@@ -150,7 +182,7 @@ $$;
 comment on function mmdb.trigger_drift(mmdb.embeddings) is 'How the trigger no longer guards the sources.';
 
 create view mmdb.status with (security_barrier) as
-select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.failed, c.estimated,
+select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.failed, c.estimated, c.counted_at,
        case when c.pending > 0 then p.caught_up_at end as pending_since,
        case when p.window_start > pg_catalog.clock_timestamp() - interval '2 minutes'
             then coalesce(nullif(p.window_stored, 0) / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
@@ -158,11 +190,17 @@ select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.fa
        coalesce(mmdb.drift(e.id), p.drift) as drift
 from mmdb.embeddings e
 left join mmdb.progress p on p.embedding = e.id
-left join lateral mmdb.count_rows_of(e.id) c on true
+left join lateral (
+  select n.total, n.embedded, n.pending, n.failed, n.estimated, pg_catalog.clock_timestamp() from mmdb.count_rows_of(e.id) n
+  union all
+  select p.total, p.embedded, p.pending - f.final, f.final, true, p.counted_at
+  from (select count(*) from mmdb.leases l where l.embedding = e.id and l.worker is null and l.retry_at = 'infinity') f(final)
+  limit 1
+) c(total, embedded, pending, failed, estimated, counted_at) on mmdb.trusts_owner(e.relation) or not pg_catalog.row_security_active(e.relation)
 where case when exists (select from pg_catalog.pg_class x where x.oid = e.relation)
            then pg_catalog.has_table_privilege(e.relation, 'select') else true end;
 comment on view mmdb.status is
-  'Every embedding of the tables you may read: rows, embedded, pending, failed (as you see them; estimated says which are), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
 
 create or replace function mmdb.retry(relation regclass default null, name text default null) returns bigint
 language plpgsql volatile security definer

@@ -9,11 +9,12 @@ declare
   user_role constant text := mmdb.setting('user_role');
   worker_role constant text := mmdb.setting('worker_role');
   loopback_role constant text := mmdb.setting('loopback_role');
-  for_worker constant text[] := array['start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt', 'hold', 'settle', 'fail',
-    'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
+  for_worker constant text[] := array['share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim',
+    'note_attempt', 'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
+    'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'here', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -21,7 +22,7 @@ begin
   execute 'revoke all on all functions in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
-  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
            case when p.proname = any(for_loopback) then array[loopback_role]

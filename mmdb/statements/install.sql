@@ -133,10 +133,10 @@ alter database {database} set hnsw.iterative_scan = 'strict_order'
 -- name: reset_iterative_scan
 alter database {database} reset hnsw.iterative_scan
 
--- name: restored
+-- name: out_of_date
 select distinct e.relation::text as relation
 from mmdb.embeddings e join pg_class c on c.oid = e.relation
-where e.attached_to <> mmdb.attachment(e.relation)
+where mmdb.is_out_of_date(e)
 
 -- name: refresh
 select mmdb.refresh(%(relation)s::text::regclass)
@@ -177,7 +177,7 @@ alter role {role} login password {password}
 
 -- name: create_server
 create server mmdb_loopback foreign data wrapper dblink_fdw
-options (host {host}, port {port}, dbname {database})
+options (host {host}, port {port}, dbname {database}, connect_timeout '5')
 
 -- name: own_server
 alter server mmdb_loopback owner to {owner}

@@ -35,7 +35,7 @@ begin
   ) a;
   execute format('grant usage on foreign data wrapper dblink_fdw to %I', owner);
   drop server if exists mmdb_loopback cascade;
-  execute format('create server mmdb_loopback foreign data wrapper dblink_fdw options (host %L, port %L, dbname %L)',
+  execute format('create server mmdb_loopback foreign data wrapper dblink_fdw options (host %L, port %L, dbname %L, connect_timeout ''5'')',
                  coalesce({host}, address.host), coalesce({port}, address.port), current_database());
   execute format('alter server mmdb_loopback owner to %I', owner);
   execute format('create user mapping for %I server mmdb_loopback options (user %L, password %L)', owner, loopback, password);

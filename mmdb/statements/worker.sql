@@ -1,57 +1,69 @@
+-- Everything is qualified: in some of these sessions code of tables' owners runs, and pg_temp is searched first.
+
 -- name: models
 select name, backend, model, revision, dimensions, modalities, distance, query_prompt, document_prompt, options, identity
 from mmdb.models order by name
 
--- name: embeddings
-select e.id, e.relation::text as relation, e.name, e.model, e.modality, e.by_uri,
-       (parse_ident(e.function_schema))[1] as schema, e.column_type like '%%halfvec(%%' as half
-from mmdb.embeddings e
-where e.model = %(model)s and exists (select from pg_class c where c.oid = e.relation)
-  -- A function that was made to run with its caller's rights would run with ours: such an embedding is left alone.
-  and not exists (
-    select from pg_proc p join pg_class c on c.oid = e.relation
-    where p.pronamespace = to_regnamespace(e.function_schema)
-      and p.proname in ('mmdb_pending_' || e.id, 'mmdb_load_' || e.id, 'mmdb_store_' || e.id)
-      and not (p.prosecdef and p.proowner = c.relowner))
-order by e.id
+-- name: share_session
+select mmdb.share_session(%(worker)s)
+
+-- name: discard
+discard all
+
+-- name: close_cursors
+close all
+
+-- name: tasks
+select id, pass, relation, name, modality, by_uri, schema, half from mmdb.tasks(%(model)s, %(identity)s)
+
+-- name: may_call
+select mmdb.may_call(%(embedding)s)
+
+-- name: may_clean
+select mmdb.may_clean(%(embedding)s)
 
 -- name: start_worker
-select mmdb.start_worker(%(host)s, %(pid)s, %(version)s, %(models)s::text[])
+select mmdb.start_worker(%(host)s, %(pid)s, %(version)s, %(models)s::pg_catalog.text[], %(identities)s::pg_catalog.text[])
 
 -- name: beat
-select mmdb.beat(%(worker)s, %(lease)s::interval)
+select mmdb.beat(%(worker)s, %(lease)s::pg_catalog.interval)
 
 -- name: stop_worker
 select mmdb.stop_worker(%(worker)s)
 
 -- name: pending
-select key, state from {function}(%(after)s::text, %(count)s)
+select key, state from {function}(%(pass)s, %(after)s::pg_catalog.text, %(count)s)
 
--- name: count_pending
-select count(*) from {function}(null, %(count)s)
+-- name: count
+select total, embedded, pending, estimated from {function}(%(pass)s, %(exact_up_to)s)
+
+-- name: note_counts
+select mmdb.note_counts(%(embedding)s, %(pass)s, %(total)s, %(embedded)s, %(pending)s, %(estimated)s)
 
 -- name: claim
 select key, attempts, failed_hash, failed_error
-from mmdb.claim(%(embedding)s, %(worker)s, %(keys)s::text[], %(states)s::text[], %(lease)s::interval)
+from mmdb.claim(%(embedding)s, %(worker)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[],
+                %(lease)s::pg_catalog.interval)
 
 -- name: note_attempt
 select mmdb.note_attempt(%(embedding)s, %(worker)s, %(key)s, %(state)s, %(hash)s)
 
 -- name: load
-select key, state, size, content, data from {function}(%(keys)s::text[], %(max_bytes)s)
+select key, state, size, content, data from {function}(%(pass)s, %(keys)s::pg_catalog.text[], %(max_bytes)s)
 
 -- name: hold
-select mmdb.hold(%(embedding)s, %(worker)s, %(keys)s::text[])
+select mmdb.hold(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[])
 
 -- name: store
-select key, outcome from {function}(%(keys)s::text[], %(states)s::text[], %(hashes)s::bytea[], %(embeddings)b)
+select key, outcome
+from {function}(%(pass)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[], %(embeddings)b)
 
 -- name: settle
-select mmdb.settle(%(embedding)s, %(worker)s, %(keys)s::text[], %(outcomes)s::text[])
+select mmdb.settle(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[], %(outcomes)s::pg_catalog.text[])
 
 -- name: fail
-select mmdb.fail(%(embedding)s, %(worker)s, %(keys)s::text[], %(states)s::text[], %(hashes)s::bytea[],
-                 %(errors)s::text[], %(permanent)s::boolean[])
+select mmdb.fail(%(embedding)s, %(worker)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[],
+                 %(hashes)s::pg_catalog.bytea[], %(errors)s::pg_catalog.text[], %(permanent)s::pg_catalog.bool[])
 
 -- name: caught_up
 select mmdb.caught_up(%(embedding)s)
@@ -60,19 +72,23 @@ select mmdb.caught_up(%(embedding)s)
 select mmdb.report_drift(%(embedding)s, %(drift)s)
 
 -- name: sweep
-select embedding, clean from mmdb.sweep()
+select embedding, pass, schema from mmdb.sweep()
 
 -- name: clean
-select {function}()
+select {function}(%(pass)s)
 
 -- name: idle_leases
 select mmdb.idle_leases(%(embedding)s)
 
 -- name: forget_leases
-select mmdb.forget_leases(%(embedding)s, %(keys)s::text[])
+select mmdb.forget_leases(%(embedding)s, %(keys)s::pg_catalog.text[])
 
 -- name: take_queries
-select token, model, modality, content, data from mmdb.take_queries(%(worker)s, %(models)s::text[], %(count)s)
+select token, model, modality, content, data from mmdb.take_queries(%(worker)s, %(models)s::pg_catalog.text[], %(count)s)
 
 -- name: answer_query
 select mmdb.answer_query(%(token)s, %(embedding)b, %(error)s)
+
+-- name: extension_schema
+select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+where e.extname = 'vector'

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import psycopg
-from psycopg import errors as pg
 
 from mmdb.embedders.base import Embedder, Vectors
+from mmdb.embedders.registry import ModelSpec
 from mmdb.errors import MmdbError
-from mmdb.worker.claim import Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
+from mmdb.worker.claim import TRY_LATER, Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
 from mmdb.worker.load import Batch, Loader
 from mmdb.worker.report import Reporter
 
@@ -30,7 +30,10 @@ PAGES = 16
 """Batches of pending keys that are read at once."""
 REST_SECONDS = 30.0
 """How long an embedding is left alone whose functions do not work."""
-TRY_LATER = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure, pg.QueryCanceled)
+RECOUNT_SECONDS = (60.0, 300.0)
+"""How often the rows of a table are counted for mmdb.status while it is worked on, and while nothing is pending."""
+RECOUNT_SHARE = 20
+"""A count that takes long is made less often: a twentieth of the time goes to it."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Cursor:
     rest_until: float = 0.0
     done: int = 0
     total: int = 0
+    recount_after: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,7 +63,7 @@ class Backfill:
     def __init__(
         self,
         embedder: Embedder,
-        model: str,
+        model: ModelSpec,
         feeding: Steps,
         storing: Steps,
         loader: Loader,
@@ -119,6 +123,8 @@ class Backfill:
     def _caught_up(self, cursor: Cursor) -> float | None:
         if cursor.done:
             self.reporter.progress(cursor.task.label, cursor.done, cursor.done)
+        if cursor.done or cursor.recount_after < time.monotonic():
+            self._count(cursor, RECOUNT_SECONDS[1])
         cursor.done = cursor.total = 0
         return self.feeding.caught_up(cursor.task) if cursor.rest_until < time.monotonic() else None
 
@@ -136,9 +142,9 @@ class Backfill:
                 batch = self._batch_of(cursor)
             except TRY_LATER:
                 continue
-            except psycopg.OperationalError:
-                raise
             except psycopg.Error as error:
+                if self.feeding.broken:
+                    raise
                 self._rest(cursor, error)
                 continue
             if batch is not None:
@@ -146,7 +152,7 @@ class Backfill:
         return None
 
     def _refresh_cursors(self) -> None:
-        tasks = {task.id: task for task in self.feeding.tasks(self.model)}
+        tasks = {task.id: task for task in self.feeding.tasks(self.model.name, self.model.identity)}
         for gone in self.cursors.keys() - tasks.keys():
             del self.cursors[gone]
         for id, task in tasks.items():
@@ -167,7 +173,7 @@ class Backfill:
             count = min(self._rows_at_once(cursor.task), len(cursor.rows))
             claims = self.feeding.claim(cursor.task, [cursor.rows.popleft() for _ in range(count)])
             if claims:
-                self._count(cursor, len(claims))
+                self._expect(cursor, len(claims))
                 batch = self._load(cursor.task, claims)
                 self._works(cursor)
                 return batch
@@ -192,7 +198,7 @@ class Backfill:
             unreadable = Row(claims[0].key, "", None)
             return Batch(task, failures=[Failure(unreadable, _reason(error), permanent=False)])
         except psycopg.Error:
-            if not self.feeding.connection.closed:
+            if not self.feeding.broken:
                 self.feeding.settle(task, [(claim.key, "locked") for claim in claims])
             raise
 
@@ -206,10 +212,23 @@ class Backfill:
             whole.gone += batch.gone
         return whole
 
-    def _count(self, cursor: Cursor, claimed: int) -> None:
-        if cursor.total == 0:
-            cursor.total = self.feeding.count_pending(cursor.task)
+    def _expect(self, cursor: Cursor, claimed: int) -> None:
+        """How many rows there are to do, for the bar."""
+        if cursor.total == 0 or cursor.recount_after < time.monotonic():
+            cursor.total = cursor.done + self._count(cursor, RECOUNT_SECONDS[0])
         cursor.total = max(cursor.total, cursor.done + claimed)
+
+    def _count(self, cursor: Cursor, pause: float) -> int:
+        began = time.monotonic()
+        try:
+            return self.feeding.count(cursor.task)
+        except psycopg.Error:
+            if self.feeding.broken:
+                raise
+            return 0
+        finally:
+            now = time.monotonic()
+            cursor.recount_after = now + max(pause, (now - began) * RECOUNT_SHARE)
 
     def _rest(self, cursor: Cursor, error: psycopg.Error) -> None:
         """Leave an embedding alone for a while, because its table no longer fits its functions."""

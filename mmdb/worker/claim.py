@@ -1,7 +1,8 @@
 """Each step of the flow against the database: page, claim, load, store, settle, fail.
 
 The rules are SQL functions (sql/40_worker.sql, and those that sql/32_generate.sql makes for each table); here
-they are called, on one connection, in transactions as short as they can be.
+they are called, in transactions as short as they can be. On two connections: code of tables' owners, their triggers
+above all, runs in one that is marked as shared, may do nothing else, and is wiped after each call.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import psycopg
 from pgvector import HalfVector, Vector
-from psycopg.rows import dict_row
+from psycopg import errors as pg
 from psycopg.sql import Identifier
 
 from mmdb.connect import register_types
@@ -25,8 +27,11 @@ from mmdb.sql import statement
 TOPIC = "worker"
 LOCK_TIMEOUT_MS = 2000
 """We wait for no user's lock; this is for the moments at which two workers meet on a lease."""
-COUNTED = 1_000_000
-"""Pending rows are counted up to here for the progress bar."""
+EXACT_UP_TO = 200_000
+"""Rows of a table that are counted one by one; of a larger one the total is PostgreSQL's estimate."""
+
+TRY_LATER = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure, pg.QueryCanceled)
+"""What passes by itself."""
 
 Connection: TypeAlias = "psycopg.Connection[Any]"
 PendingRow: TypeAlias = tuple[str, str]
@@ -38,9 +43,10 @@ class Task:
     """One embedding, as a worker sees it."""
 
     id: int
+    pass_: UUID
+    """What this embedding's own functions ask for."""
     relation: str
     name: str
-    model: str
     modality: str
     by_uri: bool
     schema: str
@@ -104,7 +110,7 @@ class Failure:
 @cache
 def composed(name: str, schema: str | None = None, id: int | None = None) -> bytes:
     """A statement as psycopg sends it; putting it together anew each time would show in the rows a second."""
-    filled = {} if schema is None else {"function": Identifier(schema, f"mmdb_{name.removeprefix('count_')}_{id}")}
+    filled = {} if schema is None else {"function": Identifier(schema, f"mmdb_{name}_{id}")}
     return statement(TOPIC, name, **filled).as_bytes(None)
 
 
@@ -115,6 +121,7 @@ def open_connection(url: str) -> Connection:
         autocommit=True,
         application_name="mmdb worker",
         client_encoding="utf8",
+        prepare_threshold=None,  # a prepared statement could be swapped for another by code that runs in the session
         options=f"-c lock_timeout={LOCK_TIMEOUT_MS}",
     )
     if not register_types(connection):
@@ -123,29 +130,49 @@ def open_connection(url: str) -> Connection:
     return connection
 
 
+def open_shared(url: str, worker: int) -> Connection:
+    """A connection in which code of tables' owners may run."""
+    connection = open_connection(url)
+    connection.execute(composed("share_session"), {"worker": worker})
+    return connection
+
+
 class RefusedError(Exception):
     """The table refused an embedding: a trigger or a constraint of its own raised `__cause__`."""
 
 
 class Steps:
-    """The steps on one connection, for one worker. Not for two threads at once."""
+    """The steps of one worker, on its `own` connection and on one that is `shared` with the code of tables' owners.
 
-    def __init__(self, connection: Connection, worker: int, lease_seconds: float) -> None:
-        self.connection = connection
+    Not for two threads at once, but for the own connection, which several may have.
+    """
+
+    def __init__(self, own: Connection, shared: Connection, worker: int, lease_seconds: float) -> None:
+        self.own = own
+        self.shared = shared
         self.worker = worker
         self.lease = f"{lease_seconds} seconds"
 
-    def tasks(self, model: str) -> list[Task]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(composed("embeddings"), {"model": model}).fetchall()
-        return [Task(**row) for row in rows]
+    @property
+    def broken(self) -> bool:
+        """Whether a connection has gone; an error that leaves both is one table's affair."""
+        return self.own.closed or self.shared.closed
+
+    def tasks(self, model: str, identity: str) -> list[Task]:
+        """The embeddings of this very model whose functions run as their tables' owners."""
+        rows = self._rows(composed("tasks"), {"model": model, "identity": identity})
+        return [Task(*row) for row in rows]
 
     def page(self, task: Task, after: str | None, count: int) -> list[PendingRow]:
         """The next pending rows in key order."""
-        return self._rows(task.query("pending"), {"after": after, "count": count})
+        return self._call(task, "pending", {"after": after, "count": count})
 
-    def count_pending(self, task: Task) -> int:
-        return int(self._rows(task.query("count_pending"), {"count": COUNTED})[0][0])
+    def count(self, task: Task) -> int:
+        """Count the rows, for mmdb.status; returns how many are pending."""
+        total, embedded, pending, estimated = self._call(task, "count", {"exact_up_to": EXACT_UP_TO})[0]
+        values = {"total": total, "embedded": embedded, "pending": pending, "estimated": estimated}
+        self._rows(composed("note_counts"), {"embedding": task.id, "pass": task.pass_, **values})
+        return int(pending)
 
     def claim(self, task: Task, rows: Sequence[PendingRow]) -> list[Claim]:
         """Lease those of the rows that nobody holds."""
@@ -160,7 +187,7 @@ class Steps:
 
     def load(self, task: Task, keys: Sequence[str], max_bytes: int) -> list[Source]:
         """The sources of those rows that are still pending."""
-        loaded = self._rows(task.query("load"), {"keys": list(keys), "max_bytes": max_bytes})
+        loaded = self._call(task, "load", {"keys": list(keys), "max_bytes": max_bytes})
         return [
             Source(key, state, size, content if data is None else data) for key, state, size, content, data in loaded
         ]
@@ -169,18 +196,29 @@ class Steps:
         """Store what is still to be stored and give the leases up; returns how many rows were stored.
 
         One short transaction, in which nobody can take the leases over. Raises RefusedError and stores nothing where
-        the table raises an error.
+        the table raises an error, or its code leaves the transaction useless.
         """
-        with self.connection.transaction():
-            held = {key for (key,) in self._rows(composed("hold"), self._keys_of(task, rows))}
-            mine = [place for place, row in enumerate(rows) if row.key in held]
-            if not mine:
-                return 0
-            outcomes = self._store(task, [rows[place] for place in mine], vectors[mine])
-            self.settle(task, outcomes)
-        # What a trigger of the table has SET would otherwise hold for the rows of others.
-        self.connection.execute("reset all")
+        try:
+            with self.shared.transaction():
+                outcomes = self._hold_and_store(task, rows, vectors)
+        except psycopg.Error as error:
+            if self.shared.closed or isinstance(error, TRY_LATER):
+                raise
+            raise RefusedError(error.diag.message_primary or str(error)) from error
+        finally:
+            self._wipe()
         return sum(outcome == "stored" for _, outcome in outcomes)
+
+    def _hold_and_store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[tuple[str, str]]:
+        held = {key for (key,) in self.shared.execute(composed("hold"), self._keys_of(task, rows)).fetchall()}
+        mine = [place for place, row in enumerate(rows) if row.key in held]
+        if not mine:
+            return []
+        outcomes = self._store(task, [rows[place] for place in mine], vectors[mine])
+        # One that was declared with hold would be read to its end at commit, with our rights.
+        self.shared.execute(composed("close_cursors"))
+        self.shared.execute(composed("settle"), self._outcomes_of(task, outcomes))
+        return outcomes
 
     def _store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[tuple[str, str]]:
         make = HalfVector if task.half else Vector
@@ -191,18 +229,16 @@ class Steps:
             # Binary: a batch of 512-d halfvecs takes a twentieth of the time that it takes as text.
             "embeddings": [make(vector) for vector in vectors],
         }
-        try:
-            return self._rows(task.query("store"), values)
-        except psycopg.OperationalError:
-            raise
-        except psycopg.Error as error:
-            raise RefusedError(error.diag.message_primary or str(error)) from error
+        self._guard(task)
+        return self.shared.execute(task.query("store"), {"pass": task.pass_, **values}).fetchall()
 
     def settle(self, task: Task, outcomes: Iterable[tuple[str, str]]) -> None:
         """Give leases up: rows "stored" or "changed" are free at once, "locked" ones in a second."""
+        self._rows(composed("settle"), self._outcomes_of(task, outcomes))
+
+    def _outcomes_of(self, task: Task, outcomes: Iterable[tuple[str, str]]) -> dict[str, Any]:
         keys, results = zip(*outcomes, strict=True)
-        values = self._lease_of(task) | {"keys": list(keys), "outcomes": list(results)}
-        self._rows(composed("settle"), values)
+        return self._lease_of(task) | {"keys": list(keys), "outcomes": list(results)}
 
     def fail(self, task: Task, failures: Sequence[Failure]) -> None:
         values = self._keys_of(task, [failure.row for failure in failures]) | {
@@ -229,11 +265,40 @@ class Steps:
         if gone:
             self._rows(composed("forget_leases"), {"embedding": task.id, "keys": gone})
 
+    def clean(self, embedding: int, pass_: UUID, schema: str) -> None:
+        """Have the functions dropped that were made for a table which was dropped."""
+        if self._rows(composed("may_clean"), {"embedding": embedding})[0][0]:
+            try:
+                self.shared.execute(composed("clean", schema, embedding), {"pass": pass_})
+            finally:
+                self._wipe()
+
+    def _call(self, task: Task, verb: str, values: dict[str, Any]) -> list[Any]:
+        """Call one of the embedding's own functions, which runs as the table's owner."""
+        self._guard(task)
+        try:
+            with self.shared.transaction():
+                rows = self.shared.execute(task.query(verb), {"pass": task.pass_, **values}).fetchall()
+                self.shared.execute(composed("close_cursors"))
+            return rows
+        finally:
+            self._wipe()
+
+    def _guard(self, task: Task) -> None:
+        """Raise where an owner has altered his functions, so that they would run with our rights."""
+        if not self._rows(composed("may_call"), {"embedding": task.id})[0][0]:
+            raise pg.ObjectNotInPrerequisiteState("a worker function is missing or was altered")
+
+    def _wipe(self) -> None:
+        """Settings, temporary tables and types, cursors: nothing of one table's code reaches the next statement."""
+        if not self.shared.closed:
+            self.shared.execute(composed("discard"))
+
     def _lease_of(self, task: Task) -> dict[str, Any]:
-        return {"embedding": task.id, "worker": self.worker}
+        return {"embedding": task.id, "worker": self.worker, "pass": task.pass_}
 
     def _keys_of(self, task: Task, rows: Sequence[Row]) -> dict[str, Any]:
         return self._lease_of(task) | {"keys": [row.key for row in rows]}
 
     def _rows(self, query: bytes, values: dict[str, Any]) -> list[Any]:
-        return self.connection.execute(query, values).fetchall()
+        return self.own.execute(query, values).fetchall()

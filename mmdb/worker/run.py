@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.sql import SQL
 
 import mmdb
 from mmdb.config import Settings
@@ -25,13 +25,17 @@ from mmdb.embedders.base import Embedder
 from mmdb.embedders.registry import ModelSpec, load
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.worker.backfill import Backfill, Totals
-from mmdb.worker.claim import Connection, Steps, composed, open_connection
+from mmdb.worker.claim import Connection, Steps, composed, open_connection, open_shared
 from mmdb.worker.load import Loader
 from mmdb.worker.queries import Queries
 from mmdb.worker.report import Reporter, Silence
 
 SWEEP_SECONDS = 300.0
+LOOK_SECONDS = 5.0
+"""How often mmdb.models is looked at, for a model that is new or has become another."""
 RECONNECT_SECONDS = (0.5, 1, 2, 5, 10, 30)
+
+Specs: TypeAlias = dict[str, ModelSpec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ def work(
         try:
             worker.session(stop, ready)
             return worker.totals
+        except ModelsChanged:
+            worker.reporter.log("mmdb.models has changed: loading the models again")
         except psycopg.OperationalError as error:
             if not ready.is_set():
                 raise DatabaseError(
@@ -123,6 +129,10 @@ def background(
         raise failed[0]
 
 
+class ModelsChanged(Exception):
+    """Another model, or one that has become another: the session begins again with what there is now."""
+
+
 class _Worker:
     """What outlives a session: the loaded models and the counts."""
 
@@ -138,27 +148,29 @@ class _Worker:
         """Register and work until `stop`, the end of the work, or an error in any thread, which is raised."""
         with ExitStack() as stack:
             control = stack.enter_context(open_connection(self.url))
-            embedders = self._load_models(control)
-            session = _Session(self, control, embedders, stack)
+            specs = read_specs(control)
+            session = _Session(self, control, specs, self._load_models(specs, running=ready.is_set()), stack)
             ready.set()
             session.run(stop)
 
-    def _load_models(self, control: Connection) -> dict[str, Embedder]:
-        with control.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(composed("models")).fetchall()
-        specs = {row["name"]: ModelSpec(**{**row, "modalities": tuple(row["modalities"])}) for row in rows}
-        for name in self.options.models or ():
-            if name not in specs:
+    def _load_models(self, specs: Specs, *, running: bool) -> dict[str, Embedder]:
+        """The models to serve. One that was asked for by name must be there, unless it changed while we run."""
+        wanted = self.options.models
+        for name in wanted or ():
+            if name not in specs and not running:
                 raise ModelError(f'model "{name}" does not exist', hint=f"there are: {', '.join(specs)}")
-        if self.options.models is not None:
-            return {name: self._embedder(specs[name]) for name in self.options.models}
-        return {name: embedder for name, spec in specs.items() if (embedder := self._embedder_if_any(spec)) is not None}
+        tolerated = ModelError if running else ModelUnavailableError if wanted is None else ()
+        chosen = [spec for name, spec in specs.items() if wanted is None or name in wanted]
+        loaded = {spec.name: self._embedder_if_any(spec, tolerated) for spec in chosen}
+        return {name: embedder for name, embedder in loaded.items() if embedder is not None}
 
-    def _embedder_if_any(self, spec: ModelSpec) -> Embedder | None:
+    def _embedder_if_any(
+        self, spec: ModelSpec, tolerated: type[ModelError] | tuple[type[ModelError], ...]
+    ) -> Embedder | None:
         """None where this machine lacks what the model needs: another worker may have it."""
         try:
             return self._embedder(spec)
-        except ModelUnavailableError as error:
+        except tolerated as error:
             self.reporter.log(f"not served here: {error}")
             return None
 
@@ -169,14 +181,22 @@ class _Worker:
         return self._loaded[known]
 
 
+def read_specs(connection: Connection) -> Specs:
+    """The rows of mmdb.models by name."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(composed("models")).fetchall()
+    return {row["name"]: ModelSpec(**{**row, "modalities": tuple(row["modalities"])}) for row in rows}
+
+
 class _Session:
     """One registration: a control connection with the heartbeat, and for each model its queries and its backfill."""
 
     def __init__(
-        self, owner: _Worker, control: Connection, embedders: Mapping[str, Embedder], stack: ExitStack
+        self, owner: _Worker, control: Connection, specs: Specs, embedders: Mapping[str, Embedder], stack: ExitStack
     ) -> None:
         self.owner = owner
         self.control = control
+        self.specs = specs
         self.stack = stack
         self.end = threading.Event()
         self.error: BaseException | None = None
@@ -184,14 +204,16 @@ class _Session:
         self.worker = self._register(list(embedders))
         self.loader = Loader(owner.settings)
         stack.callback(self.loader.close)
+        self.own = self._connect()
         self.queries = [Queries(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()]
         self.backfills = [self._backfill(name, embedder) for name, embedder in embedders.items()]
 
     def _connect(self) -> Connection:
         return self.stack.enter_context(open_connection(self.owner.url))
 
-    def _steps(self) -> Steps:
-        return Steps(self._connect(), self.worker, self.owner.options.lease_seconds)
+    def _steps(self, stack: ExitStack) -> Steps:
+        shared = stack.enter_context(open_shared(self.owner.url, self.worker))
+        return Steps(self.own, shared, self.worker, self.owner.options.lease_seconds)
 
     def _register(self, models: list[str]) -> int:
         values = {
@@ -199,6 +221,7 @@ class _Session:
             "pid": os.getpid(),
             "version": mmdb.__version__,
             "models": models,
+            "identities": [self.specs[name].identity for name in models],
         }
         row = self.control.execute(composed("start_worker"), values).fetchone()
         assert row is not None
@@ -208,9 +231,9 @@ class _Session:
         options = self.owner.options
         return Backfill(
             embedder,
-            name,
-            self._steps(),
-            self._steps(),
+            self.specs[name],
+            self._steps(self.stack),
+            self._steps(self.stack),
             self.loader,
             self.owner.reporter,
             self.owner.totals,
@@ -222,7 +245,8 @@ class _Session:
     def run(self, stop: threading.Event) -> None:
         answering = [self._thread(partial(queries.run, self.end, self.wake)) for queries in self.queries]
         filling = [
-            self._thread(partial(backfill.run, self.end, self.wakes[backfill.model])) for backfill in self.backfills
+            self._thread(partial(backfill.run, self.end, self.wakes[backfill.model.name]))
+            for backfill in self.backfills
         ]
         try:
             self._keep_alive(stop, filling)
@@ -257,8 +281,8 @@ class _Session:
     def _keep_alive(self, stop: threading.Event, filling: list[threading.Thread]) -> None:
         """The control connection's loop: heartbeats, sweeps, and the look whether it is time to end."""
         beat_seconds = self.owner.options.lease_seconds / 3
-        next_beat, next_sweep = 0.0, 0.0
-        while not stop.is_set() and not self.end.is_set() and any(thread.is_alive() for thread in filling):
+        next_beat, next_sweep, next_look = 0.0, 0.0, time.monotonic() + LOOK_SECONDS
+        while not stop.is_set() and not self.end.is_set() and self._is_needed(filling):
             now = time.monotonic()
             if now >= next_beat:
                 self._beat()
@@ -266,7 +290,15 @@ class _Session:
             if now >= next_sweep:
                 self._sweep()
                 next_sweep = now + SWEEP_SECONDS
+            if now >= next_look:
+                next_look = now + LOOK_SECONDS
+                if read_specs(self.control) != self.specs:
+                    raise ModelsChanged
             stop.wait(min(0.1, beat_seconds))
+
+    def _is_needed(self, filling: list[threading.Thread]) -> bool:
+        """Not when all is done; without a model there may be one later."""
+        return any(thread.is_alive() for thread in filling) or not (filling or self.owner.options.once)
 
     def _beat(self) -> None:
         values = {"worker": self.worker, "lease": f"{self.owner.options.lease_seconds} seconds"}
@@ -276,18 +308,19 @@ class _Session:
 
     def _sweep(self) -> None:
         """Clean up after dropped tables and vanished rows; a table that cannot be swept is left for the next time."""
-        for _, clean in self.control.execute(composed("sweep")).fetchall():
-            self._try(partial(self.control.execute, SQL("select {}()").format(SQL(clean))))
-        steps = Steps(self.control, self.worker, self.owner.options.lease_seconds)
-        for backfill in self.backfills:
-            for task in steps.tasks(backfill.model):
-                self._try(partial(steps.forget_idle_leases, task))
+        with ExitStack() as stack:
+            steps = self._steps(stack)
+            for dropped in self.control.execute(composed("sweep")).fetchall():
+                self._try(partial(steps.clean, *dropped))
+            for backfill in self.backfills:
+                for task in steps.tasks(backfill.model.name, backfill.model.identity):
+                    self._try(partial(steps.forget_idle_leases, task))
 
     def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except psycopg.Error as error:
-            if self.control.closed or self.control.broken:
+            if self.control.closed or self.own.closed:
                 raise
             self.owner.reporter.log(f"the sweep left something behind: {_first_line(error)}")
 

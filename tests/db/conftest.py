@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from mmdb.embedders.base import Item, Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
+from mmdb.worker.claim import Steps, Task, open_connection, open_shared
 from tests.conftest import Database, Server, temporary_database
 
 Connection = psycopg.Connection[Any]
@@ -48,6 +50,31 @@ def items(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     conn.execute("insert into items select g, 'item ' || g, g from generate_series(1, 5) g")
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
     return conn
+
+
+@contextmanager
+def registered(database: Database, lease_seconds: float = 60) -> Iterator[Steps]:
+    """The steps of a worker for the model `hash` that does only what a test has it do, and dies in the end."""
+    with open_connection(database.url) as own:
+        worker = register(own)
+        with open_shared(database.url, worker) as shared:
+            yield Steps(own, shared, worker, lease_seconds)
+
+
+def register(connection: Connection) -> int:
+    """Register the session as a worker for the model `hash`."""
+    row = connection.execute(
+        "select mmdb.start_worker('h', 1, 'v', array[name], array[identity]) from mmdb.models where name = 'hash'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def hash_task(steps: Steps) -> Task:
+    """The first embedding by the model `hash`."""
+    row = steps.own.execute("select identity from mmdb.models where name = 'hash'").fetchone()
+    assert row is not None
+    return steps.tasks("hash", row[0])[0]
 
 
 def expected(text: str) -> Vectors:

@@ -14,7 +14,9 @@ from psycopg import sql
 from mmdb import install as install_module
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
+from mmdb.worker import work
 from tests.conftest import Database, MakeRole, Role, Server, temporary_database
+from tests.db.conftest import ONCE, check_rows
 from tests.migration.dump import dump, dump_schema, run_program
 
 PASSWORD = "hunter2"
@@ -99,7 +101,7 @@ def state(server: Server, database: Database) -> tuple[str, str]:
 
 def test_fresh(empty_database: Database) -> None:
     report = install(empty_database.url)
-    assert report == Report(version=report.version, revision="0001", warnings=[])
+    assert report == Report(version=report.version, revision="0002", warnings=[])
     assert iterative_scan(empty_database) == "strict_order"
     assert value(empty_database, "select count(*) from mmdb.status") == 0
     assert value(empty_database, "select array_agg(name order by name) from mmdb.models") == ["hash", "lite"]
@@ -306,7 +308,7 @@ def test_script_takes_names_and_addresses(roles: Roles, empty_database: Database
     odd = Roles(user=roles.user, worker=roles.worker)
     run(empty_database, script(odd, Loopback(host="db's.example", port="6543")))
     options = value(empty_database, "select srvoptions from pg_foreign_server where srvname = 'mmdb_loopback'")
-    assert options == ["host=db's.example", "port=6543", f"dbname={empty_database.name}"]
+    assert options == ["host=db's.example", "port=6543", f"dbname={empty_database.name}", "connect_timeout=5"]
 
 
 def test_plain_owner_who_may_create_roles(
@@ -408,7 +410,7 @@ def test_restored_table_of_another_owner_is_a_warning(
     products(empty_database)
     run(empty_database, "update mmdb.embeddings set attached_to = 'elsewhere'")
     (warning,) = install(owner.url(empty_database)).warnings
-    assert "products was restored or copied" in warning
+    assert "the functions of products are out of date" in warning
     assert "must be owner of table public.products" in warning
     assert install(empty_database.url).warnings == []
 
@@ -476,3 +478,17 @@ def test_uninstall_by_who_does_not_own_a_table(
     with pytest.raises(InstallError, match=r"must be owner of table public\.products"):
         uninstall(owner.url(empty_database))
     assert state(server, empty_database) == before
+
+
+def test_functions_of_an_older_version_are_made_again(items: psycopg.Connection[Any], database: Database) -> None:
+    """As an upgrade of mmdb would find them."""
+    items.execute("drop function mmdb_pending_1")
+    items.execute(
+        "create or replace function mmdb_load_1(pass uuid, keys text[], max_bytes bigint) "
+        "returns table (key text, state text, size bigint, content text, data bytea) "
+        "language plpgsql security definer as $$ begin return; end $$"
+    )
+    assert install(database.url).warnings == []
+    assert items.execute("select drift from mmdb.status").fetchone() == (None,)
+    work(database.url, options=ONCE)
+    check_rows(items)

@@ -19,7 +19,7 @@ from psycopg import errors as pg
 from mmdb.embedders.hash import HashEmbedder
 from mmdb.worker import background
 from tests.conftest import Database
-from tests.db.conftest import QUICK, Gate, until
+from tests.db.conftest import QUICK, Gate, register, until
 
 Connection = psycopg.Connection[Any]
 
@@ -234,7 +234,7 @@ def test_the_cache_is_bounded(conn: Connection, worker: None) -> None:
 def test_a_question_whose_worker_died_is_taken_by_another(conn: Connection, database: Database, gate: Gate) -> None:
     with ThreadPoolExecutor(1) as pool:
         with database.connect() as doomed:
-            doomed.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])")
+            register(doomed)
             asking = pool.submit(_ask, database, "who answers?")
             taken: Callable[[], bool] = lambda: bool(  # noqa: E731
                 doomed.execute(

@@ -18,9 +18,9 @@ from mmdb.embedders.base import Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.worker import Totals, background, work
-from mmdb.worker.claim import Steps, open_connection
+from mmdb.worker.claim import Row
 from tests.conftest import Database, Role
-from tests.db.conftest import ONCE, QUICK, Gate, check_rows, expected, until
+from tests.db.conftest import ONCE, QUICK, Gate, check_rows, expected, hash_task, registered, until
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]
@@ -235,16 +235,11 @@ def test_triggers_of_the_table_run_as_its_owner(
 
 
 def test_zero_and_non_finite_vectors_are_refused(items: Connection, database: Database) -> None:
-    with open_connection(database.url) as connection:
-        worker = connection.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])").fetchone()
-        assert worker is not None
-        steps = Steps(connection, worker[0], 60)
-        task = steps.tasks("hash")[0]
+    with registered(database) as steps:
+        task = hash_task(steps)
         claims = steps.claim(task, steps.page(task, None, 10))
         loaded = steps.load(task, [claim.key for claim in claims], 1000)
         vectors = np.zeros((5, 64), np.float32)
-        from mmdb.worker.claim import Row
-
         rows = [Row(source.key, source.state, source.hash) for source in loaded]
         assert steps.store(task, rows, vectors) == 0
     assert items.execute("select count(*) from items where txt_embedding is null").fetchone() == (5,)
@@ -252,12 +247,8 @@ def test_zero_and_non_finite_vectors_are_refused(items: Connection, database: Da
 
 def test_a_lease_that_ended_is_a_fence(items: Connection, database: Database) -> None:
     """The first worker is slow, its lease runs out, a second takes the rows over: what the first made is dropped."""
-    from mmdb.worker.claim import Row
-
-    with open_connection(database.url) as first, open_connection(database.url) as second:
-        ids = [c.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])").fetchone()[0] for c in (first, second)]  # type: ignore[index]
-        slow, quick = Steps(first, ids[0], 0.05), Steps(second, ids[1], 60)
-        task = slow.tasks("hash")[0]
+    with registered(database, 0.05) as slow, registered(database) as quick:
+        task = hash_task(slow)
         page = slow.page(task, None, 10)
         assert len(slow.claim(task, page)) == 5
         assert quick.claim(task, page) == []
@@ -272,16 +263,11 @@ def test_a_lease_that_ended_is_a_fence(items: Connection, database: Database) ->
 
 def test_a_row_that_kills_its_worker_is_given_up(items: Connection, database: Database) -> None:
     for death in range(1, 6):
-        with open_connection(database.url) as doomed:
-            worker = doomed.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])").fetchone()
-            assert worker is not None
-            steps = Steps(doomed, worker[0], 60)
-            task = steps.tasks("hash")[0]
+        with registered(database) as steps:
+            task = hash_task(steps)
             claims = steps.claim(task, steps.page(task, None, 1))
             assert [claim.attempts for claim in claims] == [death]
             sources = steps.load(task, ["{1}"], 1000)
-            from mmdb.worker.claim import Row
-
             steps.note_attempt(task, Row("{1}", sources[0].state, sources[0].hash))
         until(lambda: items.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
     assert work(database.url, options=ONCE).stored == 4
@@ -318,11 +304,8 @@ def test_failures_of_vanished_rows_are_swept(items: Connection, drain: Drain) ->
 
 
 def test_leases_of_a_dead_worker_on_rows_that_are_done_are_swept(items: Connection, database: Database) -> None:
-    with open_connection(database.url) as doomed:
-        worker = doomed.execute("select mmdb.start_worker('h', 1, 'v', array['hash'])").fetchone()
-        assert worker is not None
-        steps = Steps(doomed, worker[0], 60)
-        task = steps.tasks("hash")[0]
+    with registered(database) as steps:
+        task = hash_task(steps)
         steps.claim(task, steps.page(task, None, 10))
         items.execute("update items set txt_embedding = array_fill(1, array[64])::halfvec")
     until(lambda: items.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
@@ -382,3 +365,15 @@ def test_a_model_that_this_machine_lacks_is_left_to_others(items: Connection, da
     assert work(database.url, options=replace(ONCE, models=None)) == Totals(stored=5, failed=0)
     with pytest.raises(ModelUnavailableError, match="unknown backend"):
         work(database.url, options=replace(ONCE, models=("elsewhere",)))
+
+
+def test_models_that_come_while_it_runs_are_served(conn: Connection, database: Database, monkeypatch: Any) -> None:
+    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    conn.execute("delete from mmdb.models where name = 'lite'")
+    with background(database.url, options=replace(QUICK, models=None)):
+        conn.execute(
+            "select mmdb.add_model('late', backend, model, dimensions, modalities, identity)"
+            " from mmdb.models where name = 'hash'"
+        )
+        until(lambda: conn.execute("select models from mmdb.workers where alive").fetchall() == [(["hash", "late"],)])
+        assert conn.execute("select mmdb.embed('x', 'late') = mmdb.embed('x', 'hash')").fetchone() == (True,)

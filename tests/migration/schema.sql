@@ -2,7 +2,7 @@
 
 CREATE SCHEMA mmdb;
 CREATE TABLE mmdb.embeddings (
-    id integer NOT NULL,
+    id bigint NOT NULL,
     relation regclass NOT NULL,
     name text NOT NULL,
     sources text[] NOT NULL,
@@ -19,6 +19,8 @@ CREATE TABLE mmdb.embeddings (
     adopted boolean NOT NULL,
     attached_to text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    pass_hash bytea NOT NULL,
+    source_expressions oid[] DEFAULT '{}'::oid[] NOT NULL,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
 );
@@ -26,6 +28,8 @@ COMMENT ON TABLE mmdb.embeddings IS 'One row for each declared embedding: which 
 COMMENT ON COLUMN mmdb.embeddings.source_numbers IS 'The sources'' column numbers: they survive a rename and are valid while attached_to names this very table.';
 COMMENT ON COLUMN mmdb.embeddings.adopted IS 'The column was there before: drop_embedding leaves it.';
 COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in which the column numbers were taken; after a restore the names count instead.';
+COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
+COMMENT ON COLUMN mmdb.embeddings.source_expressions IS 'The generation expressions of the sources (pg_attrdef): another one makes another source of the same columns.';
 CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -35,11 +39,15 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text
 declare
   made mmdb.embeddings;
   statement text;
+  pass constant uuid := gen_random_uuid();
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
-  if not made.adopted then
+  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if made.adopted then
+    perform mmdb.warn_of_adopted(made);
+  else
     execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
@@ -48,7 +56,7 @@ begin
   perform mmdb.make_worker_functions(made);
   perform mmdb.make_search_views(made);
   perform mmdb.remake_other_views(relation, made.id);
-  made := mmdb.record_embedding(made);
+  made := mmdb.record_embedding(made, pass);
   if index then
     for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
       execute statement;
@@ -121,6 +129,7 @@ CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error tex
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   update mmdb.queries q
   set embedding = answer_query.embedding::real[], error = answer_query.error, answered_at = clock_timestamp(),
       content = null, data = null
@@ -189,19 +198,23 @@ CREATE FUNCTION mmdb.beat(worker integer, lease interval) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform mmdb.guard_session();
   update mmdb.worker_sessions w set heartbeat_at = clock_timestamp() where w.id = beat.worker;
   if not found then
     return false;
   end if;
-  update mmdb.leases l set expires_at = clock_timestamp() + lease where l.worker = beat.worker;
+  -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
+  update mmdb.leases l set expires_at = clock_timestamp() + lease
+  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m where m.worker = beat.worker for update skip locked);
   return true;
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
-CREATE FUNCTION mmdb.caught_up(embedding integer) RETURNS double precision
+CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   -- Said at every poll; written down every ten seconds.
   update mmdb.progress p set caught_up_at = clock_timestamp()
   where p.embedding = caught_up.embedding
@@ -210,7 +223,7 @@ CREATE FUNCTION mmdb.caught_up(embedding integer) RETURNS double precision
   from mmdb.leases l
   where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
-COMMENT ON FUNCTION mmdb.caught_up(embedding integer) IS 'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
+COMMENT ON FUNCTION mmdb.caught_up(embedding bigint) IS 'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
 CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -361,7 +374,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_relation(relation regclass) IS 'Refuse a relation that cannot carry an embedding.';
-CREATE FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -370,6 +383,7 @@ declare
   live constant integer[] := array(select mmdb.live_workers());
   expiry constant timestamptz := clock_timestamp() + lease;
 begin
+  perform mmdb.guard_session();
   return query
   insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
   select claim.embedding, k.key, claim.worker, expiry, k.state
@@ -391,8 +405,8 @@ begin
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) IS 'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
-CREATE FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+COMMENT ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) IS 'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
+CREATE FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -419,7 +433,7 @@ begin
   returning l.key, l.attempts, null::bytea, null::text;
 end
 $$;
-COMMENT ON FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) IS 'Take over one row whose worker died.';
+COMMENT ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) IS 'Take over one row whose worker died.';
 CREATE FUNCTION mmdb.clean_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -427,7 +441,7 @@ CREATE FUNCTION mmdb.clean_body(made mmdb.embeddings) RETURNS text
   select format($body$
 declare
   made oid;
-begin
+begin%6$s
   if to_regclass(%1$L) is not null then
     return false;
   end if;
@@ -436,11 +450,11 @@ begin
                 and obj_description(p.oid, 'pg_proc') like '%%' || %4$L loop
     execute format('drop function %%s', made::regprocedure);
   end loop;
-  execute 'drop function %5$s()';
+  execute 'drop function %5$s(uuid)';
   return true;
 end
 $body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_function(made, 'clean'),
-        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''))
+        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''), mmdb.pass_sql(made))
 $_$;
 COMMENT ON FUNCTION mmdb.clean_body(made mmdb.embeddings) IS 'Drop the functions of an embedding whose table was dropped.';
 CREATE FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) RETURNS text[]
@@ -486,6 +500,26 @@ CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+CREATE FUNCTION mmdb.count_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+begin%4$s
+  pending := (select count(*) from %1$s p where %3$s);
+  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
+  from pg_class c
+  where c.relkind = 'r' and (c.oid = %5$L::regclass or c.oid in (select t.relid from pg_partition_tree(%5$L) t));
+  if estimated then
+    embedded := total - pending;
+  else
+    select count(*), count(p.%2$I) into total, embedded from %1$s p;
+  end if;
+end
+$body$, mmdb.rows_sql(made.relation), made.column_name, mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
+        mmdb.relation_sql(made.relation))
+$_$;
+COMMENT ON FUNCTION mmdb.count_body(made mmdb.embeddings) IS 'Rows of a table by state, for mmdb.progress.';
 CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -522,11 +556,20 @@ exception when undefined_column or undefined_table or insufficient_privilege or 
 end
 $$;
 COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
-CREATE FUNCTION mmdb.count_rows_of(id integer) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
-    LANGUAGE sql STABLE
+CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select c.* from mmdb.embeddings e cross join lateral mmdb.count_rows(e) c where e.id = count_rows_of.id $$;
-COMMENT ON FUNCTION mmdb.count_rows_of(id integer) IS 'mmdb.count_rows by an embedding''s id.';
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e where e.id = count_rows_of.id;
+  if mmdb.trusts_owner(made.relation) then
+    return query select c.* from mmdb.count_rows(made) c;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
 CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -535,7 +578,7 @@ declare
   arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create or replace function %s %s as %L', signature, attributes, body);
+  execute format('create function %s %s as %L', signature, attributes, body);
   execute format('alter function %s owner to %s', arguments, owner);
   execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
 end
@@ -602,7 +645,7 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
 $$;
 COMMENT ON FUNCTION mmdb.doctor() IS 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';
-CREATE FUNCTION mmdb.drift(id integer) RETURNS text
+CREATE FUNCTION mmdb.drift(id bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -618,8 +661,12 @@ begin
   remedy := format(': select mmdb.refresh(%L)', made.relation);
   begin
     now_called := mmdb.resolved(made);
-  exception when undefined_column then
-    return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+    perform mmdb.key_sql(made.relation);
+  exception
+    when undefined_column then
+      return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+    when object_not_in_prerequisite_state then
+      return format('%s: alter table %s add primary key (…), then select mmdb.refresh(%L)', sqlerrm, made.relation, made.relation);
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
@@ -632,7 +679,7 @@ begin
   end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.drift(id integer) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+COMMENT ON FUNCTION mmdb.drift(id bigint) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
 CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -661,6 +708,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it.';
+CREATE FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_function oid;
+begin
+  for found_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and p.proname = any(names)
+  loop
+    if not mmdb.is_made_by(found_function, made.id) then
+      raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
+        using errcode = 'duplicate_function', hint = 'drop that function';
+    end if;
+    execute format('drop function %s', found_function::regprocedure);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) IS 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
 CREATE FUNCTION mmdb.drop_orphans(schema_name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -671,7 +738,7 @@ begin
   for orphan in
     select p.oid
     from pg_proc p
-    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::integer) m(id)
+    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
     where p.pronamespace = schema_name::regnamespace and m.id is not null
       and pg_has_role(p.proowner, 'usage')
       and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
@@ -754,10 +821,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
-CREATE FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
+CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   update mmdb.leases l
   set worker = null, expires_at = null, state = k.state, source_hash = k.hash, error = left(k.error, 1000),
       failed_at = clock_timestamp(),
@@ -766,8 +834,8 @@ CREATE FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states
   from unnest(fail.keys, fail.states, fail.hashes, fail.errors, fail.permanent) k(key, state, hash, error, permanent)
   where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
 $$;
-COMMENT ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) IS 'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
-CREATE FUNCTION mmdb.forget_embedding(id integer) RETURNS void
+COMMENT ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) IS 'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -780,16 +848,17 @@ begin
   delete from mmdb.embeddings e where e.id = forget_embedding.id;
 end
 $$;
-COMMENT ON FUNCTION mmdb.forget_embedding(id integer) IS 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
-CREATE FUNCTION mmdb.forget_leases(embedding integer, keys text[]) RETURNS void
+COMMENT ON FUNCTION mmdb.forget_embedding(id bigint) IS 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+CREATE FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   delete from mmdb.leases l
   where l.embedding = forget_leases.embedding and l.key = any(forget_leases.keys)
     and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-COMMENT ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) IS 'Worker only: forget the leases of these keys that nobody works on.';
+COMMENT ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) IS 'Worker only: forget the leases of these keys that nobody works on.';
 CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -803,15 +872,17 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
   )
   select case
-    when (select count(*) from made_functions f where f.prosecdef) < 4 then 'a worker function is missing or was altered'
     when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
       'the table changed its owner'
+    when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
     when exists (select from made_functions f, expected x where not f.prosecdef
                    and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
+    when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
+      'the table or its primary key was changed, or mmdb was upgraded'
   end
 $$;
 COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
@@ -823,11 +894,12 @@ declare
   user_role constant text := mmdb.setting('user_role');
   worker_role constant text := mmdb.setting('worker_role');
   loopback_role constant text := mmdb.setting('loopback_role');
-  for_worker constant text[] := array['start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt', 'hold', 'settle', 'fail',
-    'caught_up', 'report_drift', 'sweep', 'idle_leases', 'forget_leases', 'take_queries', 'answer_query'];
+  for_worker constant text[] := array['share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim',
+    'note_attempt', 'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
+    'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'here', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -835,7 +907,7 @@ begin
   execute 'revoke all on all functions in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
-  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
            case when p.proname = any(for_loopback) then array[loopback_role]
@@ -865,6 +937,29 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.guard_owner(relation regclass) IS 'Refuse a session that could not act as the table''s owner.';
+CREATE FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass = guard_pass.pass) then
+    raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) IS 'Refuse who does not know the pass of an embedding.';
+CREATE FUNCTION mmdb.guard_session() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if exists (select from mmdb.shared_sessions s where s.pid = pg_backend_pid()) then
+    raise exception 'code of a table''s owner has run in this session'
+      using errcode = 'cannot_connect_now', hint = 'connect again';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.guard_session() IS 'Refuse a session in which code of a table''s owner has run.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -882,24 +977,26 @@ CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
   where d.datname = current_database()
 $$;
 COMMENT ON FUNCTION mmdb.here(standby boolean) IS 'This database as one text: of this very server, or of its whole replication cluster.';
-CREATE FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) RETURNS SETOF text
+CREATE FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) RETURNS SETOF text
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_pass(hold.embedding, hold.pass);
   select l.key from mmdb.leases l
   where l.embedding = hold.embedding and l.worker = hold.worker and l.key = any(hold.keys)
   order by l.key
   for update
 $$;
-COMMENT ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) IS 'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
-CREATE FUNCTION mmdb.idle_leases(embedding integer) RETURNS SETOF text
+COMMENT ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) IS 'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
+CREATE FUNCTION mmdb.idle_leases(embedding bigint) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   select l.key from mmdb.leases l
   where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-COMMENT ON FUNCTION mmdb.idle_leases(embedding integer) IS 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
+COMMENT ON FUNCTION mmdb.idle_leases(embedding bigint) IS 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
 CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -944,7 +1041,7 @@ end
 $$;
 COMMENT ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) IS 'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
 CREATE TABLE mmdb.leases (
-    embedding integer NOT NULL,
+    embedding bigint NOT NULL,
     key text NOT NULL,
     worker integer,
     expires_at timestamp with time zone,
@@ -966,11 +1063,41 @@ CREATE FUNCTION mmdb.is_free(lease mmdb.leases, state text) RETURNS boolean
      and (lease.retry_at <= clock_timestamp() or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
 $$;
 COMMENT ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) IS 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
-CREATE FUNCTION mmdb.is_made_by(function oid, id integer) RETURNS boolean
+CREATE FUNCTION mmdb.is_made_by(function oid, id bigint) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
-COMMENT ON FUNCTION mmdb.is_made_by(function oid, id integer) IS 'Whether a function carries the mark of this embedding.';
+COMMENT ON FUNCTION mmdb.is_made_by(function oid, id bigint) IS 'Whether a function carries the mark of this embedding.';
+CREATE FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return made.attached_to <> mmdb.attachment(made.relation) or mmdb.function_drift(made) is not null;
+exception when undefined_column or object_not_in_prerequisite_state then
+  return false;  -- not to be mended by making functions again: mmdb.status says so
+end
+$$;
+COMMENT ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
+CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, name text, type_name text, equal text, greater text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select k.place, a.attname, format_type(a.atttypid, a.atttypmod),
+         max(o.written) filter (where o.strategy = 3), max(o.written) filter (where o.strategy = 5)
+  from pg_index i
+  cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality k(number, class, place)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+  join pg_opclass c on c.oid = k.class
+  cross join lateral (
+    select f.amopstrategy, format('operator(%I.%s)', n.nspname, p.oprname)
+    from pg_amop f join pg_operator p on p.oid = f.amopopr join pg_namespace n on n.oid = p.oprnamespace
+    where f.amopfamily = c.opcfamily and f.amoplefttype = c.opcintype and f.amoprighttype = c.opcintype
+  ) o(strategy, written)
+  where i.indrelid = relation and i.indisprimary and i.indisvalid
+  group by k.place, a.attname, a.atttypid, a.atttypmod
+$$;
+COMMENT ON FUNCTION mmdb.key_columns(relation regclass) IS 'The columns of a table''s primary key, with the operators that its index compares them by.';
 CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -978,18 +1105,13 @@ CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches
 begin
   -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
   -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
-  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', a.attname), ', ' order by k.place)),
-         string_agg(format('p.%I = ((k.key::text[])[%s])::%s', a.attname, k.place, t.name), ' and ' order by k.place),
-         format('(%s) > (%s)', string_agg(format('p.%I', a.attname), ', ' order by k.place),
-                string_agg(format('((after::text[])[%s])::%s', k.place, t.name), ', ' order by k.place)),
-         string_agg(format('p.%I', a.attname), ', ' order by k.place),
-         string_agg(quote_ident(a.attname), ', ' order by k.place)
-  into expression, matches, later, ordering, columns
-  from pg_index i
-  cross join unnest(i.indkey::smallint[]) with ordinality k(number, place)
-  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-  cross join lateral (select format_type(a.atttypid, a.atttypmod)) t(name)
-  where i.indrelid = relation and i.indisprimary and i.indisvalid;
+  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
+         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name), ' and ' order by k.place),
+         string_agg(format('p.%I', k.name), ', ' order by k.place),
+         string_agg(quote_ident(k.name), ', ' order by k.place)
+  into expression, matches, ordering, columns
+  from mmdb.key_columns(relation) k;
+  later := mmdb.later_sql(relation);
   if columns is null then
     raise exception 'table % has no primary key', relation
       using errcode = 'object_not_in_prerequisite_state',
@@ -998,6 +1120,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+CREATE FUNCTION mmdb.later_sql(relation regclass) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  k record;
+  condition text;
+begin
+  if (select count(distinct c.greater) from mmdb.key_columns(relation) c) = 1 then
+    return (select format('(%s) %s (%s)', string_agg(format('p.%I', c.name), ', ' order by c.place), min(c.greater),
+                          string_agg(format('((after::text[])[%s])::%s', c.place, c.type_name), ', ' order by c.place))
+            from mmdb.key_columns(relation) c);
+  end if;
+  for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
+           from mmdb.key_columns(relation) c order by c.place desc loop
+    condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
+                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal, k.bound, condition) end;
+  end loop;
+  return condition;
+end
+$$;
+COMMENT ON FUNCTION mmdb.later_sql(relation regclass) IS 'The condition "this row''s key comes after the key `after`".';
 CREATE FUNCTION mmdb.let_worker_in(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1031,17 +1175,19 @@ CREATE FUNCTION mmdb.load_body(made mmdb.embeddings) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select format($body$
-  select k.key, p.xmin::text, octet_length(s.content)::bigint,
-         case when octet_length(s.content) <= $2 then %4$s end,
-         case when octet_length(s.content) <= $2 then %5$s end
-  from unnest($1) k(key)
+begin%7$s
+  return query select k.key, p.xmin::text, octet_length(s.content)::bigint,
+         case when octet_length(s.content) <= max_bytes then %4$s end,
+         case when octet_length(s.content) <= max_bytes then %5$s end
+  from unnest(keys) k(key)
   join %1$s p on %2$s
   cross join lateral (select %6$s) s(content)
-  where %3$s
+  where %3$s;
+end
 $body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
         case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
         case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
-        mmdb.content_sql(made))
+        mmdb.content_sql(made), mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.load_body(made mmdb.embeddings) IS 'The sources of some pending rows; those over the limit come without content.';
@@ -1053,6 +1199,7 @@ COMMENT ON FUNCTION mmdb.lock_declarations(relation regclass) IS 'One declaratio
 CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
     AS $$
 declare
   hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
@@ -1060,25 +1207,32 @@ begin
   for attempt in 1..2 loop
     perform mmdb.open_loopback();
     begin
-      select a.token, a.embedding, a.problem into token, embedding, problem
-      from public.dblink('mmdb_loopback', hidden) a(token uuid, embedding real[], problem text);
-      return;
+      if public.dblink_send_query('mmdb_loopback', hidden) = 1 then
+        while public.dblink_is_busy('mmdb_loopback') = 1 loop
+          perform pg_sleep(0.0001);
+        end loop;
+        select a.token, a.embedding, a.problem into token, embedding, problem
+        from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        -- The end of the answers, without which the connection takes no other statement.
+        perform from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        return;
+      end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
-      -- It may have been cut since, or (before PostgreSQL 18; an internal error to dblink) still be busy with what a
-      -- cancel has ended: once more on a new one.
-      perform public.dblink_disconnect('mmdb_loopback');
-      if attempt = 2 then
+      if attempt = 2 then  -- the first time it may have been cut since
+        perform public.dblink_disconnect('mmdb_loopback');
         raise;
       end if;
     end;
+    perform public.dblink_disconnect('mmdb_loopback');
   end loop;
+  raise exception 'the loopback connection of mmdb takes no statement' using errcode = 'connection_exception';
 end
 $$;
 COMMENT ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Run one call of post_query or poll_query in a transaction of its own.';
-CREATE FUNCTION mmdb.made_for(id integer) RETURNS text
+CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
-COMMENT ON FUNCTION mmdb.made_for(id integer) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
 CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1160,29 +1314,33 @@ CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  -- The text of a key must not depend on who asks.
-  definer constant text := 'security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
-    'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''';
-  pending constant text := mmdb.worker_function(made, 'pending');
-  load constant text := mmdb.worker_function(made, 'load');
-  store constant text := mmdb.worker_function(made, 'store');
-  clean constant text := mmdb.worker_function(made, 'clean');
-  made_function text;
+  verb text;
+  signature text;
+  made_function regprocedure;
+  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
   perform mmdb.let_worker_in(made);
-  perform mmdb.create_made(made, pending || '(after text, count integer) returns table (key text, state text)',
-    'language plpgsql stable ' || definer, mmdb.pending_body(made), 'The rows that wait to be embedded, a page at a time.');
-  perform mmdb.create_made(made,
-    load || '(keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)',
-    'language sql stable ' || definer, mmdb.load_body(made), 'The sources of pending rows.');
-  perform mmdb.create_made(made,
-    format('%s(keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)',
-           store, regexp_replace(made.column_type, '\(\d+\)$', '')),
-    'language plpgsql volatile ' || definer, mmdb.store_body(made), 'Store embeddings whose source is unchanged.');
-  perform mmdb.create_made(made, clean || '() returns boolean',
-    'language plpgsql volatile ' || definer, mmdb.clean_body(made), 'Remove what mmdb made for a dropped table.');
+  perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
+  foreach verb in array mmdb.worker_verbs() loop
+    signature := mmdb.worker_function(made, verb) || case verb
+      when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
+      when 'load' then '(pass uuid, keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)'
+      when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
+      when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
+      when 'clean' then '(pass uuid) returns boolean' end;
+    -- The text of a key must not depend on who asks.
+    perform mmdb.create_made(made, signature, format('language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+      'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
+      'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
+      mmdb.worker_body(made, verb), case verb
+        when 'pending' then 'The rows that wait to be embedded, a page at a time.'
+        when 'load' then 'The sources of pending rows.'
+        when 'store' then 'Store embeddings whose source is unchanged.'
+        when 'count' then 'How many rows there are, embedded and pending.'
+        when 'clean' then 'Remove what mmdb made for a dropped table.' end);
+  end loop;
   for made_function in
-    select p.oid::regprocedure::text from pg_proc p
+    select p.oid from pg_proc p
     where p.pronamespace = made.function_schema::regnamespace and p.prosecdef and mmdb.is_made_by(p.oid, made.id)
   loop
     execute format('revoke all on function %s from public', made_function);
@@ -1191,6 +1349,21 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) IS 'The functions by which a worker reads and writes this table, as its owner.';
+CREATE FUNCTION mmdb.may_call(embedding bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select coalesce((select mmdb.run_as_owner(e) from mmdb.embeddings e where e.id = may_call.embedding), false) $$;
+COMMENT ON FUNCTION mmdb.may_call(embedding bigint) IS 'Worker only: asked right before each call of an embedding''s functions.';
+CREATE FUNCTION mmdb.may_clean(embedding bigint) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce((
+    select p.prosecdef and mmdb.is_made_by(p.oid, e.id)
+    from mmdb.embeddings e join pg_proc p on p.oid = to_regproc(mmdb.worker_function(e, 'clean'))
+    where e.id = may_clean.embedding), false)
+$$;
+COMMENT ON FUNCTION mmdb.may_clean(embedding bigint) IS 'Worker only: asked right before the function is called that cleans up after a dropped table.';
 CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1208,14 +1381,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model that an embedding is bound to now.';
-CREATE FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) RETURNS void
+CREATE FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   update mmdb.leases l set state = note_attempt.state, source_hash = note_attempt.source_hash
   where l.embedding = note_attempt.embedding and l.key = note_attempt.key and l.worker = note_attempt.worker
 $$;
-COMMENT ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) IS 'Worker only: before a row that a worker died of is tried again, write down what is tried.';
+COMMENT ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) IS 'Worker only: before a row that a worker died of is tried again, write down what is tried.';
+CREATE FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.guard_session(), mmdb.guard_pass(note_counts.embedding, note_counts.pass);
+  update mmdb.progress p
+  set (counted_at, total, embedded, pending, estimated)
+    = (clock_timestamp(), note_counts.total, note_counts.embedded, note_counts.pending, note_counts.estimated)
+  where p.embedding = note_counts.embedding
+$$;
+COMMENT ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) IS 'Worker only: the rows of a table, as its owner sees them.';
 CREATE FUNCTION mmdb.open_loopback() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1257,7 +1442,7 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
     AS $$
   with tree as (
     select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
-           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::integer) as leaf_name,
+           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::bigint) as leaf_name,
            mmdb.index_name(made, kind) as root_name
     from pg_partition_tree(made.relation) t
     join pg_class c on c.oid = t.relid
@@ -1281,12 +1466,22 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
   select s.statement from statements s order by s.place, s.level
 $$;
 COMMENT ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
+CREATE FUNCTION mmdb.pass_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+  if sha256(convert_to(pass::text, 'UTF8')) is distinct from %L then
+    raise exception 'this is not the pass of embedding %%', %L using errcode = 'insufficient_privilege';
+  end if;$body$, made.pass_hash, made.id)
+$_$;
+COMMENT ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) IS 'The statement by which a generated function asks for its pass.';
 CREATE FUNCTION mmdb.pending_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select format($body$
-begin
+begin%6$s
   if after is null then
     return query select %1$s, p.xmin::text from %2$s p
       where %3$s order by %5$s limit count;
@@ -1295,7 +1490,7 @@ begin
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering)
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering, mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
@@ -1346,6 +1541,7 @@ begin
   end if;
   planned.id := nextval('mmdb.embeddings_id_seq');
   planned.attached_to := mmdb.attachment(relation);
+  planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
   planned.created_at := now();
   perform mmdb.drop_orphans(planned.function_schema);
   perform mmdb.check_names(planned);
@@ -1390,8 +1586,8 @@ begin
   if embedding is not null then
     return;
   end if;
-  if not exists (select from mmdb.worker_sessions w where post_query.model = any(w.models)
-                   and w.id in (select mmdb.live_workers())) then
+  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_query.model
+                 where mmdb.serves(w, m) and w.id in (select mmdb.live_workers())) then
     problem := 'no worker';
     return;
   end if;
@@ -1419,7 +1615,7 @@ CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS
   select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
 $$;
 COMMENT ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) IS 'The key of a query in the cache: SHA-256 of modality and content.';
-CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1428,23 +1624,27 @@ begin
   perform mmdb.check_record(made);
   if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
     raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
+  elsif not exists (select from mmdb.embeddings e where e.id = made.id)
+        and made.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
+    raise exception 'embedding % comes without its pass', made.id using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, column_name, column_number, column_type, prefix, function_schema, attached_to)
-      = (excluded.sources, excluded.source_numbers, excluded.column_name, excluded.column_number,
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to)
+      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
          excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
+  insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
   return made;
 end
 $$;
-COMMENT ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
+COMMENT ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
-    AS $_$
+    AS $$
 declare
   made mmdb.embeddings;
 begin
@@ -1454,7 +1654,8 @@ begin
     made := mmdb.resolved(made);
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
     if mmdb.trigger_drift(made) is not null then
-      execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(relation), made.column_name);
+      perform mmdb.unset_all(made);
+      made.source_expressions := mmdb.source_expressions(relation, made.source_numbers);
     end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
@@ -1462,7 +1663,7 @@ begin
     return next mmdb.record_embedding(made);
   end loop;
 end
-$_$;
+$$;
 COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1496,7 +1697,7 @@ CREATE FUNCTION mmdb.relation_sql(relation regclass) RETURNS text
   where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.relation_sql(relation regclass) IS 'The qualified, quoted name of a table, whatever the search path.';
-CREATE FUNCTION mmdb.remake_other_views(relation regclass, id integer) RETURNS void
+CREATE FUNCTION mmdb.remake_other_views(relation regclass, id bigint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1504,15 +1705,16 @@ CREATE FUNCTION mmdb.remake_other_views(relation regclass, id integer) RETURNS v
   from mmdb.embeddings e
   where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
 $$;
-COMMENT ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) IS 'The search views of a table''s other embeddings, made again after its columns changed.';
-CREATE FUNCTION mmdb.report_drift(embedding integer, drift text) RETURNS void
+COMMENT ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) IS 'The search views of a table''s other embeddings, made again after its columns changed.';
+CREATE FUNCTION mmdb.report_drift(embedding bigint, drift text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   update mmdb.progress p set drift = report_drift.drift
   where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
 $$;
-COMMENT ON FUNCTION mmdb.report_drift(embedding integer, drift text) IS 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+COMMENT ON FUNCTION mmdb.report_drift(embedding bigint, drift text) IS 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
 CREATE FUNCTION mmdb.resolved(made mmdb.embeddings) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1528,6 +1730,7 @@ begin
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
   end if;
   select format_type(a.atttypid, a.atttypmod) into made.column_type
@@ -1570,6 +1773,28 @@ CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
   from pg_class c where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.rows_sql(relation regclass) IS 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
+CREATE FUNCTION mmdb.run_as_owner(made mmdb.embeddings) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select count(*) = cardinality(mmdb.worker_verbs()) and bool_and(f.prosecdef and f.proowner = c.relowner)
+  from pg_class c
+  join pg_proc f on f.pronamespace = to_regnamespace(made.function_schema)
+   and f.proname in (select format('mmdb_%s_%s', v, made.id) from unnest(mmdb.worker_verbs()) v)
+  where c.oid = made.relation
+$$;
+COMMENT ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) IS 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
+                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with ordinality k(number, place) '
+                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
+                format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.same_key_sql(relation regclass) IS 'The condition "the primary key is made of the same columns as now".';
 CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1597,6 +1822,24 @@ CREATE FUNCTION mmdb.search_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_by_' || name $$;
 COMMENT ON FUNCTION mmdb.search_name(prefix text, name text) IS 'The name of an embedding''s search view.';
+CREATE TABLE mmdb.worker_sessions (
+    id integer NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    login text DEFAULT SESSION_USER NOT NULL,
+    models text[] NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    identities text[] DEFAULT '{}'::text[] NOT NULL
+);
+COMMENT ON TABLE mmdb.worker_sessions IS 'Workers that registered. One is alive while its session holds the advisory lock of its id.';
+COMMENT ON COLUMN mmdb.worker_sessions.identities IS 'The identities of the models, in their order, as the worker loaded them.';
+CREATE FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select exists (select from unnest(worker.models, worker.identities) s(name, identity) where (s.name, s.identity) = (model.name, model.identity)) $$;
+COMMENT ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) IS 'Whether a worker has loaded this very model.';
 CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) RETURNS regclass
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1649,7 +1892,7 @@ CREATE FUNCTION mmdb.setting(name text) RETURNS text
   select s.value from mmdb.settings s where s.name = setting.name
 $$;
 COMMENT ON FUNCTION mmdb.setting(name text) IS 'The value of one setting of this installation, NULL where it has none.';
-CREATE FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) RETURNS void
+CREATE FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1658,6 +1901,7 @@ declare
   now constant timestamptz := clock_timestamp();
   stored_now constant integer := (select count(*) from unnest(outcomes) o where o = 'stored');
 begin
+  perform mmdb.guard_pass(embedding, pass);
   delete from mmdb.leases l
   using unnest(keys, outcomes) k(key, outcome)
   where l.embedding = settle.embedding and l.worker = settle.worker and l.key = k.key and k.outcome <> 'locked';
@@ -1676,8 +1920,15 @@ begin
   where p.embedding = settle.embedding;
 end
 $$;
-COMMENT ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) IS 'Worker only: what became of the rows of a batch; in the transaction of store.';
-CREATE FUNCTION mmdb.short_name(wanted text, id integer) RETURNS text
+COMMENT ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) IS 'Worker only: what became of the rows of a batch; in the transaction of store.';
+CREATE FUNCTION mmdb.share_session(worker integer) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  insert into mmdb.shared_sessions values (pg_backend_pid(), share_session.worker) on conflict do nothing
+$$;
+COMMENT ON FUNCTION mmdb.share_session(worker integer) IS 'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
+CREATE FUNCTION mmdb.short_name(wanted text, id bigint) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1694,7 +1945,16 @@ begin
   return kept || tail;
 end
 $$;
-COMMENT ON FUNCTION mmdb.short_name(wanted text, id integer) IS 'A name of at most 63 bytes.';
+COMMENT ON FUNCTION mmdb.short_name(wanted text, id bigint) IS 'A name of at most 63 bytes.';
+CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(array_agg(f.oid order by f.adnum), '{}')
+  from pg_attrdef f join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+  where f.adrelid = relation and a.attgenerated <> '' and a.attnum = any(numbers)
+$$;
+COMMENT ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) IS 'The generation expressions of these columns, as numbers of pg_attrdef.';
 CREATE FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1733,17 +1993,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) IS 'What the sources hold (text or image) and whether they hold it by URI.';
-CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) RETURNS integer
+CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   made integer;
 begin
+  perform mmdb.guard_session();
   -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
   loop
-    insert into mmdb.worker_sessions (host, pid, version, models)
-    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models)
+    insert into mmdb.worker_sessions (host, pid, version, models, identities)
+    values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models, start_worker.identities)
     returning id into made;
     exit when pg_try_advisory_lock(mmdb.worker_lock_class(), made);
     delete from mmdb.worker_sessions w where w.id = made;
@@ -1751,11 +2012,13 @@ begin
   return made;
 end
 $$;
-COMMENT ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) IS 'Register a worker; it is alive for as long as this session is.';
+COMMENT ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) IS 'Register a worker; it is alive for as long as this session is.';
 CREATE FUNCTION mmdb.stop_worker(worker integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
+  delete from mmdb.shared_sessions s where s.worker = stop_worker.worker;
   delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
   update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
   delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
@@ -1768,10 +2031,14 @@ CREATE FUNCTION mmdb.store_body(made mmdb.embeddings) RETURNS text
   select format($body$
 declare
   held text[];
-begin
+begin%7$s
   select array_agg(l.key) into held
   from (select k.key from unnest(keys) k(key) join %1$s p on %2$s
         order by %3$s for no key update of p skip locked) l;
+  if not %8$s then
+    raise exception 'the primary key of table %% is another one than it was', %9$L
+      using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
+  end if;
   return query
   with stored as (
     update %1$s p set %4$I = k.embedding
@@ -1788,37 +2055,43 @@ begin
   set constraints all immediate;
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
-        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made))
+        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
+        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
-CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding integer, clean text)
+CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding bigint, pass uuid, schema text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  perform mmdb.guard_session();
   delete from mmdb.worker_sessions w
   where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
+  delete from mmdb.shared_sessions s where s.pid not in (select a.pid from pg_stat_activity a);
   perform mmdb.trim_queries();
   delete from mmdb.embeddings e
   where not exists (select from pg_class c where c.oid = e.relation)
     and not exists (select from pg_proc p where mmdb.is_made_by(p.oid, e.id));
   return query
-  select e.id, mmdb.worker_function(e, 'clean') from mmdb.embeddings e
-  where not exists (select from pg_class c where c.oid = e.relation)
-    and to_regproc(mmdb.worker_function(e, 'clean')) is not null;
+  select e.id, p.pass, (parse_ident(e.function_schema))[1]
+  from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id
+  where not exists (select from pg_class c where c.oid = e.relation) and mmdb.may_clean(e.id);
 end
 $$;
-COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the functions by which dropped tables are cleaned up.';
+COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select mmdb.guard_session();
   with live as materialized (select mmdb.live_workers() as id),
   waiting as (
     select q.token
     from mmdb.queries q
     where q.answered_at is null and q.model = any(take_queries.models)
+      and exists (select from mmdb.worker_sessions w, mmdb.models m
+                  where w.id = take_queries.worker and m.name = q.model and mmdb.serves(w, m))
       and (q.worker is null or q.worker not in (select id from live))
     order by q.asked_at
     limit take_queries.count
@@ -1829,6 +2102,22 @@ CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) 
   returning q.token, q.model, q.modality, q.content, q.data
 $$;
 COMMENT ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) IS 'Worker only: take waiting queries; of two workers one gets each.';
+CREATE FUNCTION mmdb.tasks(model text, identity text) RETURNS TABLE(id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  perform mmdb.guard_session();
+  return query
+  select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
+         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%'
+  from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
+  where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
+  order by e.id;
+end
+$$;
+COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
 CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1853,6 +2142,8 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
                  and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
+    when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
+      'the expression of a generated source changed'
     when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
     when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
@@ -1862,10 +2153,10 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
   left join pg_trigger t on t.tgrelid = made.relation and t.tgname = mmdb.trigger_name(made.id)
 $$;
 COMMENT ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) IS 'How the trigger no longer guards the sources.';
-CREATE FUNCTION mmdb.trigger_name(id integer) RETURNS text
+CREATE FUNCTION mmdb.trigger_name(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('~mmdb_unset_%s', id) $$;
-COMMENT ON FUNCTION mmdb.trigger_name(id integer) IS 'The name of an embedding''s trigger.';
+COMMENT ON FUNCTION mmdb.trigger_name(id bigint) IS 'The name of an embedding''s trigger.';
 CREATE FUNCTION mmdb.trim_queries() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1882,6 +2173,29 @@ CREATE FUNCTION mmdb.trim_queries() RETURNS bigint
   select count(*) from gone
 $$;
 COMMENT ON FUNCTION mmdb.trim_queries() IS 'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';
+CREATE FUNCTION mmdb.trusts_owner(relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select pg_has_role(c.relowner, current_user, 'member') and pg_has_role(c.relowner, session_user, 'member')
+  from pg_class c where c.oid = relation
+$$;
+COMMENT ON FUNCTION mmdb.trusts_owner(relation regclass) IS 'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
+CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  if not mmdb.trusts_owner(made.relation) then
+    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its owner as "%"',
+                    made.relation, current_user
+      using errcode = 'insufficient_privilege',
+            hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
+  end if;
+  execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.unset_all(made mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
 CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1904,15 +2218,47 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+CREATE FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  filled boolean := (select sum(pg_relation_size(c.oid)) > 0 from pg_class c
+    where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
+begin
+  if filled and mmdb.trusts_owner(planned.relation) then
+    execute format('select exists (select from %s p where p.%I is not null)',
+                   mmdb.rows_sql(planned.relation), planned.column_name) into filled;
+  end if;
+  if filled then
+    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are', planned.column_name, planned.relation
+      using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) IS 'Say that vectors of an adopted column are kept, where it has any.';
+CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then mmdb.load_body(made)
+                   when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
+                   when 'clean' then mmdb.clean_body(made) end
+$$;
+COMMENT ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) IS 'The body of one of an embedding''s worker functions, as it should be.';
 CREATE FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
-COMMENT ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) IS 'The qualified name of a function made for the worker: pending, load, store, clean.';
+COMMENT ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) IS 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
 CREATE FUNCTION mmdb.worker_lock_class() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select 1835885666 $$;
 COMMENT ON FUNCTION mmdb.worker_lock_class() IS 'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
+CREATE FUNCTION mmdb.worker_verbs() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select array['pending', 'load', 'store', 'count', 'clean'] $$;
+COMMENT ON FUNCTION mmdb.worker_verbs() IS 'The functions that are made for the worker.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
     START WITH 1
@@ -1940,16 +2286,27 @@ CREATE VIEW mmdb.failures WITH (security_barrier='true') AS
      JOIN pg_class c ON ((c.oid = (e.relation)::oid)))
   WHERE ((l.error IS NOT NULL) AND (l.worker IS NULL) AND has_table_privilege((e.relation)::oid, 'select'::text) AND (NOT row_security_active((e.relation)::oid)));
 COMMENT ON VIEW mmdb.failures IS 'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
+CREATE TABLE mmdb.passes (
+    embedding bigint NOT NULL,
+    pass uuid NOT NULL
+);
+COMMENT ON TABLE mmdb.passes IS 'The secret by which a worker calls the functions that were made for an embedding.';
 CREATE TABLE mmdb.progress (
-    embedding integer NOT NULL,
+    embedding bigint NOT NULL,
     caught_up_at timestamp with time zone,
     window_start timestamp with time zone,
     window_stored bigint DEFAULT 0 NOT NULL,
     last_rate double precision,
     stored bigint DEFAULT 0 NOT NULL,
-    drift text
+    drift text,
+    counted_at timestamp with time zone,
+    total bigint,
+    embedded bigint,
+    pending bigint,
+    estimated boolean
 );
 COMMENT ON TABLE mmdb.progress IS 'What the workers last saw of each embedding: throughput, when nothing was pending, drift of the table.';
+COMMENT ON COLUMN mmdb.progress.counted_at IS 'When the worker counted the rows, for those whose session should not run the owner''s code.';
 CREATE UNLOGGED TABLE mmdb.queries (
     model text NOT NULL,
     hash bytea NOT NULL,
@@ -1972,6 +2329,11 @@ CREATE TABLE mmdb.settings (
     value text NOT NULL
 );
 COMMENT ON TABLE mmdb.settings IS 'What this installation was told: role names, limits, the default model.';
+CREATE UNLOGGED TABLE mmdb.shared_sessions (
+    pid integer NOT NULL,
+    worker integer
+);
+COMMENT ON TABLE mmdb.shared_sessions IS 'Server processes of workers in which code of tables'' owners has run: they may do no more than that embedding''s work.';
 CREATE VIEW mmdb.status WITH (security_barrier='true') AS
  SELECT e.relation,
     e.name,
@@ -1981,6 +2343,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
     c.pending,
     c.failed,
     c.estimated,
+    c.counted_at,
         CASE
             WHEN (c.pending > 0) THEN p.caught_up_at
             ELSE NULL::timestamp with time zone
@@ -1992,7 +2355,24 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
     COALESCE(mmdb.drift(e.id), p.drift) AS drift
    FROM ((mmdb.embeddings e
      LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
-     LEFT JOIN LATERAL mmdb.count_rows_of(e.id) c(total, embedded, pending, failed, estimated) ON (true))
+     LEFT JOIN LATERAL ( SELECT n.total,
+            n.embedded,
+            n.pending,
+            n.failed,
+            n.estimated,
+            clock_timestamp() AS clock_timestamp
+           FROM mmdb.count_rows_of(e.id) n(total, embedded, pending, failed, estimated)
+        UNION ALL
+         SELECT p.total,
+            p.embedded,
+            (p.pending - f.final),
+            f.final,
+            true,
+            p.counted_at
+           FROM ( SELECT count(*) AS count
+                   FROM mmdb.leases l
+                  WHERE ((l.embedding = e.id) AND (l.worker IS NULL) AND (l.retry_at = 'infinity'::timestamp with time zone))) f(final)
+ LIMIT 1) c(total, embedded, pending, failed, estimated, counted_at) ON ((mmdb.trusts_owner(e.relation) OR (NOT row_security_active((e.relation)::oid)))))
   WHERE
         CASE
             WHEN (EXISTS ( SELECT
@@ -2000,18 +2380,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
               WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
             ELSE true
         END;
-COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (as you see them; estimated says which are), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
-CREATE TABLE mmdb.worker_sessions (
-    id integer NOT NULL,
-    host text NOT NULL,
-    pid integer NOT NULL,
-    version text NOT NULL,
-    login text DEFAULT SESSION_USER NOT NULL,
-    models text[] NOT NULL,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    heartbeat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-COMMENT ON TABLE mmdb.worker_sessions IS 'Workers that registered. One is alive while its session holds the advisory lock of its id.';
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
 ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mmdb.worker_sessions_id_seq
     START WITH 1
@@ -2040,6 +2409,8 @@ ALTER TABLE ONLY mmdb.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (embedding, key);
 ALTER TABLE ONLY mmdb.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY mmdb.passes
+    ADD CONSTRAINT passes_pkey PRIMARY KEY (embedding);
 ALTER TABLE ONLY mmdb.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (embedding);
 ALTER TABLE ONLY mmdb.queries
@@ -2048,6 +2419,8 @@ ALTER TABLE ONLY mmdb.schema_version
     ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
 ALTER TABLE ONLY mmdb.settings
     ADD CONSTRAINT settings_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY mmdb.shared_sessions
+    ADD CONSTRAINT shared_sessions_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY mmdb.worker_sessions
     ADD CONSTRAINT worker_sessions_pkey PRIMARY KEY (id);
 CREATE INDEX leases_retry ON mmdb.leases USING btree (embedding, retry_at) WHERE (worker IS NULL);
@@ -2059,6 +2432,8 @@ ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_model_fkey FOREIGN KEY (model) REFERENCES mmdb.models(name);
 ALTER TABLE ONLY mmdb.leases
     ADD CONSTRAINT leases_embedding_fkey FOREIGN KEY (embedding) REFERENCES mmdb.embeddings(id) ON DELETE CASCADE;
+ALTER TABLE ONLY mmdb.passes
+    ADD CONSTRAINT passes_embedding_fkey FOREIGN KEY (embedding) REFERENCES mmdb.embeddings(id) ON DELETE CASCADE;
 ALTER TABLE ONLY mmdb.progress
     ADD CONSTRAINT progress_embedding_fkey FOREIGN KEY (embedding) REFERENCES mmdb.embeddings(id) ON DELETE CASCADE;
 GRANT USAGE ON SCHEMA mmdb TO mmdb_user;
@@ -2086,8 +2461,8 @@ GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) T
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.caught_up(embedding integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.caught_up(embedding integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
@@ -2104,9 +2479,9 @@ GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.claim(embedding integer, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding integer, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_worker;
@@ -2119,12 +2494,15 @@ GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mm
 REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.count_rows_of(id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.count_rows_of(id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.count_rows_of(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_worker;
@@ -2137,12 +2515,15 @@ GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.drift(id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.drift(id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.drift(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_orphans(schema_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
@@ -2162,13 +2543,13 @@ REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text,
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.fail(embedding integer, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.forget_embedding(id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.forget_embedding(id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.forget_embedding(id integer) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.forget_leases(embedding integer, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
@@ -2176,14 +2557,16 @@ REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.here(standby boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.hold(embedding integer, worker integer, keys text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.idle_leases(embedding integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.idle_leases(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_worker;
@@ -2196,12 +2579,21 @@ GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concur
 REVOKE ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_columns(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_worker;
@@ -2215,9 +2607,9 @@ REVOKE ALL ON FUNCTION mmdb.lock_declarations(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.made_for(id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.made_for(id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.made_for(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
@@ -2230,11 +2622,17 @@ GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.may_call(embedding bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.may_call(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.may_clean(embedding bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.may_clean(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.note_attempt(embedding integer, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
@@ -2245,6 +2643,9 @@ GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_worker;
@@ -2259,9 +2660,9 @@ GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT prob
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
@@ -2269,11 +2670,11 @@ REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC
 REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id integer) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.report_drift(embedding integer, drift text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.report_drift(embedding integer, drift text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
@@ -2286,6 +2687,12 @@ GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.same_key_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
@@ -2295,6 +2702,7 @@ GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions tex
 REVOKE ALL ON FUNCTION mmdb.search_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_worker;
@@ -2302,16 +2710,21 @@ REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.setting(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.settle(embedding integer, worker integer, keys text[], outcomes text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.share_session(worker integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stop_worker(worker integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stop_worker(worker integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
@@ -2321,25 +2734,42 @@ REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.trigger_name(id integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.trigger_name(id integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.trigger_name(id integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_name(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trim_queries() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_lock_class() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_verbs() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_worker;
 GRANT USAGE ON SEQUENCE mmdb.embeddings_id_seq TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;
