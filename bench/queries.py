@@ -72,7 +72,9 @@ def _cancel(url: str) -> Result:
     """A worker that is registered, but does not answer."""
     taken = []
     with connection(url) as deaf, connection(url) as conn:
-        deaf.execute("select mmdb.start_worker('bench', 1, '0', array['hash'])")
+        deaf.execute(
+            "select mmdb.start_worker('b', 1, '0', array[name], array[identity]) from mmdb.models where name = 'hash'"
+        )
         for number in range(CANCELS):
             sent: list[float] = []
             timer = threading.Timer(0.2, _cancel_now, (conn, sent))

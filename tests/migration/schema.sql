@@ -1203,13 +1203,18 @@ CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real
     AS $$
 declare
   hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
+  sent timestamptz;
 begin
   for attempt in 1..2 loop
     perform mmdb.open_loopback();
     begin
       if public.dblink_send_query('mmdb_loopback', hidden) = 1 then
+        -- A sleep takes a millisecond at least, the far side a quarter of one.
+        sent := clock_timestamp();
         while public.dblink_is_busy('mmdb_loopback') = 1 loop
-          perform pg_sleep(0.0001);
+          if clock_timestamp() > sent + interval '1 ms' then
+            perform pg_sleep(0.001);
+          end if;
         end loop;
         select a.token, a.embedding, a.problem into token, embedding, problem
         from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
