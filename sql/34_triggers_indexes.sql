@@ -44,13 +44,14 @@ as $$
 $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
+-- By its bytes: a collation may see no difference between "red" and "RED", where a model does.
 create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I',
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
-                                       else 'old.%1$I::text is distinct from new.%1$I::text' end, a.attname),
+                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
                            ' or ' order by a.attnum), made.column_name)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))

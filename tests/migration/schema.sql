@@ -2129,7 +2129,7 @@ CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     AS $_$
   select format('(%s) and old.%2$I operator(public.=) new.%2$I',
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
-                                       else 'old.%1$I::text is distinct from new.%1$I::text' end, a.attname),
+                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
                            ' or ' order by a.attnum), made.column_name)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
