@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
     "Searching": ("embed", "embed_for", "model_of"),
-    "Operating": ("retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
+    "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
 FUNCTIONS = """

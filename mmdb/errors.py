@@ -59,3 +59,15 @@ class MediaError(MmdbError):
     def __init__(self, message: str, *, hint: str | None = None, permanent: bool = True) -> None:
         super().__init__(message, hint=hint)
         self.permanent = permanent
+
+
+class DeclarationError(MmdbError):
+    """An embedding is declared of something that cannot carry it: source, name, model or key."""
+
+    exit_code = 2
+
+
+class QueryError(MmdbError):
+    """What is searched for, or where, is not something that can be compared."""
+
+    exit_code = 2

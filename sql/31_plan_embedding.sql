@@ -146,8 +146,40 @@ end
 $$;
 comment on function mmdb.warn_of_adopted(mmdb.embeddings) is 'Say that vectors of an adopted column are kept, where it has any.';
 
+-- pgvector's own limits, said before anything is built.
+create or replace function mmdb.check_index_options(options jsonb) returns jsonb
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_option record;
+begin
+  if options ->> 'type' not in ('hnsw', 'none') then
+    raise exception 'unknown index type "%"', options ->> 'type'
+      using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
+  end if;
+  for found_option in select o.key, o.value, k.least, k.most
+                      from jsonb_each(options - 'type') o
+                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
+    if found_option.least is null then
+      raise exception 'unknown index option "%"', found_option.key
+        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction';
+    elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
+          or found_option.value::integer not between found_option.least and found_option.most then
+      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
+        using errcode = 'invalid_parameter_value';
+    end if;
+  end loop;
+  if coalesce((options ->> 'ef_construction')::integer, 64) < 2 * coalesce((options ->> 'm')::integer, 16) then
+    raise exception 'ef_construction must be at least twice m in %', options using errcode = 'invalid_parameter_value';
+  end if;
+  return options;
+end
+$$;
+comment on function mmdb.check_index_options(jsonb) is 'Index options that pgvector takes, or an error.';
+
 create or replace function mmdb.plan_embedding(
-  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text
+  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -172,6 +204,11 @@ begin
   from mmdb.source_modality(relation, planned.source_numbers, modality) s;
   chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
   planned.model := chosen.name;
+  if distance <> chosen.distance then
+    raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
+      using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
+  end if;
+  planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
   planned.name := coalesce(name, array_to_string(sources, '_'));
   planned.column_name := planned.name || '_embedding';
   planned.column_type := format('@extschema:vector@.halfvec(%s)', chosen.dimensions);
@@ -195,5 +232,5 @@ begin
   return planned;
 end
 $$;
-comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text) is
+comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text) is
   'Everything add_embedding needs to know, checked, before it changes anything.';

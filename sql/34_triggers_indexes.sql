@@ -110,13 +110,23 @@ set search_path = pg_catalog, pg_temp
 as $$ select mmdb.short_name(format('%s_%s_%s', made.prefix, made.name, kind), made.id) $$;
 comment on function mmdb.index_name(mmdb.embeddings, text) is 'The name of an embedding''s index: pending or hnsw.';
 
+create or replace function mmdb.storage_parameters(options jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(' with (' || string_agg(format('%I = %s', o.key, o.value::integer), ', ' order by o.key) || ')', '')
+  from jsonb_each_text(options - 'type') o
+$$;
+comment on function mmdb.storage_parameters(jsonb) is 'The storage parameters of an HNSW index as a clause of create index.';
+
 create or replace function mmdb.index_definition(made mmdb.embeddings, kind text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case kind
-    when 'hnsw' then format('using hnsw (%I %s)', made.column_name,
-                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)))
+    when 'hnsw' then format('using hnsw (%I %s)%s', made.column_name,
+                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)),
+                            mmdb.storage_parameters(made.index_options))
     else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
   end
   from mmdb.key_sql(made.relation) k
@@ -154,7 +164,7 @@ declare
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(made, made.relation, kind) is not null then
+    if mmdb.serving_index(made, made.relation, kind) is not null or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
       continue;
     elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
       return query select mmdb.partition_index_statements(made, kind);

@@ -57,6 +57,7 @@ begin
     and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
   select s.* into true_source
   from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  perform mmdb.check_index_options(made.index_options);
   if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
@@ -84,9 +85,9 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -130,7 +131,8 @@ comment on function mmdb.remake_other_views(regclass, bigint) is 'The search vie
 
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
-  storage text default 'column', index boolean default true, prefix text default null
+  storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
+  distance text default null
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
@@ -143,7 +145,7 @@ declare
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
+  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance);
   made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
   if made.adopted then
     perform mmdb.warn_of_adopted(made);
@@ -165,22 +167,24 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text) is
+comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text) is
   'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, source text, model text default null, modality text default null, name text default null,
-  storage text default 'column', index boolean default true, prefix text default null
+  storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
+  distance text default null
 ) returns mmdb.embeddings
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select a.* from mmdb.add_embedding(relation, array[source], model, modality, name, storage, index, prefix) a
+  select a.* from mmdb.add_embedding(
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
 $$;
-comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text) is
-  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names.';
+comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text) is
+  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
 
-create or replace function mmdb.drop_embedding(relation regclass, name text) returns void
+create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -189,6 +193,9 @@ declare
   pending regclass;
   made_function regprocedure;
 begin
+  if if_exists and not exists (select from mmdb.embeddings e where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
+    return;
+  end if;
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
@@ -207,8 +214,8 @@ begin
   perform mmdb.forget_embedding(made.id);
 end
 $$;
-comment on function mmdb.drop_embedding(regclass, text) is
-  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it.';
+comment on function mmdb.drop_embedding(regclass, text, boolean) is
+  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
 
 -- Where the numbers are valid they tell the names, through renames; after a restore the names tell the numbers.
 create or replace function mmdb.resolved(made mmdb.embeddings) returns mmdb.embeddings

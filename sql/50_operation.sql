@@ -257,7 +257,7 @@ as $$
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
-  where mmdb.serving_index(e, e.relation, 'hnsw') is null
+  where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need), current_setting('maintenance_work_mem')),

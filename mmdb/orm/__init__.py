@@ -1,0 +1,16 @@
+"""Embeddings as part of mapped classes: `embedding` declares, `nearest` and `distance` query.
+
+    class Product(Base):
+        …
+        photo_embedding = embedding("photo", model="lite")
+
+    select(Product).order_by(nearest(Product.photo_embedding, "red shoes")).limit(10)
+
+`import mmdb.orm.alembic` in an env.py makes Alembic's autogenerate know them.
+"""
+
+from mmdb.orm.columns import embedding, embedding_column
+from mmdb.orm.search import distance, nearest
+from mmdb.orm.types import Embedding, Vec
+
+__all__ = ["Embedding", "Vec", "distance", "embedding", "embedding_column", "nearest"]

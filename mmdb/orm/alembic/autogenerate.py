@@ -1,0 +1,248 @@
+"""Autogenerate, after Alembic's own comparison: its operations on embedding columns become operations on embeddings.
+
+A new embedding is one `op.add_embedding` instead of a column and an index; one that changed is dropped and added; a
+dropped table takes its embeddings back first. Operations on other HNSW indexes become `op.create_hnsw_index`, and
+schema mmdb is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from alembic.autogenerate import comparators
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation, ops
+from alembic.operations.ops import ModifyTableOps, UpgradeOps
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import Column, Connection, Table
+
+from mmdb.orm.alembic.implementation import declarations
+from mmdb.orm.alembic.operations import (
+    AddEmbeddingOp,
+    CreateHnswIndexOp,
+    DropEmbeddingOp,
+    DropHnswIndexOp,
+    RefreshEmbeddingsOp,
+    RefreshOnlyDown,
+)
+from mmdb.orm.columns import SUFFIX, Declaration, embedding_name, embeddings_of
+from mmdb.orm.indexes import hnsw_index, is_hnsw, read_index
+
+OWN_SCHEMA = "mmdb"
+
+Place: TypeAlias = tuple[str | None, str]
+"""Schema (None for the default one) and name of a table."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An embedding as the database has it."""
+
+    place: Place
+    name: str
+    sources: tuple[str, ...]
+    column: str
+    model: str
+    modality: str
+    prefix: str
+    index_options: dict[str, Any]
+
+    def added_again(self) -> AddEmbeddingOp:
+        """What would declare it."""
+        schema, table = self.place
+        options = {key: value for key, value in self.index_options.items() if key != "type"}
+        return AddEmbeddingOp(
+            table,
+            self.sources,
+            schema=schema,
+            name=self.name,
+            model=self.model,
+            modality=self.modality if self.modality == "image" else None,
+            index=False if self.index_options.get("type") == "none" else options or True,
+            prefix=None if self.prefix == table else self.prefix,
+        )
+
+    def dropped(self) -> DropEmbeddingOp:
+        schema, table = self.place
+        return DropEmbeddingOp(table, self.name, schema=schema, reverse=self.added_again())
+
+
+@comparators.dispatch_for("schema", qualifier="postgresql", priority=DispatchPriority.LAST)
+def compare_embeddings(
+    context: AutogenContext, upgrade: UpgradeOps, schemas: set[str | None]
+) -> PriorityDispatchResult:
+    """Turn the operations of Alembic's comparison into ours, and add those that it does not know."""
+    connection = context.connection
+    assert connection is not None
+    default = context.dialect.default_schema_name if context.dialect else None
+    found = _found(connection, default)
+    upgrade.ops = [op for op in upgrade.ops if getattr(op, "schema", None) != OWN_SCHEMA]
+    removed: list[DropEmbeddingOp] = []
+    added: list[AddEmbeddingOp] = []
+    for place, table in _declared_tables(context, default).items():
+        known = found.pop(place, {})
+        gone, new = _compare_table(table, place, known)
+        removed += gone
+        added += new
+        touched = {op.name for op in gone} | {op.name for op in new}
+        _strip(upgrade, place, {name + SUFFIX for name in touched})
+        if known.keys() - touched and _changes_columns(upgrade, place):
+            _refresh_around(upgrade, place)
+    removed += _of_other_tables(upgrade, found)
+    upgrade.ops = [*removed, *upgrade.ops, *added]
+    _rewrite_indexes(upgrade.ops, connection, context)
+    return PriorityDispatchResult.CONTINUE
+
+
+def _found(connection: Connection, default: str | None) -> dict[Place, dict[str, Found]]:
+    found: dict[Place, dict[str, Found]] = {}
+    for row in declarations(connection):
+        place = (None if row.schema == default else row.schema, row.relation_name)
+        found.setdefault(place, {})[row.name] = Found(
+            place,
+            row.name,
+            tuple(row.sources),
+            row.column_name,
+            row.model,
+            row.modality,
+            row.prefix,
+            row.index_options,
+        )
+    return found
+
+
+def _declared_tables(context: AutogenContext, default: str | None) -> dict[Place, Table]:
+    """The tables of the application's metadata that its own filters let through."""
+    tables = {}
+    for table in context.sorted_tables:
+        place = (None if table.schema == default else table.schema, table.name)
+        if context.run_object_filters(table, table.name, "table", False, None):
+            tables[place] = table
+    return tables
+
+
+def _compare_table(
+    table: Table, place: Place, known: dict[str, Found]
+) -> tuple[list[DropEmbeddingOp], list[AddEmbeddingOp]]:
+    gone, new = [], []
+    declared = {embedding_name(column): declaration for column, declaration in embeddings_of(table)}
+    for name, declaration in declared.items():
+        there = known.get(name)
+        if there is not None and not _is_same(declaration, there):
+            gone.append(there.dropped())
+        if there is None or not _is_same(declaration, there):
+            new.append(_added(place, name, declaration))
+    for name, there in known.items():
+        if name not in declared and there.column not in table.columns:
+            gone.append(there.dropped())
+    return gone, new
+
+
+def _is_same(declaration: Declaration, there: Found) -> bool:
+    wanted = (tuple(declaration.sources), declaration.model)
+    return (
+        wanted == (there.sources, there.model)
+        and declaration.modality in (None, there.modality)
+        and declaration.prefix in (None, there.prefix)
+    )
+
+
+def _added(place: Place, name: str, declaration: Declaration) -> AddEmbeddingOp:
+    schema, table = place
+    return AddEmbeddingOp(
+        table,
+        declaration.sources,
+        schema=schema,
+        name=name,
+        model=declaration.model,
+        modality=declaration.modality,
+        distance=None if declaration.distance == "cosine" else declaration.distance,
+        index=(dict(declaration.index_options) or True) if declaration.index else False,
+        prefix=declaration.prefix,
+    )
+
+
+def _of_other_tables(upgrade: UpgradeOps, found: dict[Place, dict[str, Found]]) -> list[DropEmbeddingOp]:
+    """The embeddings of tables that are being dropped."""
+    dropped = {_place(op) for op in upgrade.ops if isinstance(op, ops.DropTableOp)}
+    gone = [there.dropped() for place in dropped for there in found.get(place, {}).values()]
+    for op in gone:
+        _strip(upgrade, (op.schema, op.table_name), {op.name + SUFFIX})
+    return gone
+
+
+def _strip(upgrade: UpgradeOps, place: Place, columns: set[str]) -> None:
+    """Remove what Alembic would do to these columns and their indexes."""
+    kept: list[MigrateOperation] = []
+    for op in upgrade.ops:
+        if isinstance(op, ops.CreateTableOp) and _place(op) == place:
+            op.columns = _without(op.columns, columns)
+        elif isinstance(op, ops.DropTableOp) and _place(op) == place and op._reverse is not None:
+            op._reverse.columns = _without(op._reverse.columns, columns)
+        elif isinstance(op, ModifyTableOps) and _place(op) == place:
+            op.ops = [inner for inner in op.ops if not _concerns(inner, columns)]
+            if not op.ops:
+                continue
+        kept.append(op)
+    upgrade.ops = kept
+
+
+def _without(items: Sequence[Any], columns: set[str]) -> list[Any]:
+    return [item for item in items if not (isinstance(item, Column) and item.name in columns)]
+
+
+def _concerns(op: MigrateOperation, columns: set[str]) -> bool:
+    if isinstance(op, ops.AddColumnOp):
+        return op.column.name in columns
+    if isinstance(op, ops.DropColumnOp | ops.AlterColumnOp):
+        return op.column_name in columns
+    if isinstance(op, ops.CreateIndexOp):
+        return is_hnsw(op.to_index()) and _names(op.to_index().expressions) <= columns
+    if isinstance(op, ops.DropIndexOp):
+        return is_hnsw(op.to_index()) and _names(op.to_index().expressions) <= columns
+    return False
+
+
+def _names(expressions: Iterable[Any]) -> set[str]:
+    return {str(getattr(expression, "name", expression)) for expression in expressions}
+
+
+def _changes_columns(upgrade: UpgradeOps, place: Place) -> bool:
+    changes = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
+    return any(
+        isinstance(inner, changes)
+        for op in upgrade.ops
+        if isinstance(op, ModifyTableOps) and _place(op) == place
+        for inner in op.ops
+    )
+
+
+def _refresh_around(upgrade: UpgradeOps, place: Place) -> None:
+    schema, table = place
+    for op in upgrade.ops:
+        if isinstance(op, ModifyTableOps) and _place(op) == place:
+            op.ops = [RefreshOnlyDown(table, schema=schema), *op.ops, RefreshEmbeddingsOp(table, schema=schema)]
+
+
+def _rewrite_indexes(operations: list[MigrateOperation], connection: Connection, context: AutogenContext) -> None:
+    """Operations on HNSW indexes that keep the operator class."""
+    for place, op in enumerate(operations):
+        if isinstance(op, ModifyTableOps):
+            _rewrite_indexes(op.ops, connection, context)
+        elif isinstance(op, ops.CreateIndexOp) and is_hnsw(op.to_index()):
+            assert context.dialect is not None
+            operations[place] = CreateHnswIndexOp(hnsw_index(op.to_index(), context.dialect))
+        elif isinstance(op, ops.DropIndexOp) and is_hnsw(op.to_index()):
+            operations[place] = _dropped_index(op, connection)
+
+
+def _dropped_index(op: ops.DropIndexOp, connection: Connection) -> DropHnswIndexOp:
+    there = read_index(connection, str(op.index_name), str(op.table_name), op.schema)
+    reverse = None if there is None else CreateHnswIndexOp(there)
+    return DropHnswIndexOp(str(op.index_name), str(op.table_name), schema=op.schema, reverse=reverse)
+
+
+def _place(op: Any) -> Place:
+    return op.schema, op.table_name

@@ -1,0 +1,19 @@
+-- What the ORM layer and Alembic's autogenerate ask, through whatever driver the application uses: parameters as :name.
+
+-- name: has_mmdb
+select to_regproc('mmdb.declarations') is not null
+
+-- name: declarations
+select d.schema, d.relation_name, d.name, d.sources, d.column_name, d.column_type, d.model, d.modality, d.prefix,
+       d.index_options, d.pending_index
+from mmdb.declarations() d
+
+-- name: hnsw_index
+select pg_get_indexdef(i.indexrelid, 1, true) as expression, a.attname as column_name, o.opcname as operator_class,
+       coalesce(c.reloptions, '{}') as parameters, pg_get_expr(i.indpred, i.indrelid, true) as predicate
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+join pg_am m on m.oid = c.relam
+join pg_opclass o on o.oid = i.indclass[0]
+left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attnum > 0
+where i.indexrelid = to_regclass(:index) and m.amname = 'hnsw'

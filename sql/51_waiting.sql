@@ -1,0 +1,100 @@
+-- Read your writes: wait until rows that were committed are embedded. For tests, and for who shows what was just saved.
+
+-- Runs on the far side of the loopback: a NOTIFY of the caller's own would be sent when his transaction ends.
+create or replace function mmdb.wake() returns void
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$ select pg_notify('mmdb', '') $$;
+comment on function mmdb.wake() is 'Loopback only: workers look for pending rows at once.';
+
+create or replace function mmdb.wake_workers() returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform mmdb.loopback('select null::uuid, null::real[], mmdb.wake()::text');
+end
+$$;
+comment on function mmdb.wake_workers() is 'Have workers look for pending rows now, whatever becomes of this transaction.';
+
+create or replace function mmdb.pending_of(made mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex' set timezone = 'UTC'
+as $$
+declare
+  key record := mmdb.key_sql(made.relation);
+  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(made.relation));
+  keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
+begin
+  execute format($query$
+    select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
+           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error)) filter (where f.key_text is not null)
+    from %2$s %3$s
+    left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
+    where %6$s
+  $query$, made.relation,
+    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.rows_sql(made.relation) || ' p',
+    case when ids is null then '' else 'on ' || key.matches end, made.id, key.expression, mmdb.pending_sql(made, 'p.'))
+  into pending, mine, failure
+  using keys, pg_current_xact_id_if_assigned()::xid::text;
+end
+$$;
+comment on function mmdb.pending_of(mmdb.embeddings, text[]) is 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
+
+create or replace function mmdb.check_waiting(made mmdb.embeddings) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'a transaction of isolation level "%" does not see what workers store', current_setting('transaction_isolation')
+      using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
+  elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
+    raise exception 'no worker is running for model "%"', made.model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  end if;
+end
+$$;
+comment on function mmdb.check_waiting(mmdb.embeddings) is 'Refuse to wait for what will not come.';
+
+create or replace function mmdb.wait_until_embedded(
+  relation regclass, ids text[] default null, name text default null, timeout interval default '30 seconds'
+) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  give_up constant timestamptz := clock_timestamp() + timeout;
+  made mmdb.embeddings;
+  state record;
+  looks integer := 0;
+begin
+  perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
+  for made in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
+                and e.name = coalesce(wait_until_embedded.name, e.name) order by e.id loop
+    loop
+      state := mmdb.pending_of(made, ids);
+      if state.failure is not null then
+        raise exception '%', state.failure
+          using errcode = 'data_exception', hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
+      elsif state.mine > 0 then
+        raise exception 'a row was written by this very transaction, and no worker sees it yet'
+          using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
+      end if;
+      exit when state.pending = 0;
+      if looks = 0 then
+        perform mmdb.check_waiting(made);
+        perform mmdb.wake_workers();
+      elsif clock_timestamp() > give_up then
+        raise exception '% rows of % are not embedded after %', state.pending, relation, timeout
+          using errcode = 'query_canceled', hint = 'see `mmdb status`; give a longer timeout => ''…''';
+      end if;
+      looks := looks + 1;
+      perform pg_sleep(0.01);
+    end loop;
+  end loop;
+end
+$$;
+comment on function mmdb.wait_until_embedded(regclass, text[], text, interval) is
+  'Return when rows that were committed are embedded, by one embedding or by all of the table: the rows with these keys (a key of several columns as the text of an array), or all. An error says what failed, that no worker runs, or that time is up.';
