@@ -91,21 +91,23 @@ def sqlalchemy_url(url: str) -> sqlalchemy.URL:
 
 
 def register_types(connection: psycopg.Connection[Any]) -> bool:
-    """Have `connection` read and write pgvector's types; False where the database lacks the extension.
+    """Have `connection` read and write pgvector's vector and halfvec; False where the database lacks the extension.
 
-    Leaves the connection outside a transaction, as it has to be when it comes in.
+    The extension need not be on the search path. Leaves the connection in or outside a transaction, as it came.
     """
-    import psycopg
-    from pgvector.psycopg import register_vector
+    from pgvector.psycopg.halfvec import register_halfvec_info
+    from pgvector.psycopg.vector import register_vector_info
+    from psycopg.sql import Identifier
+    from psycopg.types import TypeInfo
 
     from mmdb.sql import statement
 
-    try:
-        with connection.transaction():  # the extension need not be on the search path
-            connection.execute(statement("connect", "search_extension"), {})
-            register_vector(connection)
-    except psycopg.ProgrammingError:  # 'vector type not found in the database'
-        return False
+    with connection.transaction():
+        found = connection.execute(statement("connect", "extension_schema"), {}).fetchone()
+        if found is None:
+            return False
+        for name, register in (("vector", register_vector_info), ("halfvec", register_halfvec_info)):
+            register(connection, TypeInfo.fetch(connection, Identifier(found[0], name)))
     return True
 
 

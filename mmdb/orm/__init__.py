@@ -9,8 +9,19 @@
 `import mmdb.orm.alembic` in an env.py makes Alembic's autogenerate know them.
 """
 
+from mmdb.orm.bulk import copy_rows
 from mmdb.orm.columns import embedding, embedding_column
 from mmdb.orm.search import distance, nearest
 from mmdb.orm.types import Embedding, Vec
+from mmdb.orm.waiting import wait_until_embedded
 
-__all__ = ["Embedding", "Vec", "distance", "embedding", "embedding_column", "nearest"]
+__all__ = [
+    "Embedding",
+    "Vec",
+    "copy_rows",
+    "distance",
+    "embedding",
+    "embedding_column",
+    "nearest",
+    "wait_until_embedded",
+]

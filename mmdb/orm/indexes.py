@@ -1,8 +1,8 @@
 """HNSW indexes, of columns and of expressions, with their operator classes.
 
 SQLAlchemy loses the operator class of an expression on the way to CREATE INDEX, and Alembic cannot compare expressions
-that PostgreSQL has rewritten. Here an index is one value that can be written, read back and compared: in PostgreSQL's own
-words, by building the wanted one on an empty temporary table.
+that PostgreSQL has rewritten. Here an index is one value that can be written, read back and compared, in PostgreSQL's
+own words: the wanted one is built on an empty temporary table.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _sql(expression: Any, dialect: Dialect) -> str:
 def _operator_class(expression: Any, ops: Mapping[str, str], dialect: Dialect) -> str | None:
     """By the column's or label's key, by the text of the expression, or the only one that there is."""
     for key in (getattr(expression, "key", None), getattr(expression, "name", None)):
-        if key in ops:
+        if isinstance(key, str) and key in ops:
             return ops[key]
     if isinstance(expression, TextClause) and expression.text in ops:
         return ops[expression.text]

@@ -1,4 +1,3 @@
--- name: search_extension
-select set_config('search_path', coalesce((
-  select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
-), ''), true)
+-- name: extension_schema
+select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+where e.extname = 'vector'

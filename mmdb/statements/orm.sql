@@ -17,3 +17,7 @@ join pg_am m on m.oid = c.relam
 join pg_opclass o on o.oid = i.indclass[0]
 left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] and a.attnum > 0
 where i.indexrelid = to_regclass(:index) and m.amname = 'hnsw'
+
+-- name: column_types
+select a.attname, a.atttypid from pg_attribute a
+where a.attrelid = %(relation)s::regclass and a.attnum > 0 and not a.attisdropped

@@ -88,7 +88,3 @@ select token, model, modality, content, data from mmdb.take_queries(%(worker)s, 
 
 -- name: answer_query
 select mmdb.answer_query(%(token)s, %(embedding)b, %(error)s)
-
--- name: extension_schema
-select n.nspname from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
-where e.extname = 'vector'

@@ -155,7 +155,7 @@ class RefreshEmbeddingsOp(MigrateOperation):
 
 
 class RefreshOnlyDown(RefreshEmbeddingsOp):
-    """Stands first in an upgrade, where it does nothing, because a downgrade runs the reverse of all in reverse order."""
+    """First in an upgrade, where it does nothing: a downgrade runs the reverse of all in reverse order."""
 
     def reverse(self) -> MigrateOperation:
         return RefreshEmbeddingsOp(self.table_name, schema=self.schema)
@@ -190,14 +190,13 @@ class CreateHnswIndexOp(MigrateOperation):
         class such as "halfvec_cosine_ops". `concurrently` blocks no writer and wants
         `with op.get_context().autocommit_block():`."""
         parameters = {"m": m, "ef_construction": ef_construction}
-        is_column = isinstance(element, str)
         expression = str(element) if str(element).startswith("(") else f"({element})"
         definition = HnswIndex(
             name=index_name,
             table=table_name,
             schema=schema,
             element=DIALECT.identifier_preparer.quote(element) if isinstance(element, str) else expression,
-            column=element if is_column else None,
+            column=element if isinstance(element, str) else None,
             operator_class=operator_class,
             parameters={name: value for name, value in parameters.items() if value is not None},
             predicate=where,
@@ -314,18 +313,18 @@ def _drop_index(operations: Operations, op: DropHnswIndexOp) -> None:
 
 
 def _ddl(statement: str) -> DDL:
-    return DDL(statement.replace("%", "%%"))
+    return DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
 
 
 # How autogenerate writes them.
 
 
-def _call(context: AutogenContext, name: str, *positional: Any, **named: Any) -> str:
-    """`op.name(…)`, without the arguments that have their default."""
+def _call(context: AutogenContext, directive: str, /, *positional: Any, **named: Any) -> str:
+    """`op.directive(…)`, without the arguments that have their default."""
     prefix = context.opts["alembic_module_prefix"]
     parts = [value if isinstance(value, Code) else repr(value) for value in positional]
     parts += [f"{key}={value!r}" for key, value in named.items() if value is not None]
-    return f"{prefix}{name}({', '.join(parts)})"
+    return f"{prefix}{directive}({', '.join(parts)})"
 
 
 class Code(str):
