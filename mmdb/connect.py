@@ -107,7 +107,9 @@ def register_types(connection: psycopg.Connection[Any]) -> bool:
         if found is None:
             return False
         for name, register in (("vector", register_vector_info), ("halfvec", register_halfvec_info)):
-            register(connection, TypeInfo.fetch(connection, Identifier(found[0], name)))
+            info = TypeInfo.fetch(connection, Identifier(found[0], name))
+            assert info is not None
+            register(connection, info)
     return True
 
 

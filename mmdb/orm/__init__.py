@@ -9,6 +9,7 @@
 `import mmdb.orm.alembic` in an env.py makes Alembic's autogenerate know them.
 """
 
+from mmdb.orm import indexes  # CREATE INDEX with the operator classes of expressions
 from mmdb.orm.bulk import copy_rows
 from mmdb.orm.columns import embedding, embedding_column
 from mmdb.orm.search import distance, nearest
@@ -22,6 +23,7 @@ __all__ = [
     "distance",
     "embedding",
     "embedding_column",
+    "indexes",
     "nearest",
     "wait_until_embedded",
 ]

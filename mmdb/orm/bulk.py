@@ -67,8 +67,9 @@ def _copy(
     statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
         sql.Identifier(*names), sql.SQL(", ").join(sql.Identifier(column.name) for column in columns.values())
     )
+    types = _types(raw, sql.Identifier(*names).as_string(raw), columns)
     with raw.cursor() as cursor, cursor.copy(statement) as target:
-        target.set_types(_types(raw, ".".join(f'"{name}"' for name in names), columns))
+        target.set_types(types)
         target.write_row(_values(first, columns))
         count = 1
         for row in remaining:

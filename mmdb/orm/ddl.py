@@ -71,7 +71,8 @@ def _compile_add(element: AddEmbedding, compiler: DDLCompiler, **_: Any) -> str:
     named = {key: value for key, value in element.arguments.items() if value is not None}
     options = "".join(f", {key} => {literal(value, compiler)}" for key, value in named.items())
     sources = ", ".join(literal(source, compiler) for source in element.sources)
-    return f"SELECT mmdb.add_embedding({relation(element.table, compiler)}, ARRAY[{sources}]{options})"
+    # Of its columns: a driver may not know how to read a row as one value.
+    return f"SELECT name FROM mmdb.add_embedding({relation(element.table, compiler)}, ARRAY[{sources}]{options})"
 
 
 @compiles(DropEmbedding, "postgresql")
@@ -82,7 +83,7 @@ def _compile_drop(element: DropEmbedding, compiler: DDLCompiler, **_: Any) -> st
 
 @compiles(RefreshEmbeddings, "postgresql")
 def _compile_refresh(element: RefreshEmbeddings, compiler: DDLCompiler, **_: Any) -> str:
-    return f"SELECT mmdb.refresh({relation(element.table, compiler)})"
+    return f"SELECT name FROM mmdb.refresh({relation(element.table, compiler)})"
 
 
 def relation(table: Table, compiler: Any) -> str:

@@ -23,6 +23,9 @@ from mmdb.errors import QueryError
 Vec: TypeAlias = NDArray[np.float32]
 """The value of an embedding: shape (dimensions,)."""
 
+LARGEST = 65504.0
+"""The largest number of half precision."""
+
 
 class BinaryHalfVector(HalfVector):
     """A parameter of a statement through psycopg, whether or not pgvector's types are registered on its connection."""
@@ -89,8 +92,8 @@ def as_vector(value: Any, dimensions: int) -> Vec:
             f"a vector of shape {vector.shape} does not fit an embedding of {dimensions} dimensions",
             hint="vectors are compared with vectors of the same model",
         )
-    if not np.isfinite(vector.astype(np.float16)).all():
-        raise QueryError("the vector has numbers that are not finite, or too large for halfvec (65504)")
+    if not (np.abs(vector) <= LARGEST).all():  # nor is NaN
+        raise QueryError(f"the vector has numbers that are not finite, or too large for halfvec ({LARGEST:.0f})")
     return vector
 
 

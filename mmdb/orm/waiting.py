@@ -6,10 +6,11 @@ from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, overload
 
-from sqlalchemy import ARRAY, Executable, Integer, Interval, String, Table, bindparam, select
+from sqlalchemy import ARRAY, Executable, Interval, String, Table, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from mmdb.errors import QueryError
 from mmdb.orm.columns import embedding_name, embeddings_of
@@ -23,7 +24,7 @@ class wait_(FunctionElement[None]):
     """`mmdb.wait_until_embedded` of the table of the first clause."""
 
     name = "wait_until_embedded"
-    type = Integer()
+    type = NullType()
     inherit_cache = True
 
     @property
@@ -70,9 +71,9 @@ def wait_until_embedded(
 ) -> Any:
     """Return when the rows of `entity` with these primary keys (all where None) are embedded.
 
-    With an AsyncSession it is awaited: `await wait_until_embedded(session, Product, [1, 2])`. A key of several columns is
-    a tuple. The rows must have been committed. `name` is one embedding of several; `timeout` is in seconds. The database
-    raises an error for a row that cannot be embedded, where no worker runs, and when time is up.
+    With an AsyncSession it is awaited: `await wait_until_embedded(session, Product, [1, 2])`. A key of several columns
+    is a tuple. The rows must have been committed. `name` is one embedding of several; `timeout` is in seconds. The
+    database raises an error for a row that cannot be embedded, where no worker runs, and when time is up.
     """
     return session.execute(waiting(entity, ids, name=name, timeout=timeout))
 

@@ -71,5 +71,5 @@ def test_time_is_up(items: Connection, database: Database, worker: None) -> None
         items.execute("alter table items disable trigger all")
         items.execute("update items set txt_embedding = null where id = 1")
         busy.execute("select from items where id = 1 for update")
-        with pytest.raises(pg.QueryCanceled, match="1 rows of public.items are not embedded after"):
+        with pytest.raises(pg.QueryCanceled, match=r"1 rows of public\.items are not embedded after"):
             items.execute("select mmdb.wait_until_embedded('items', timeout => '200 ms')")
