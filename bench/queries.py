@@ -10,10 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from pgvector.sqlalchemy import HALFVEC
 from psycopg import errors as pg
+from sqlalchemy import cast, func, literal_column, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+import mmdb
 from bench.harness import Result, at_most, connection, in_turns, milliseconds, seconds
 from mmdb.embedders.hash import HashEmbedder
+from mmdb.orm import embedding, nearest
 from mmdb.worker import WorkerOptions, background
 
 ROWS = 20_000
@@ -24,7 +29,7 @@ CANCELS = 20
 def run(url: str) -> list[Result]:
     with connection(url) as conn:
         with background(url, options=WorkerOptions(models=("hash",))):
-            results = [*_embed(conn), _view(conn)]
+            results = [*_embed(conn), _view(conn), *_orm(url)]
         return [*results, _cancel(url)]
 
 
@@ -66,6 +71,61 @@ def _view(conn: psycopg.Connection[Any]) -> Result:
     )
     detail = f"{by_view * 1000:.2f} ms, by hand {by_hand * 1000:.2f} ms"
     return at_most("search view against the statement by hand", by_view / by_hand, 1.05, detail)
+
+
+class Base(DeclarativeBase):
+    """The table of `_view`, mapped."""
+
+
+class Goods(Base):
+    __tablename__ = "goods"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    txt: Mapped[str]
+    price: Mapped[int]
+    txt_embedding = embedding("txt", model="hash")
+
+
+VECTOR = "(select mmdb.embed_for('goods', 'txt', :query)::halfvec(64))"
+BY_HAND = (
+    f"select id, txt, txt_embedding <=> {VECTOR} as distance from goods "
+    "where txt_embedding is not null and price < :price order by distance limit 10"
+)
+
+
+def _orm(url: str) -> Iterator[Result]:
+    """`nearest` against a select that differs only in a distance written by hand, and against a statement in text."""
+    engine = mmdb.connect(url)
+    with Session(engine) as session:
+
+        def found(d: Any) -> Any:
+            chosen = select(Goods.id, Goods.txt, d).where(Goods.price < 50).order_by(d).limit(10)
+            return session.execute(chosen).all()
+
+        def by_hand() -> Any:
+            vector = select(cast(func.mmdb.embed_for(literal_column("'goods'"), "txt", "red"), HALFVEC(64)))
+            d = Goods.txt_embedding.cosine_distance(vector.scalar_subquery()).label("distance")
+            chosen = select(Goods.id, Goods.txt, d).where(Goods.price < 50, Goods.txt_embedding.is_not(None))
+            return session.execute(chosen.order_by(d).limit(10)).all()
+
+        by_nearest, written, as_text = in_turns(
+            CALLS,
+            lambda: found(nearest(Goods.txt_embedding, "red").label("distance")),
+            by_hand,
+            lambda: session.execute(text(BY_HAND), {"query": "red", "price": 50}).all(),
+        )
+    engine.dispose()
+    yield at_most(
+        "ORM's nearest() against a select with the distance by hand",
+        by_nearest / written,
+        1.05,
+        f"{by_nearest * 1000:.2f} ms, by hand {written * 1000:.2f} ms",
+    )
+    yield at_most(
+        "ORM's nearest() against a statement in text()",
+        by_nearest / as_text,
+        1.05,
+        f"{by_nearest * 1000:.2f} ms, text {as_text * 1000:.2f} ms: what SQLAlchemy takes for a select",
+    )
 
 
 def _cancel(url: str) -> Result:

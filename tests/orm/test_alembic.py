@@ -16,13 +16,19 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from pgvector.sqlalchemy import HALFVEC, VECTOR
 from sqlalchemy import Connection, Engine, Index, MetaData, cast, func, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import mmdb.orm.alembic
+from mmdb.connect import sqlalchemy_url
 from mmdb.errors import DeclarationError
-from mmdb.orm import embedding
-from mmdb.worker import Totals
+from mmdb.install import install
+from mmdb.orm import embedding, nearest
+from mmdb.worker import Totals, work
+from tests.conftest import Database, Server, temporary_database
+from tests.db.conftest import ONCE, expected
+from tests.migration.dump import run_program
 from tests.orm.conftest import Base as Shop
+from tests.orm.conftest import Product
 
 Drain = Callable[[], Totals]
 assert mmdb.orm.alembic
@@ -422,11 +428,29 @@ def test_offline_all_of_it_is_sql() -> None:
 
 
 def test_a_database_without_mmdb_can_still_be_compared(empty_database: Any) -> None:
-    from mmdb.connect import sqlalchemy_url
-
     engine = sa.create_engine(sqlalchemy_url(empty_database.url))
     with engine.connect() as connection:
         connection.execute(text("create extension vector"))
         up, _ = Migrator(connection).scripts(Shop.metadata)
         assert "op.add_embedding('products', 'title', model='hash')" in up
     engine.dispose()
+
+
+def test_a_restored_database_is_as_declared(shop: Session, database: Database, server: Server) -> None:
+    """pg_dump, restore, `mmdb init`: the same declarations, the same rows by the ORM, an empty autogenerate."""
+    work(database.url, options=ONCE)
+    statement = sa.select(Product.id).order_by(nearest(Product.title_embedding, expected("item 3"))).limit(5)
+    before = shop.scalars(statement).all()
+    shop.close()
+    dump = run_program(server, "pg_dump", database.url)
+    for restored in temporary_database(server, "template0"):
+        run_program(server, "psql", "-qX", "-vON_ERROR_STOP=1", restored.url, stdin=dump)
+        assert install(restored.url).warnings == []
+        engine = sa.create_engine(sqlalchemy_url(restored.url))
+        with Session(engine) as session:
+            assert session.scalars(statement).all() == before
+            session.add(Product(id=40, title="after the restore"))
+            session.commit()
+            assert work(restored.url, options=ONCE) == Totals(stored=1, failed=0)
+            assert Migrator(session.connection()).scripts(Shop.metadata)[0].strip() == "pass"
+        engine.dispose()

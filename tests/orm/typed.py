@@ -1,0 +1,49 @@
+"""Not run: mypy and pyright read it, and tests/orm/test_typing.py compares what they reveal."""
+
+# pyright: basic
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+
+from mmdb import embed_batch, load_model
+from mmdb.embedders.base import Embedder
+from mmdb.orm import Vec, distance, embedding, nearest, wait_until_embedded
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Product(Base):
+    __tablename__ = "typed_products"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    plain_embedding = embedding("title", model="hash")
+    title_embedding: Mapped[Vec | None] = embedding("title", model="hash")
+
+
+def reveal(session: Session, asynchronous: AsyncSession, product: Product) -> None:
+    assert_type(Product.title_embedding, InstrumentedAttribute[NDArray[np.float32] | None])
+    assert_type(Product.plain_embedding, InstrumentedAttribute[NDArray[np.float32] | None])
+    assert_type(product.title_embedding, NDArray[np.float32] | None)
+    assert_type(product.plain_embedding, NDArray[np.float32] | None)
+    assert_type(nearest(Product.title_embedding, "red shoes"), ColumnElement[float])
+    near = distance(Product.title_embedding, product).label("d")
+    for found, d in session.execute(select(Product, near).order_by(near)):
+        assert_type(found, Product)
+        assert_type(d, float)
+    assert_type(wait_until_embedded(session, Product, [1]), Any)
+    waiting = wait_until_embedded(asynchronous, Product, [1])
+    _ = assert_type(waiting, Coroutine[Any, Any, Any])
+    assert_type(load_model("lite"), Embedder)
+    assert_type(embed_batch(["a", b"b"]), NDArray[np.float32])
