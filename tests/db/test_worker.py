@@ -313,6 +313,18 @@ def test_leases_of_a_dead_worker_on_rows_that_are_done_are_swept(items: Connecti
     assert items.execute("select count(*) from mmdb.leases").fetchone() == (0,)
 
 
+def test_an_embedding_dropped_while_its_rows_are_embedded(items: Connection, database: Database, gate: Gate) -> None:
+    """The worker goes on with the others."""
+    items.execute("create table other (id int primary key, txt text)")
+    items.execute("select mmdb.add_embedding('other', 'txt', model => 'hash')")
+    with background(database.url, options=QUICK):
+        assert gate.entered.wait(20)
+        items.execute("select mmdb.drop_embedding('items', 'txt')")
+        items.execute("insert into other values (1, 'x')")
+        gate.go_on.set()
+        until(lambda: items.execute("select count(txt_embedding) from other").fetchone() == (1,))
+
+
 def test_a_broken_table_stalls_no_other(items: Connection, database: Database, drain: Drain) -> None:
     items.execute("create table other (id int primary key, txt text); insert into other values (1, 'x')")
     items.execute("select mmdb.add_embedding('other', 'txt', model => 'hash')")

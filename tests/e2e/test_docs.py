@@ -1,4 +1,4 @@
-"""The docs run: every SQL snippet is executed, every shell line names a command and options that exist."""
+"""The docs run: every SQL and Python snippet is executed, every shell line names a command and options that exist."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pgvector.sqlalchemy
 import psycopg
 import pytest
+import sqlalchemy
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
+import mmdb
 from docs.generate import cli_reference, sql_reference
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
@@ -46,6 +52,26 @@ def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> N
                 if statement.strip():
                     conn.execute(statement)
             settled(conn)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_snippets_run(page: Path, database: Database, conn: Connection, monkeypatch: Any) -> None:
+    """One after the other, as a reader would type them. In the page about Alembic `op` is there, as in a revision."""
+    found = blocks(page, "python")
+    assert found or page.name not in ("sqlalchemy.md", "alembic.md")
+    monkeypatch.setenv("MMDB_DATABASE_URL", database.url)
+    engine = mmdb.connect(database.url)
+    # In a module, because that is where SQLAlchemy looks up the names in annotations.
+    module = ModuleType(f"docs_{page.stem.replace('-', '_')}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with background(database.url, options=WorkerOptions(poll_seconds=0.1)), engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
+        module.__dict__.update(op=Operations(context), sa=sqlalchemy, pgvector=pgvector)
+        with context.begin_transaction(_per_migration=True):
+            for block in found:
+                exec(block, module.__dict__)  # noqa: S102 - our own documentation
+    engine.dispose()
+    module.__dict__.get("engine", engine).dispose()
 
 
 def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn: Connection) -> None:

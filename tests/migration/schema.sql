@@ -21,6 +21,7 @@ CREATE TABLE mmdb.embeddings (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     pass_hash bytea NOT NULL,
     source_expressions oid[] DEFAULT '{}'::oid[] NOT NULL,
+    index_options jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
 );
@@ -30,7 +31,8 @@ COMMENT ON COLUMN mmdb.embeddings.adopted IS 'The column was there before: drop_
 COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in which the column numbers were taken; after a restore the names count instead.';
 COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
 COMMENT ON COLUMN mmdb.embeddings.source_expressions IS 'The generation expressions of the sources (pg_attrdef): another one makes another source of the same columns.';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON COLUMN mmdb.embeddings.index_options IS 'The HNSW index: m, ef_construction, or type none. Empty: an index with pgvector''s own parameters.';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
@@ -43,7 +45,7 @@ declare
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix);
+  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance);
   made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
   if made.adopted then
     perform mmdb.warn_of_adopted(made);
@@ -65,14 +67,15 @@ begin
   return made;
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select a.* from mmdb.add_embedding(relation, array[source], model, modality, name, storage, index, prefix) a
+  select a.* from mmdb.add_embedding(
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names.';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
 CREATE TABLE mmdb.models (
     name text NOT NULL,
     backend text NOT NULL,
@@ -245,6 +248,36 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_column(planned mmdb.embeddings) IS 'Whether a column of the right name and type is there to be adopted.';
+CREATE FUNCTION mmdb.check_index_options(options jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  found_option record;
+begin
+  if options ->> 'type' not in ('hnsw', 'none') then
+    raise exception 'unknown index type "%"', options ->> 'type'
+      using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
+  end if;
+  for found_option in select o.key, o.value, k.least, k.most
+                      from jsonb_each(options - 'type') o
+                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
+    if found_option.least is null then
+      raise exception 'unknown index option "%"', found_option.key
+        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction';
+    elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
+          or found_option.value::integer not between found_option.least and found_option.most then
+      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
+        using errcode = 'invalid_parameter_value';
+    end if;
+  end loop;
+  if coalesce((options ->> 'ef_construction')::integer, 64) < 2 * coalesce((options ->> 'm')::integer, 16) then
+    raise exception 'ef_construction must be at least twice m in %', options using errcode = 'invalid_parameter_value';
+  end if;
+  return options;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.check_index_options(options jsonb) IS 'Index options that pgvector takes, or an error.';
 CREATE FUNCTION mmdb.check_model(model text, modality text) RETURNS mmdb.models
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -337,6 +370,7 @@ begin
     and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
   select s.* into true_source
   from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  perform mmdb.check_index_options(made.index_options);
   if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
@@ -374,6 +408,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_relation(relation regclass) IS 'Refuse a relation that cannot carry an embedding.';
+CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'a transaction of isolation level "%" does not see what workers store', current_setting('transaction_isolation')
+      using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
+  elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
+    raise exception 'no worker is running for model "%"', made.model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -584,6 +633,28 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, pending_index text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation order by e.id loop
+    begin
+      made := mmdb.resolved(made);
+    exception when undefined_column then
+      null;  -- as it was declared: mmdb.status says what is missing
+    end;
+    return query
+    select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
+           made.prefix, made.index_options,
+           (select i.relname::text from pg_class i where i.oid = mmdb.serving_index(made, made.relation, 'pending'))
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
 CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -634,7 +705,7 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
-  where mmdb.serving_index(e, e.relation, 'hnsw') is null
+  where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need), current_setting('maintenance_work_mem')),
@@ -680,7 +751,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drift(id bigint) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
-CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text) RETURNS void
+CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -689,6 +760,9 @@ declare
   pending regclass;
   made_function regprocedure;
 begin
+  if if_exists and not exists (select from mmdb.embeddings e where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
+    return;
+  end if;
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
@@ -707,7 +781,7 @@ begin
   perform mmdb.forget_embedding(made.id);
 end
 $$;
-COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it.';
+COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
 CREATE FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -897,7 +971,7 @@ declare
   for_worker constant text[] := array['share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim',
     'note_attempt', 'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
     'take_queries', 'answer_query'];
-  for_loopback constant text[] := array['post_query', 'poll_query'];
+  for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
   granted record;
@@ -942,7 +1016,8 @@ CREATE FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass = guard_pass.pass) then
+  -- One that was dropped meanwhile has no leases either: nothing is left to be kept from anybody.
+  if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass is distinct from guard_pass.pass) then
     raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
   end if;
 end
@@ -1002,8 +1077,9 @@ CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS t
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case kind
-    when 'hnsw' then format('using hnsw (%I %s)', made.column_name,
-                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)))
+    when 'hnsw' then format('using hnsw (%I %s)%s', made.column_name,
+                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)),
+                            mmdb.storage_parameters(made.index_options))
     else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
   end
   from mmdb.key_sql(made.relation) k
@@ -1023,7 +1099,7 @@ declare
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(made, made.relation, kind) is not null then
+    if mmdb.serving_index(made, made.relation, kind) is not null or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
       continue;
     elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
       return query select mmdb.partition_index_statements(made, kind);
@@ -1499,6 +1575,34 @@ $body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.')
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
+CREATE FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+  key record := mmdb.key_sql(made.relation);
+  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(made.relation));
+  keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
+begin
+  execute format($query$
+    select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
+           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error)) filter (where f.key_text is not null)
+    from %2$s %3$s
+    left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
+    where %6$s
+  $query$, made.relation,
+    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.rows_sql(made.relation) || ' p',
+    case when ids is null then '' else 'on ' || key.matches end, made.id, key.expression, mmdb.pending_sql(made, 'p.'))
+  into pending, mine, failure
+  using keys, pg_current_xact_id_if_assigned()::xid::text;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) IS 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
 CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1508,7 +1612,7 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
-CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1532,6 +1636,11 @@ begin
   from mmdb.source_modality(relation, planned.source_numbers, modality) s;
   chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
   planned.model := chosen.name;
+  if distance <> chosen.distance then
+    raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
+      using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
+  end if;
+  planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
   planned.name := coalesce(name, array_to_string(sources, '_'));
   planned.column_name := planned.name || '_embedding';
   planned.column_type := format('public.halfvec(%s)', chosen.dimensions);
@@ -1555,7 +1664,7 @@ begin
   return planned;
 end
 $$;
-COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
 CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1635,9 +1744,9 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -2029,6 +2138,14 @@ CREATE FUNCTION mmdb.stop_worker(worker integer) RETURNS void
   delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
 $$;
 COMMENT ON FUNCTION mmdb.stop_worker(worker integer) IS 'A worker leaves: what it held is free at once.';
+CREATE FUNCTION mmdb.storage_parameters(options jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(' with (' || string_agg(format('%I = %s', o.key, o.value::integer), ', ' order by o.key) || ')', '')
+  from jsonb_each_text(options - 'type') o
+$$;
+COMMENT ON FUNCTION mmdb.storage_parameters(options jsonb) IS 'The storage parameters of an HNSW index as a clause of create index.';
 CREATE FUNCTION mmdb.store_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2223,6 +2340,57 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  give_up constant timestamptz := clock_timestamp() + timeout;
+  made mmdb.embeddings;
+  state record;
+  looks integer := 0;
+begin
+  perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
+  for made in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
+                and e.name = coalesce(wait_until_embedded.name, e.name) order by e.id loop
+    loop
+      state := mmdb.pending_of(made, ids);
+      if state.failure is not null then
+        raise exception '%', state.failure
+          using errcode = 'data_exception', hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
+      elsif state.mine > 0 then
+        raise exception 'a row was written by this very transaction, and no worker sees it yet'
+          using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
+      end if;
+      exit when state.pending = 0;
+      if looks = 0 then
+        perform mmdb.check_waiting(made);
+        perform mmdb.wake_workers();
+      elsif clock_timestamp() > give_up then
+        raise exception '% rows of % are not embedded after %', state.pending, relation, timeout
+          using errcode = 'query_canceled', hint = 'see `mmdb status`; give a longer timeout => ''…''';
+      end if;
+      looks := looks + 1;
+      perform pg_sleep(0.01);
+    end loop;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) IS 'Return when rows that were committed are embedded, by one embedding or by all of the table: the rows with these keys (a key of several columns as the text of an array), or all. An error says what failed, that no worker runs, or that time is up.';
+CREATE FUNCTION mmdb.wake() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select pg_notify('mmdb', '') $$;
+COMMENT ON FUNCTION mmdb.wake() IS 'Loopback only: workers look for pending rows at once.';
+CREATE FUNCTION mmdb.wake_workers() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.loopback('select null::uuid, null::real[], mmdb.wake()::text');
+end
+$$;
+COMMENT ON FUNCTION mmdb.wake_workers() IS 'Have workers look for pending rows now, whatever becomes of this transaction.';
 CREATE FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2446,12 +2614,12 @@ GRANT USAGE ON SCHEMA mmdb TO mmdb_worker;
 GRANT USAGE ON SCHEMA mmdb TO mmdb_loopback;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
@@ -2471,6 +2639,9 @@ GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_model(model text, modality text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker;
@@ -2484,6 +2655,9 @@ GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -2511,6 +2685,9 @@ GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_name(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
@@ -2523,9 +2700,9 @@ GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_worker;
@@ -2654,12 +2831,15 @@ GRANT ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
@@ -2732,6 +2912,9 @@ REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, m
 GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stop_worker(worker integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stop_worker(worker integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.storage_parameters(options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
@@ -2760,6 +2943,14 @@ GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.wake() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.wake() TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.wake_workers() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_worker;

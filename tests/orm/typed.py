@@ -39,7 +39,7 @@ def reveal(session: Session, asynchronous: AsyncSession, product: Product) -> No
     assert_type(product.plain_embedding, NDArray[np.float32] | None)
     assert_type(nearest(Product.title_embedding, "red shoes"), ColumnElement[float])
     near = distance(Product.title_embedding, product).label("d")
-    for found, d in session.execute(select(Product, near).order_by(near)):
+    for found, d in session.execute(select(Product, near).order_by(near)).tuples():  # for SQLAlchemy 2.0
         assert_type(found, Product)
         assert_type(d, float)
     assert_type(wait_until_embedded(session, Product, [1]), Any)
