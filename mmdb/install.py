@@ -7,6 +7,7 @@ What is made belongs to the role that owns schema mmdb, whoever runs this.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ __all__ = ["Loopback", "Report", "Roles", "install", "repoint", "script", "unins
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
 MINIMUM_VECTOR = (0, 8)
 MINIMUM_SERVER = 150000
+CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
+"""PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
 ALEMBIC = threading.Lock()
 """alembic.context, by which env.py finds its connection, is one for all threads of a process."""
 
@@ -169,13 +172,30 @@ def _migrate(database: Database) -> str:
 def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     # SQL functions may name functions of a later file.
     database.run("unchecked_bodies")
+    database.run("load_vector")  # only a setting that is known can be attached to a function without being superuser
+    before = database.rows("functions")
     for file in function_files():
         text = file.read_text("utf-8")
         for extension, schema in schemas.items():
             text = text.replace(f"@extschema:{extension}@", schema)
-        database.raw.execute(text.encode())
-    for stale in database.rows("stale_functions"):
-        database.raw.execute(f"drop routine {stale['function']}".encode())
+        _replace(database, text)
+    for function in database.rows("functions"):
+        if function in before:  # what no file has made again is of an older version
+            database.raw.execute(f"drop routine {function['function']}".encode())
+
+
+def _replace(database: Database, text: str) -> None:
+    """Run a file of functions. One whose result is another than that of an older version is dropped first."""
+    while True:
+        try:
+            with database.raw.transaction():
+                database.raw.execute(text.encode())
+            return
+        except pg.InvalidFunctionDefinition as error:
+            changed = CHANGED_RESULT.search(error.diag.message_hint or "")
+            if changed is None:
+                raise
+            database.raw.execute(f"drop function {changed[1]}".encode())
 
 
 def _register_models(database: Database) -> list[str]:

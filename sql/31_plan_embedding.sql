@@ -82,7 +82,7 @@ declare
   foreign_function regprocedure;
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.search_name(planned.prefix, planned.name)]) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
@@ -91,8 +91,8 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and p.proname = mmdb.search_name(planned.prefix, planned.name)
-    and p.pronargs = 1
+    and p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
+    and p.pronargs in (1, 4)
     and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)
     and not mmdb.is_made_by(p.oid, planned.id) limit 1;
   if foreign_function is not null then

@@ -193,8 +193,10 @@ $body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_func
 $$;
 comment on function mmdb.clean_body(mmdb.embeddings) is 'Drop the functions of an embedding whose table was dropped.';
 
-create or replace function mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text)
-returns void
+-- The parameters with their names and defaults, where the signature has their types only.
+create or replace function mmdb.create_made(
+  made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text default null
+) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -202,12 +204,13 @@ declare
   arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create function %s %s as %L', signature, attributes, body);
+  execute format('create function %s %s as %L', case when parameters is null then signature
+                 else format('%s(%s)', split_part(signature, '(', 1), parameters) end, attributes, body);
   execute format('alter function %s owner to %s', arguments, owner);
   execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
 end
 $$;
-comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text) is 'Create one generated function, owned by the table''s owner and marked as ours.';
+comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text) is 'Create one generated function, owned by the table''s owner and marked as ours.';
 
 -- Dropped and not replaced: a replaced function keeps the grants that whoever made it has given.
 create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void

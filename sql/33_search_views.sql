@@ -18,12 +18,12 @@ as $$
 $$;
 comment on function mmdb.operator_class(text, text) is 'pgvector''s HNSW operator class for a column type and a distance.';
 
-create or replace function mmdb.distance_name(relation regclass) returns text
+create or replace function mmdb.free_name(relation regclass, wanted text) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  candidate text := 'distance';
+  candidate text := wanted;
 begin
   while exists (select from pg_attribute a where a.attrelid = relation and a.attname = candidate
                   and a.attnum > 0 and not a.attisdropped) loop
@@ -32,6 +32,12 @@ begin
   return candidate;
 end
 $$;
+comment on function mmdb.free_name(regclass, text) is 'A name that no column of the table has: the wanted one, or with underscores before it.';
+
+create or replace function mmdb.distance_name(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select mmdb.free_name(relation, 'distance') $$;
 comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
 create or replace function mmdb.search_columns(relation regclass, out definitions text, out selected text)
@@ -60,25 +66,20 @@ $$;
 comment on function mmdb.search_body(mmdb.embeddings, text, text) is 'The one SELECT of a search view.';
 
 -- A changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
-create or replace function mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) returns void
+create or replace function mmdb.make_public_function(
+  made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text
+) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  call constant text := format('%s.%I(%s)', made.function_schema, mmdb.search_name(made.prefix, made.name), argument);
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
-  grants aclitem[];
+  call constant text := format('%s(%s)', name, types);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = to_regprocedure(call));
   right_given record;
 begin
-  select p.proacl into grants from pg_proc p where p.oid = to_regprocedure(call);
   execute format('drop function if exists %s', call);
-  perform mmdb.create_made(made,
-    format('%s returns table (%s, %I double precision)', call,
-           (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation)),
-    'language sql stable parallel restricted security invoker',
-    mmdb.search_body(made, distance, vector),
-    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s, %I double precision) %s',
+    (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation), attributes), body, purpose, parameters);
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -90,22 +91,95 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view, made or made again with the grants it had.';
+comment on function mmdb.make_public_function(mmdb.embeddings, text, text, text, text, text, text) is
+  'A generated function that returns rows of the table with their distance, made or made again with the grants it had.';
+
+create or replace function mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
+  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+begin
+  perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
+    mmdb.search_body(made, distance, vector),
+    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
+           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+end
+$$;
+comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view.';
+
+create or replace function mmdb.top_name(prefix text, name text) returns text
+language sql immutable security invoker
+as $$ select prefix || '_top_by_' || name $$;
+comment on function mmdb.top_name(text, text) is 'The name of an embedding''s function that is told k.';
+
+create or replace function mmdb.within_type(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
+comment on function mmdb.within_type(regclass) is 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+
+-- Its rows are read in the statement that found their keys, so that what it promises holds while others write.
+create or replace function mmdb.top_body(made mmdb.embeddings, vector text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.distance
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[]) with ordinality found_(key, distance, place)
+  join %4$s p on %5$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
+$$;
+comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
+
+create or replace function mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+begin
+  perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
+  perform mmdb.make_public_function(made, name,
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null',
+           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation)),
+    format('%s, %s, %s, %s', argument, 'integer', 'jsonb', mmdb.within_type(made.relation)),
+    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+    format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
+           mmdb.relation_sql(made.relation), made.name));
+end
+$$;
+comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';
 
 create or replace function mmdb.make_search_views(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  modality text;
+  argument text;
+  vector text;
   vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  foreach modality in array (select m.modalities from mmdb.models m where m.name = made.model) loop
-    perform mmdb.make_search_view(made, case modality when 'text' then 'text' else 'bytea' end,
-      format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name,
-             made.column_type));
+  for argument, vector in
+    select case m.modality when 'text' then 'text' else 'bytea' end,
+           format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, made.column_type)
+    from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality)
+    union all
+    select vector_type, '$1'
+  loop
+    perform mmdb.make_search_view(made, argument, vector);
+    perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.halfvec');
   end loop;
-  perform mmdb.make_search_view(made, vector_type, '$1');
 end
 $$;
-comment on function mmdb.make_search_views(mmdb.embeddings) is 'The search views of an embedding: one for each kind of query its model takes, one for a vector.';
+comment on function mmdb.make_search_views(mmdb.embeddings) is
+  'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';

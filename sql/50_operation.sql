@@ -147,7 +147,7 @@ as $$
     when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
     when exists (select from made_functions f, expected x where not f.prosecdef
-                   and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
+                   and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'

@@ -45,10 +45,10 @@ select to_regclass('mmdb.schema_version') is not null
 -- name: unchecked_bodies
 set local check_function_bodies = off
 
--- name: stale_functions
-select p.oid::regprocedure::text as function
+-- name: functions
+select p.oid::regprocedure::text as function, p.xmin::text as version
 from pg_proc p
-where p.pronamespace = 'mmdb'::regnamespace and p.xmin <> pg_current_xact_id()::xid
+where p.pronamespace = 'mmdb'::regnamespace
 
 -- name: has_role
 select exists (select from pg_roles where rolname = %(name)s)

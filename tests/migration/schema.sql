@@ -1,6 +1,16 @@
 -- Schema mmdb of a fresh install, written by `make schema`. Do not edit: change sql/ or migrations/.
 
 CREATE SCHEMA mmdb;
+CREATE TYPE mmdb.search_source AS (
+	relation regclass,
+	source text,
+	key text,
+	columns text,
+	distance text,
+	present text,
+	within text
+);
+COMMENT ON TYPE mmdb.search_source IS 'The pieces of SQL that a search of one embedding is made of.';
 CREATE TABLE mmdb.embeddings (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -309,7 +319,7 @@ declare
   foreign_function regprocedure;
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.search_name(planned.prefix, planned.name)]) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
@@ -318,8 +328,8 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and p.proname = mmdb.search_name(planned.prefix, planned.name)
-    and p.pronargs = 1
+    and p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
+    and p.pronargs in (1, 4)
     and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)
     and not mmdb.is_made_by(p.oid, planned.id) limit 1;
   if foreign_function is not null then
@@ -537,6 +547,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb}'::regtype[]) then
+    return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
+  end if;
+  return mmdb.default_comparison(type, strategy);
+end
+$$;
+COMMENT ON FUNCTION mmdb.comparison(type oid, strategy integer) IS 'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
 CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -619,7 +641,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
-CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) RETURNS void
+CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -627,12 +649,13 @@ declare
   arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create function %s %s as %L', signature, attributes, body);
+  execute format('create function %s %s as %L', case when parameters is null then signature
+                 else format('%s(%s)', split_part(signature, '(', 1), parameters) end, attributes, body);
   execute format('alter function %s owner to %s', arguments, owner);
   execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
 end
 $_$;
-COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
+COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
 CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, pending_index text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -655,20 +678,38 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
-CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  candidate text := 'distance';
-begin
-  while exists (select from pg_attribute a where a.attrelid = relation and a.attname = candidate
-                  and a.attnum > 0 and not a.attisdropped) loop
-    candidate := '_' || candidate;
-  end loop;
-  return candidate;
-end
+  with recursive base(oid) as (
+    select default_comparison.type
+    union all
+    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+  ), candidate(oid, place) as (
+    select b.oid, 1 from base b
+    union all
+    select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+    union all
+    select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
+                when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
+                when t.typtype = 'c' then 'record'::regtype end, 3
+    from base b join pg_type t on t.oid = b.oid
+  )
+  select format('operator(%I.%s)', n.nspname, o.oprname)
+  from candidate c
+  join pg_opclass k on k.opcintype = c.oid and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree')
+  join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
+   and f.amopstrategy = strategy
+  join pg_operator o on o.oid = f.amopopr
+  join pg_namespace n on n.oid = o.oprnamespace
+  order by c.place limit 1
 $$;
+COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
+CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.free_name(relation, 'distance') $$;
 COMMENT ON FUNCTION mmdb.distance_name(relation regclass) IS 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 CREATE FUNCTION mmdb.distance_operator(distance text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -909,6 +950,256 @@ CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states 
   where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
 $$;
 COMMENT ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) IS 'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+CREATE FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text DEFAULT 'p'::text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if filter is null then
+    return 'true';
+  end if;
+  return mmdb.filter_object(relation, filter, quote_ident(alias), 0);
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) IS 'The predicate of a filter over a table''s columns, as SQL in which the table is called by the alias. Conditions of an object hold together; "and" and "or" take arrays of objects, "not" an object. A condition is a value (equal), null (is null) or an object of operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps. "meta.color" is a path into a json column. An unknown column or operator, or a value of another type, is an error.';
+CREATE FUNCTION mmdb.filter_column(relation regclass, name text) RETURNS pg_attribute
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select a from pg_attribute a
+  where a.attrelid = relation and a.attname = name and a.attnum > 0 and not a.attisdropped
+$$;
+COMMENT ON FUNCTION mmdb.filter_column(relation regclass, name text) IS 'The column of that name, NULL where there is none.';
+CREATE FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  label constant text := of_column.attname;
+  target constant text := format('%s.%I', alias, of_column.attname);
+  type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
+  compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
+  equal constant text := mmdb.comparison(of_column.atttypid, 3);
+begin
+  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
+    return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
+  elsif operator = 'ne' and value = 'null' then
+    return format('%s is not null', target);
+  elsif compared is not null then
+    return format('%s %s %s', target, compared, mmdb.filter_literal(value, type_name, label));
+  elsif operator = 'ne' and equal is not null then
+    return format('(%s %s %s) is not true', target, equal, mmdb.filter_literal(value, type_name, label));
+  elsif operator = 'in' and equal is not null then
+    perform mmdb.filter_list(operator, value, null, label);
+    return format('%s %s any (array[%s]::%s[])', target, equal, coalesce((
+      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''), type_name);
+  elsif operator = 'between' and equal is not null then
+    perform mmdb.filter_list(operator, value, 2, label);
+    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4), mmdb.filter_literal(value -> 0, type_name, label),
+                  mmdb.comparison(of_column.atttypid, 2), mmdb.filter_literal(value -> 1, type_name, label));
+  elsif operator in ('like', 'ilike') then
+    return mmdb.filter_pattern(format('%s::text', target), of_column.atttypid, operator, value, label);
+  elsif operator in ('contains', 'contained_by', 'overlaps') then
+    return mmdb.filter_containment(of_column, target, operator, value);
+  end if;
+  raise exception 'a filter has no operator "%" for column "%" of type %', operator, label, type_name
+    using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
+end
+$_$;
+COMMENT ON FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) IS 'One condition on a column.';
+CREATE FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_column pg_attribute := mmdb.filter_column(relation, key);
+  path text[];
+  conditions constant jsonb := case when jsonb_typeof(value) = 'object' then value else jsonb_build_object('eq', value) end;
+begin
+  if found_column.attname is null then
+    -- "meta.color": the longest beginning that is a column, the rest a path into it.
+    path := string_to_array(key, '.');
+    found_column := mmdb.filter_column(relation, path[1]);
+    if found_column.atttypid is distinct from 'jsonb'::regtype and found_column.atttypid is distinct from 'json'::regtype
+       or cardinality(path) < 2 then
+      raise exception 'table % has no column "%"', relation, key
+        using errcode = 'undefined_column',
+              hint = (select format('its columns: %s', string_agg(quote_ident(a.attname), ', ' order by a.attnum))
+                      from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped);
+    end if;
+  end if;
+  return coalesce((
+    select string_agg(case when path is null
+                           then mmdb.filter_condition(found_column, alias, c.key, c.value)
+                           else mmdb.filter_path_condition(found_column, path[2:], alias, c.key, c.value) end, ' and ')
+    from jsonb_each(conditions) c), 'true');
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) IS 'The conditions on one column or path.';
+CREATE FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  written constant text := case operator when 'contains' then '@>' when 'contained_by' then '<@' else '&&' end;
+  kind record;
+  type_name text := format_type(of_column.atttypid, of_column.atttypmod);
+begin
+  select t.typtype, t.typcategory, r.rngsubtype into kind
+  from pg_type t left join pg_range r on r.rngtypid = t.oid where t.oid = of_column.atttypid;
+  if type_name = 'json' then
+    target := target || '::jsonb';
+    type_name := 'jsonb';
+  elsif kind.typtype = 'r' and operator = 'contains' and (value #>> '{}') !~ '^[\[(]|^empty$' then
+    type_name := format_type(kind.rngsubtype, null);  -- one value, not a range
+  elsif kind.typtype not in ('r', 'm') and kind.typcategory <> 'A' and type_name <> 'jsonb' then
+    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator, of_column.attname, type_name
+      using errcode = 'invalid_parameter_value', hint = 'for a part of a text: {"title": {"ilike": "%shoe%"}}';
+  end if;
+  if type_name = 'jsonb' and operator = 'overlaps' then
+    raise exception '"overlaps" of column "%" is for arrays and ranges, and it has type jsonb', of_column.attname
+      using errcode = 'invalid_parameter_value', hint = 'use "contains"';
+  elsif type_name like '%[]' and jsonb_typeof(value) <> 'array' then
+    value := jsonb_build_array(value);
+  end if;
+  return format('%s operator(pg_catalog.%s) %s', target, written, mmdb.filter_literal(value, type_name, of_column.attname));
+end
+$_$;
+COMMENT ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) IS 'A condition on arrays, ranges or jsonb.';
+CREATE FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if key in ('and', 'or') and mmdb.filter_column(relation, key) is null then
+    if jsonb_typeof(value) <> 'array' then
+      raise exception '"%" of a filter takes an array of objects, not %', key, left(value::text, 100)
+        using errcode = 'invalid_parameter_value', hint = format('as in {"%s": [{"price": {"lt": 100}}, {"in_stock": true}]}', key);
+    end if;
+    return '(' || coalesce((
+      select string_agg(format('(%s)', mmdb.filter_object(relation, v.value, alias, depth + 1)), format(' %s ', key))
+      from jsonb_array_elements(value) v), case key when 'and' then 'true' else 'false' end) || ')';
+  elsif key = 'not' and mmdb.filter_column(relation, key) is null then
+    return format('(%s) is not true', mmdb.filter_object(relation, value, alias, depth + 1));
+  end if;
+  return mmdb.filter_conditions(relation, key, value, alias);
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) IS 'One entry of a filter: and, or, not, or a column.';
+CREATE FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if jsonb_typeof(value) <> 'array' or (count is not null and jsonb_array_length(value) <> count) then
+    raise exception '"%" of column "%" takes an array%, not %', operator, label, coalesce(' of ' || count || ' values', ''), left(value::text, 100)
+      using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) IS 'Refuse what is not an array, or one of another length.';
+CREATE FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  written text := value #>> '{}';
+begin
+  if jsonb_typeof(value) = 'array' and type_name like '%[]' then
+    written := (select format('{%s}', string_agg(case when jsonb_typeof(v) = 'null' then 'null'
+                  else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ',')) from jsonb_array_elements(value) v);
+  elsif type_name in ('json', 'jsonb') then
+    written := value::text;
+  elsif jsonb_typeof(value) in ('array', 'object', 'null') then
+    raise exception '% is no value of column "%"', left(value::text, 100), label
+      using errcode = 'invalid_parameter_value', hint = format('it has type %s', type_name);
+  end if;
+  begin
+    execute format('select %L::%s', written, type_name);
+  exception when data_exception or check_violation or not_null_violation then
+    raise exception '% is no value of column "%"', left(value::text, 100), label
+      using errcode = 'invalid_parameter_value', hint = format('it has type %s: %s', type_name, sqlerrm);
+  end;
+  return format('%L::%s', written, type_name);
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) IS 'A value of a filter as a quoted, typed literal.';
+CREATE FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if jsonb_typeof(filter) <> 'object' then
+    raise exception 'a filter is an object, not %', left(filter::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"price": {"lt": 100}}';
+  elsif depth > 20 then
+    raise exception 'the filter is nested more than 20 deep' using errcode = 'program_limit_exceeded';
+  end if;
+  return coalesce((
+    select string_agg(mmdb.filter_entry(relation, e.key, e.value, alias, depth), ' and ')
+    from jsonb_each(filter) e), 'true');
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) IS 'The conditions of one object of a filter, together.';
+CREATE FUNCTION mmdb.filter_operators() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps' $$;
+COMMENT ON FUNCTION mmdb.filter_operators() IS 'What a filter knows, for hints.';
+CREATE FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  label constant text := format('%s.%s', of_column.attname, array_to_string(path, '.'));
+  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias, of_column.attname, path);
+  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias, of_column.attname, path);
+  compared constant text := (array['<', '<=', '=', '>=', '>'])[mmdb.filter_strategy(operator)];
+begin
+  if operator = 'is_null' or (operator in ('eq', 'ne') and value = 'null') then
+    return format('%s is %s', found_text, case when operator = 'ne' or value = 'false' then 'not null' else 'null' end);
+  elsif operator = 'eq' then
+    return format('%s operator(pg_catalog.=) %L::jsonb', found_value, value);
+  elsif operator = 'ne' then
+    return format('(%s operator(pg_catalog.=) %L::jsonb) is not true', found_value, value);
+  elsif operator = 'in' then
+    perform mmdb.filter_list(operator, value, null, label);
+    return format('%s operator(pg_catalog.=) any (array(select jsonb_array_elements(%L::jsonb)))', found_value, value);
+  elsif operator = 'between' then
+    perform mmdb.filter_list(operator, value, 2, label);
+    return format('%s and %s', mmdb.filter_path_condition(of_column, path, alias, 'gte', value -> 0),
+                  mmdb.filter_path_condition(of_column, path, alias, 'lte', value -> 1));
+  elsif compared is not null and jsonb_typeof(value) = 'number' then
+    return format('case when jsonb_typeof(%s) = ''number'' then %s::numeric end operator(pg_catalog.%s) %L::numeric',
+                  found_value, found_text, compared, value::text);
+  elsif compared is not null and jsonb_typeof(value) = 'string' then
+    return format('case when jsonb_typeof(%s) = ''string'' then %s end operator(pg_catalog.%s) %L', found_value, found_text, compared, value #>> '{}');
+  elsif operator in ('like', 'ilike') then
+    return mmdb.filter_pattern(found_text, 'text'::regtype, operator, value, label);
+  elsif operator in ('contains', 'contained_by') then
+    return format('%s operator(pg_catalog.%s) %L::jsonb', found_value, case operator when 'contains' then '@>' else '<@' end, value);
+  end if;
+  raise exception 'a filter has no operator "%" with the value % for path "%"', operator, left(value::text, 100), label
+    using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) IS 'One condition on what lies at a path in a json column.';
+CREATE FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if jsonb_typeof(value) <> 'string' or (select t.typcategory from pg_type t where t.oid = type) <> 'S' then
+    raise exception '"%" of column "%" compares a text column with a text', operator, label
+      using errcode = 'invalid_parameter_value', hint = 'as in {"title": {"ilike": "%shoe%"}}';
+  end if;
+  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end, value #>> '{}');
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) IS 'A condition by a pattern of LIKE.';
+CREATE FUNCTION mmdb.filter_strategy(operator text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
+COMMENT ON FUNCTION mmdb.filter_strategy(operator text) IS 'The B-tree strategy of a comparing operator, NULL of another.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -933,6 +1224,21 @@ CREATE FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) RETURNS void
     and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
 COMMENT ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) IS 'Worker only: forget the leases of these keys that nobody works on.';
+CREATE FUNCTION mmdb.free_name(relation regclass, wanted text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  candidate text := wanted;
+begin
+  while exists (select from pg_attribute a where a.attrelid = relation and a.attname = candidate
+                  and a.attnum > 0 and not a.attisdropped) loop
+    candidate := '_' || candidate;
+  end loop;
+  return candidate;
+end
+$$;
+COMMENT ON FUNCTION mmdb.free_name(relation regclass, wanted text) IS 'A name that no column of the table has: the wanted one, or with underscores before it.';
 CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -951,7 +1257,7 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
     when exists (select from made_functions f, expected x where not f.prosecdef
-                   and (f.proargnames[2:] <> x.names or f.proallargtypes[2:] <> x.types)) then
+                   and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
@@ -1314,25 +1620,18 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
-CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
+CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  call constant text := format('%s.%I(%s)', made.function_schema, mmdb.search_name(made.prefix, made.name), argument);
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
-  grants aclitem[];
+  call constant text := format('%s(%s)', name, types);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = to_regprocedure(call));
   right_given record;
 begin
-  select p.proacl into grants from pg_proc p where p.oid = to_regprocedure(call);
   execute format('drop function if exists %s', call);
-  perform mmdb.create_made(made,
-    format('%s returns table (%s, %I double precision)', call,
-           (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation)),
-    'language sql stable parallel restricted security invoker',
-    mmdb.search_body(made, distance, vector),
-    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s, %I double precision) %s',
+    (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation), attributes), body, purpose, parameters);
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -1344,24 +1643,63 @@ begin
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view, made or made again with the grants it had.';
+COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) IS 'A generated function that returns rows of the table with their distance, made or made again with the grants it had.';
+CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
+  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+begin
+  perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
+    mmdb.search_body(made, distance, vector),
+    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
+           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view.';
 CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  modality text;
+  argument text;
+  vector text;
   vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  foreach modality in array (select m.modalities from mmdb.models m where m.name = made.model) loop
-    perform mmdb.make_search_view(made, case modality when 'text' then 'text' else 'bytea' end,
-      format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name,
-             made.column_type));
+  for argument, vector in
+    select case m.modality when 'text' then 'text' else 'bytea' end,
+           format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, made.column_type)
+    from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality)
+    union all
+    select vector_type, '$1'
+  loop
+    perform mmdb.make_search_view(made, argument, vector);
+    perform mmdb.make_top_function(made, argument, vector || '::public.halfvec');
   end loop;
-  perform mmdb.make_search_view(made, vector_type, '$1');
 end
 $_$;
-COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search views of an embedding: one for each kind of query its model takes, one for a vector.';
+COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
+CREATE FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+begin
+  perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
+  perform mmdb.make_public_function(made, name,
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null',
+           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation)),
+    format('%s, %s, %s, %s', argument, 'integer', 'jsonb', mmdb.within_type(made.relation)),
+    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+    format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
+           mmdb.relation_sql(made.relation), made.name));
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) IS 'T_top_by_NAME for one kind of query.';
 CREATE FUNCTION mmdb.make_trigger(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1936,6 +2274,28 @@ CREATE FUNCTION mmdb.search_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_by_' || name $$;
 COMMENT ON FUNCTION mmdb.search_name(prefix text, name text) IS 'The name of an embedding''s search view.';
+CREATE FUNCTION mmdb.search_source(made mmdb.embeddings) RETURNS mmdb.search_source
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  keys constant record := mmdb.key_sql(made.relation);
+  parts mmdb.search_source;
+begin
+  parts.relation := made.relation;
+  parts.source := mmdb.relation_sql(made.relation) || ' p';
+  parts.key := keys.expression;
+  parts.columns := keys.ordering;
+  parts.distance := format('p.%I operator(public.%s) $1', made.column_name,
+                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)));
+  parts.present := format('p.%I is not null', made.column_name);
+  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
+              else format('exists (select from unnest($2) k(key) where %s)', keys.matches) end
+  into parts.within from mmdb.key_columns(made.relation) k;
+  return parts;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.search_source(made mmdb.embeddings) IS 'The pieces of SQL that a search of this embedding is made of.';
 CREATE TABLE mmdb.worker_sessions (
     id integer NOT NULL,
     host text NOT NULL,
@@ -2240,6 +2600,156 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
+CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) RETURNS TABLE(key text, distance double precision)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+declare
+  passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  cost constant record := mmdb.top_costs();
+  depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many are asked for on the deep road.
+  wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
+  estimate record;
+  expected real;  -- what the deep road will cost
+  keys text[];
+  distances double precision[];
+  passed bigint := 0;
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif vector is null then
+    return;
+  end if;
+  estimate := mmdb.top_estimate(parts, passes, vector, within);
+  -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
+  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
+    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
+  end if;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
+    expected := cost.walked * wanted * depth / (passed + 0.5);
+    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+    end if;
+  end if;
+  if passed is null or passed < k then
+    select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
+  end if;
+  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
+end
+$$;
+COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
+CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.distance
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[]) with ordinality found_(key, distance, place)
+  join %4$s p on %5$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
+CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 8.0, 3.0, 0.18, 0.17 $$;
+COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
+CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET "hnsw.iterative_scan" TO 'relaxed_order'
+    SET "hnsw.ef_search" TO '40'
+    SET "hnsw.max_scan_tuples" TO '20000'
+    AS $_$
+begin
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
+          set_config('hnsw.max_scan_tuples', budget::text, true);
+  execute format($query$
+    with found as materialized (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %3$s limit %7$s)
+    select max(p.passed), array_agg(%1$s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
+    from (select *, count(*) over () as passed from found p order by p.d + 0, %2$s limit %8$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k)
+  into passed, keys, distances using vector, within;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
+CREATE FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  plan json;
+  cost constant record := mmdb.top_costs();
+  total real := (select c.reltuples from pg_class c where c.oid = parts.relation and c.relkind = 'r');
+begin
+  if total is null then
+    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t join pg_class c on c.oid = t.relid and t.isleaf);
+  end if;
+  total := greatest(total, 1);
+  if passes = 'true' and not row_security_active(parts.relation) then
+    rows := total;
+  else
+    execute format('explain (format json) select from %s where %s and %s', parts.source, parts.present, passes)
+    into plan using vector, within;
+    rows := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::real;
+  end if;
+  share := greatest(least(rows / total, 1), 1e-6);
+  exact_cost := case when plan is null or plan::text like '%"Seq Scan"%' then cost.kept * rows + cost.read * total else rows end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
+CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k rows only.
+  execute format($query$
+    select array_agg(%s order by p.d, %2$s), array_agg(p.d order by p.d, %2$s)
+    from (select * from (select %2$s, %3$s as d from %4$s where %5$s and %6$s offset 0) p order by p.d, %2$s limit %7$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+  into keys, distances using vector, within;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
+CREATE FUNCTION mmdb.top_name(prefix text, name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select prefix || '_top_by_' || name $$;
+COMMENT ON FUNCTION mmdb.top_name(prefix text, name text) IS 'The name of an embedding''s function that is told k.';
+CREATE FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET "hnsw.iterative_scan" TO 'off'
+    SET "hnsw.ef_search" TO '40'
+    AS $_$
+begin
+  perform set_config('hnsw.ef_search', depth::text, true);
+  -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
+  execute format($query$
+    select count(*), array_agg(%s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
+    from (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %3$s limit %7$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+  into passed, keys, distances using vector, within;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most k.';
 CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2410,6 +2920,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) IS 'Say that vectors of an adopted column are kept, where it has any.';
+CREATE FUNCTION mmdb.within_type(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
+COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
 CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2670,6 +3185,9 @@ GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) T
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
@@ -2682,12 +3200,15 @@ GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, 
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_name(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
@@ -2727,11 +3248,53 @@ GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_us
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_column(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_column(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_column(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_operators() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_operators() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_operators() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_strategy(operator text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
@@ -2792,12 +3355,18 @@ REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embeddi
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_worker;
@@ -2887,6 +3456,9 @@ GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions tex
 REVOKE ALL ON FUNCTION mmdb.search_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
@@ -2924,6 +3496,30 @@ REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count in
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_name(prefix text, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
@@ -2954,6 +3550,9 @@ GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_type(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_worker;
