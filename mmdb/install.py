@@ -172,7 +172,7 @@ def _migrate(database: Database) -> str:
 def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     # SQL functions may name functions of a later file.
     database.run("unchecked_bodies")
-    database.run("load_vector")  # only a setting that is known can be attached to a function without being superuser
+    database.run("load_extensions")  # only a setting that is known can be attached to a function without being superuser
     before = database.rows("functions")
     for file in function_files():
         text = file.read_text("utf-8")
@@ -243,7 +243,7 @@ def _set_iterative_scan(database: Database, facts: Mapping[str, Any]) -> list[st
         return []
     if not facts["owns_database"]:
         return [f'hnsw.iterative_scan is not set: role "{facts["role"]}" does not own the database']
-    database.run("load_vector")  # only a setting that is known can be set without being superuser
+    database.run("load_extensions")  # only a setting that is known can be set without being superuser
     database.run("set_iterative_scan", database=facts["database"])
     return []
 

@@ -38,7 +38,7 @@ def _reset_iterative_scan(database: Database) -> None:
     facts = database.rows("facts")[0]
     ours = database.value("has_database_setting", {"prefix": "hnsw.iterative_scan=strict_order"})
     if ours and facts["owns_database"]:
-        database.run("load_vector")
+        database.run("load_extensions")
         database.run("reset_iterative_scan", database=facts["database"])
 
 

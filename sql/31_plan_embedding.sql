@@ -80,6 +80,7 @@ as $$
 declare
   long text;
   foreign_function regprocedure;
+  own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
   from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
@@ -91,10 +92,11 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
-    and p.pronargs in (1, 4)
-    and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)
-    and not mmdb.is_made_by(p.oid, planned.id) limit 1;
+    and (p.proname = planned.prefix || '_search'
+         or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
+             and p.pronargs in (1, 4)
+             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)))
+    and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
       using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';

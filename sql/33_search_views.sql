@@ -67,7 +67,7 @@ comment on function mmdb.search_body(mmdb.embeddings, text, text) is 'The one SE
 
 -- A changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
 create or replace function mmdb.make_public_function(
-  made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text
+  made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text default null
 ) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -78,8 +78,9 @@ declare
   right_given record;
 begin
   execute format('drop function if exists %s', call);
-  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s, %I double precision) %s',
-    (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation), attributes), body, purpose, parameters);
+  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
+    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
+    attributes), body, purpose, parameters);
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -91,8 +92,8 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.make_public_function(mmdb.embeddings, text, text, text, text, text, text) is
-  'A generated function that returns rows of the table with their distance, made or made again with the grants it had.';
+comment on function mmdb.make_public_function(mmdb.embeddings, text, text, text, text, text, text, text) is
+  'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
 
 create or replace function mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) returns void
 language plpgsql volatile security invoker

@@ -159,6 +159,7 @@ begin
   perform mmdb.make_search_views(made);
   perform mmdb.remake_other_views(relation, made.id);
   made := mmdb.record_embedding(made, pass);
+  perform mmdb.make_table_functions(relation);
   if index then
     for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
       execute statement;
@@ -212,6 +213,7 @@ begin
   end if;
   perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
+  perform mmdb.make_table_functions(relation);
 end
 $$;
 comment on function mmdb.drop_embedding(regclass, text, boolean) is
@@ -264,6 +266,7 @@ begin
     perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
+  perform mmdb.make_table_functions(relation);
 end
 $$;
 comment on function mmdb.refresh(regclass) is

@@ -146,7 +146,8 @@ as $$
       'the table changed its owner'
     when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
-    when exists (select from made_functions f, expected x where not f.prosecdef
+    when exists (select from made_functions f, expected x
+                 where f.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
                    and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef

@@ -16,6 +16,16 @@ as $$ select 8.0, 3.0, 0.18, 0.17 $$;
 comment on function mmdb.top_costs() is
   'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 
+create or replace function mmdb.within_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
+              else format('exists (select from unnest($2) k(key) where %s)', (select s.matches from mmdb.key_sql(relation) s)) end
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.within_sql(regclass) is 'The condition that a row''s key is one of the texts $2.';
+
 create or replace function mmdb.search_source(made mmdb.embeddings) returns mmdb.search_source
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -31,9 +41,7 @@ begin
   parts.distance := format('p.%I operator(@extschema:vector@.%s) $1', made.column_name,
                            mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)));
   parts.present := format('p.%I is not null', made.column_name);
-  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)', keys.matches) end
-  into parts.within from mmdb.key_columns(made.relation) k;
+  parts.within := mmdb.within_sql(made.relation);
   return parts;
 end
 $$;

@@ -119,11 +119,13 @@ select exists (
   where r.setdatabase = (select oid from pg_database where datname = current_database()) and r.setrole = 0
     and c.setting like %(prefix)s)
 
--- name: load_vector
+-- name: load_extensions
 do $$
 begin
   execute (select format('select %%L::%%I.vector', '[1]', n.nspname)
            from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector');
+  execute (select format('select %%I.show_trgm(%%L)', n.nspname, 'a')
+           from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm');
 end
 $$
 

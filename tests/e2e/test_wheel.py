@@ -79,7 +79,7 @@ def test_init_and_uninstall(python: Path, tmp_path: Path, empty_database: Databa
     command = python.with_name("mmdb")
     run(command, "init", cwd=tmp_path, MMDB_DATABASE_URL=empty_database.url)
     with empty_database.connect() as connection:
-        assert connection.execute("select version_num from mmdb.schema_version").fetchone() == ("0004",)
+        assert connection.execute("select version_num from mmdb.schema_version").fetchone() == ("0005",)
         assert connection.execute("select count(*) > 0 from mmdb.doctor()").fetchone() == (True,)
     run(command, "uninstall", "--yes", cwd=tmp_path, MMDB_DATABASE_URL=empty_database.url)
     with empty_database.connect() as connection:

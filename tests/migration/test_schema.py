@@ -22,7 +22,7 @@ def functions(conn: Connection, condition: str) -> list[str]:
     rows = conn.execute(f"""
         select p.oid::regprocedure::text
         from pg_proc p join pg_language l on l.oid = p.prolang
-        where p.pronamespace = 'mmdb'::regnamespace and ({condition})
+        where p.pronamespace = 'mmdb'::regnamespace and p.prokind = 'f' and ({condition})
         order by 1""")
     return [name for (name,) in rows]
 

@@ -1,0 +1,276 @@
+-- T_search: the words of a query, and what it means in every embedding of the table, fused by reciprocal rank.
+--
+-- Each leg finds candidates with the filter inside; a row's score is the sum over the legs of weight / (60 + rank)
+-- (Cormack, Clarke and Buettcher 2009). A leg with a negative weight brings no candidates: it only pushes rows down.
+
+create or replace function mmdb.rrf_add(score double precision, rank bigint) returns double precision
+language sql immutable parallel safe security invoker
+as $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
+comment on function mmdb.rrf_add(double precision, bigint) is 'A step of mmdb.rrf(rank).';
+
+create or replace function mmdb.rrf_add(score double precision, rank bigint, weight double precision) returns double precision
+language sql immutable parallel safe security invoker
+as $$ select score + coalesce(weight / (60 + rank), 0) $$;
+comment on function mmdb.rrf_add(double precision, bigint, double precision) is 'A step of mmdb.rrf(rank, weight).';
+
+create or replace aggregate mmdb.rrf(rank bigint) (
+  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
+);
+comment on aggregate mmdb.rrf(bigint) is
+  'Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists in which something has a rank; NULL adds nothing.';
+
+create or replace aggregate mmdb.rrf(rank bigint, weight double precision) (
+  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
+);
+comment on aggregate mmdb.rrf(bigint, double precision) is 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
+
+create or replace function mmdb.embedding_leg(made mmdb.embeddings) returns mmdb.search_leg
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  leg mmdb.search_leg;
+begin
+  leg.name := made.name;
+  leg.model := made.model;
+  leg.modalities := (select m.modalities from mmdb.models m where m.name = made.model);
+  leg.column_type := made.column_type;
+  leg.parts := mmdb.search_source(made);
+  return leg;
+end
+$$;
+comment on function mmdb.embedding_leg(mmdb.embeddings) is 'A search by an embedding as a leg of T_search.';
+
+create or replace function mmdb.search_legs(relation regclass) returns mmdb.search_leg[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e where e.relation = search_legs.relation order by e.id)
+      || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
+$$;
+comment on function mmdb.search_legs(regclass) is 'The legs of T_search: every embedding of the table, and its keywords.';
+
+-- The sum of unit vectors by weight, of unit length again: where text and pictures share a space, "this picture, but in red".
+create or replace function mmdb.weighted_vector(vectors real[][], weights double precision[]) returns @extschema:vector@.vector
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select @extschema:vector@.l2_normalize(array_agg(s.total order by s.place)::real[]::@extschema:vector@.vector)
+  from (
+    select i as place, sum(weights[v] * vectors[v][i]) as total
+    from generate_subscripts(vectors, 1) v, generate_subscripts(vectors, 2) i
+    group by i
+  ) s
+$$;
+comment on function mmdb.weighted_vector(real[][], double precision[]) is 'The weighted sum of vectors, of unit length.';
+
+create or replace function mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) returns @extschema:vector@.vector
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  vectors real[][];
+  factors double precision[];
+  image bytea;
+begin
+  if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
+    vectors := array[mmdb.embed(query, leg.model)::real[]];
+    factors := array[mmdb.weight_of(weights, 'query')];
+  end if;
+  foreach image in array coalesce(images, '{}') loop
+    if 'image' = any(leg.modalities) and mmdb.weight_of(weights, 'image') <> 0 then
+      vectors := vectors || array[mmdb.embed(image, leg.model)::real[]];
+      factors := factors || mmdb.weight_of(weights, 'image');
+    end if;
+  end loop;
+  if cardinality(factors) = 1 and factors[1] > 0 then
+    return (array(select v from unnest(vectors) v))::real[]::@extschema:vector@.vector;
+  end if;
+  return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+end
+$$;
+comment on function mmdb.query_vector(mmdb.search_leg, text, bytea[], jsonb) is
+  'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+
+create or replace function mmdb.weight_of(weights jsonb, name text) returns double precision
+language sql immutable security invoker
+as $$ select coalesce((weights ->> name)::double precision, 1) $$;
+comment on function mmdb.weight_of(jsonb, text) is 'A weight, 1 unless given.';
+
+create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  entry record;
+begin
+  if jsonb_typeof(weights) <> 'object' then
+    raise exception 'weights are an object, not %', left(weights::text, 100)
+      using errcode = 'invalid_parameter_value', hint = format('as in {"%s": 0.5}', known[1]);
+  end if;
+  for entry in select e.key, e.value from jsonb_each(weights) e loop
+    if entry.key <> all(known) then
+      raise exception 'there is no leg "%" to weigh', entry.key
+        using errcode = 'invalid_parameter_value', hint = format('weights are of: %s', array_to_string(known, ', '));
+    elsif jsonb_typeof(entry.value) <> 'number' then
+      raise exception 'the weight of "%" is %, expected a number', entry.key, left(entry.value::text, 100)
+        using errcode = 'invalid_parameter_value';
+    end if;
+  end loop;
+end
+$$;
+comment on function mmdb.check_weights(jsonb, mmdb.search_leg[]) is 'Refuse weights of legs that are not there.';
+
+-- Computed for so many rows that match at most: the closeness of each is read from its text.
+create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
+returns table (key text, rank bigint, closeness double precision)
+language plpgsql stable security invoker rows 100
+set search_path = pg_catalog, pg_temp set pg_trgm.word_similarity_threshold = 0.35
+as $$
+declare
+  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p') || case when within is null then '' else ' and ' || (leg.parts).within end;
+begin
+  return query execute format($query$
+    select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
+    from (select %s as key, (%s)::double precision as closeness from %s where %s and %s limit 2000) x
+    order by x.closeness desc, x.key limit %s
+  $query$, (leg.parts).key, leg.closeness, (leg.parts).source, leg.matches, passes, depth) using query, within;
+end
+$$;
+comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integer) is 'The candidates of a leg of words.';
+
+create or replace function mmdb.search_found(
+  leg mmdb.search_leg, query text, images bytea[], vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
+) returns table (key text, rank bigint, how jsonb)
+language plpgsql stable security invoker rows 100
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if leg.model is null then
+    return query select f.key, f.rank, jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
+                 from mmdb.words_found(leg, query, filter, within, depth) f;
+  else
+    return query select f.key, f.place, jsonb_build_object('rank', f.place, 'distance', f.distance)
+                 from mmdb.top(leg.parts, vector::@extschema:vector@.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+  end if;
+end
+$$;
+comment on function mmdb.search_found(mmdb.search_leg, text, bytea[], @extschema:vector@.vector, integer, jsonb, text[]) is 'The candidates of one leg, with rank and reason.';
+
+create or replace function mmdb.search(
+  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer
+) returns table (key text, score double precision, ranks jsonb)
+language plpgsql stable security invoker rows 10
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  leg mmdb.search_leg;
+  vector @extschema:vector@.vector;
+  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  found_keys text[] := '{}';
+  found_scores double precision[] := '{}';
+  found_ranks jsonb[] := '{}';
+  weight double precision;
+  nothing boolean := true;
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif depth < k then
+    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
+  elsif btrim(query, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+  perform mmdb.check_weights(coalesce(weights, '{}'), legs);
+  foreach leg in array legs loop
+    weight := mmdb.weight_of(weights, leg.name);
+    vector := null;
+    if leg.model is not null then
+      vector := mmdb.query_vector(leg, query, images, weights);
+    end if;
+    if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+      nothing := nothing and weight < 0;
+      select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
+             found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
+      into found_keys, found_scores, found_ranks
+      from mmdb.search_found(leg, query, images, vector, deep, filter, within) f;
+    end if;
+  end loop;
+  if nothing then
+    raise exception 'there is nothing to search for'
+      using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
+  end if;
+  return query
+  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
+  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
+  group by f.key
+  having max(f.score) > 0
+  order by 2 desc, 1 limit k;
+end
+$$;
+comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer) is
+  'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
+
+create or replace function mmdb.table_call(relation regclass, verb text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%I.%I', n.nspname, coalesce(e.prefix, c.relname) || '_' || verb)
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  left join lateral (select e.prefix from mmdb.embeddings e where e.relation = c.oid order by e.id limit 1) e on true
+  where c.oid = table_call.relation
+$$;
+comment on function mmdb.table_call(regclass, text) is 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+
+create or replace function mmdb.search_table_body(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.score, found_.ranks
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+    with ordinality found_(key, score, ranks, place)
+  join %3$s p on %4$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
+$$;
+comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
+
+-- Functions of a table belong to the first of its embeddings; with the last one they go.
+create or replace function mmdb.make_table_functions(relation regclass) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+#variable_conflict use_variable
+declare
+  first_made mmdb.embeddings;
+  name text;
+  parameters text;
+begin
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation order by e.id limit 1;
+  if first_made.id is null then
+    return;
+  end if;
+  perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
+  name := mmdb.table_call(relation, 'search');
+  parameters := format(
+    '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
+    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
+    mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+  perform mmdb.make_public_function(first_made, name, parameters,
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
+    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
+    format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
+           mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+end
+$$;
+comment on function mmdb.make_table_functions(regclass) is 'Make the functions of a table again, over the legs that it has now.';

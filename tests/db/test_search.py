@@ -1,0 +1,277 @@
+"""T_search: words and embeddings, fused by reciprocal rank, with the filter inside every leg."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+
+from mmdb.worker import background
+from tests.conftest import Database, MakeRole
+from tests.db.conftest import QUICK, Connection, until
+
+TEXTS = [
+    "red running shoes", "blue winter boots", "a red cup for coffee", "the coffee machine", "running in winter",
+    "shoes and boots", "red wine", "winter coffee", "a machine for shoes", "blue cup",
+]  # fmt: skip
+CHINESE = [
+    "红色跑鞋",
+    "蓝色冬靴",
+    "红色咖啡杯",
+    "咖啡机",
+    "冬天跑步",
+    "鞋子和靴子",
+    "红酒",
+    "冬季咖啡",
+    "制鞋机",
+    "蓝色杯子",
+]
+
+
+@pytest.fixture(scope="module")
+def goods(module_database: Database) -> Iterator[Connection]:
+    """Ten rows with two embeddings and words in two languages; a worker for queries."""
+    with module_database.connect() as conn, background(module_database.url, options=QUICK):
+        conn.execute("create table goods (id int primary key, txt text, zh text, price int)")
+        conn.execute("select name from mmdb.add_embedding('goods', 'txt', model => 'hash')")
+        conn.execute("select name from mmdb.add_embedding('goods', 'zh', model => 'hash')")
+        conn.execute("select name from mmdb.add_keywords('goods', array['txt'], 'english', name => 'words')")
+        conn.execute("select name from mmdb.add_keywords('goods', array['zh'], 'chinese', name => 'characters')")
+        for number, (text, zh) in enumerate(zip(TEXTS, CHINESE, strict=True), 1):
+            conn.execute("insert into goods values (%s, %s, %s, %s)", [number, text, zh, number * 10])
+        conn.execute("select mmdb.wait_until_embedded('goods')")
+        yield conn
+
+
+def search(conn: Connection, query: str | None, **options: Any) -> list[tuple[int, float, dict[str, Any]]]:
+    named = {
+        key: json.dumps(value) if key in ("filter", "weights") and value is not None else value
+        for key, value in options.items()
+    }
+    arguments = "".join(f", {key} => %({key})s" for key in named)
+    return conn.execute(
+        f"select id, score, ranks from goods_search(%(query)s{arguments})", {"query": query, **named}
+    ).fetchall()
+
+
+def ids(conn: Connection, query: str | None, **options: Any) -> list[int]:
+    return [id for id, _, _ in search(conn, query, **options)]
+
+
+WORDS = {"txt": 0, "zh": 0, "characters": 0}
+CHARACTERS = {"txt": 0, "zh": 0, "words": 0}
+
+
+def test_words_alone(goods: Connection) -> None:
+    assert set(ids(goods, "coffee", weights=WORDS)) == {3, 4, 8}
+    assert ids(goods, "red shoes", weights=WORDS)[0] == 1, "both words"
+    assert set(ids(goods, '"red cup"', weights=WORDS)) == {3}
+    assert set(ids(goods, "coffee -machine", weights=WORDS)) == {3, 8}
+    assert ids(goods, "nothing of that", weights=WORDS) == []
+
+
+def test_languages_without_spaces(goods: Connection) -> None:
+    assert set(ids(goods, "咖啡", weights=CHARACTERS)) == {3, 4, 8}
+    assert set(ids(goods, "鞋", weights=CHARACTERS)) == {1, 6, 9}
+    assert ids(goods, "红色咖啡杯", weights=CHARACTERS)[0] == 3
+
+
+def test_legs_are_fused_and_say_why(goods: Connection) -> None:
+    (id, score, ranks), *others = search(goods, "red running shoes")
+    assert id == 1
+    assert set(ranks) >= {"txt", "words", "zh"}
+    assert ranks["txt"]["rank"] == 1
+    assert ranks["txt"]["distance"] == pytest.approx(0, abs=1e-3)
+    assert ranks["words"]["rank"] == 1
+    assert score == pytest.approx(sum(leg["score"] for leg in ranks.values()))
+    assert [row[1] for row in others] == sorted((row[1] for row in others), reverse=True)
+    assert len(others) == 9
+
+
+def test_the_recipe_in_plain_sql_gives_the_same(goods: Connection) -> None:
+    """As the documentation has it."""
+    recipe = """
+    with txt as (select id, rank() over (order by distance, id) as place from goods_top_by_txt(%(q)s, 30)),
+         zh as (select id, rank() over (order by distance, id) as place from goods_top_by_zh(%(q)s, 30)),
+         words as (
+           select id, row_number() over (
+             order by ts_rank_cd(to_tsvector('english', txt), q, 32) desc, array[id]::text) as place
+           from goods, mmdb.words_query('english', %(q)s) q where to_tsvector('english', txt) @@ q),
+         found as (select * from txt union all select * from zh union all select * from words)
+    select id, mmdb.rrf(place) as score from found group by id order by score desc, array[id]::text limit 5
+    """
+    for query in ("red running shoes", "coffee"):
+        by_hand = goods.execute(recipe, {"q": query}).fetchall()
+        fused = search(goods, query, k=5, depth=30, weights={"characters": 0})
+        assert [id for id, _ in by_hand] == [id for id, _, _ in fused]
+        assert [score for _, score in by_hand] == pytest.approx([score for _, score, _ in fused])
+
+
+def test_weights(goods: Connection) -> None:
+    assert ids(goods, "the coffee machine", k=1, weights={"words": 0, "zh": 0, "characters": 0}) == [4]
+    plain = ids(goods, "red wine")
+    without = ids(goods, "red wine", weights={"words": -3})
+    assert plain[0] == 7
+    assert without[0] != 7
+    assert len(without) == 10, "a negative leg pushes down and takes nothing away"
+
+
+def test_filters_within_and_k(goods: Connection) -> None:
+    assert set(ids(goods, "coffee", filter={"price": {"gte": 50}})) == {5, 6, 7, 8, 9, 10}
+    assert set(ids(goods, "coffee", within=[3, 4])) == {3, 4}
+    assert len(ids(goods, "coffee", k=3)) == 3
+    assert ids(goods, "coffee", filter={"price": 7}) == []
+
+
+def test_a_text_and_a_picture(goods: Connection) -> None:
+    """The model `hash` takes any bytes for a picture only where they are one."""
+    picture = (
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde"
+        b"\x00\x00\x00\x0cIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
+    )
+    assert len(ids(goods, None, image=picture)) == 10
+    assert len(ids(goods, None, images=[picture, picture])) == 10
+    both = ids(goods, "red wine", image=picture, weights={"image": 0.1})
+    assert both[0] == 7
+    only = {"query": -1, "image": 0.1, "zh": 0, "words": 0, "characters": 0}
+    away = ids(goods, "red wine", image=picture, weights=only)
+    assert away[-1] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"query": None}, "nothing to search for"),
+        ({"query": " "}, "the query is empty"),
+        ({"query": "x", "k": 0}, "k is 0"),
+        ({"query": "x", "k": 20_000}, "k is 20000"),
+        ({"query": "x", "depth": 3}, "depth is 3, less than k"),
+        ({"query": "x", "weights": {"nix": 1}}, 'no leg "nix" to weigh'),
+        ({"query": "x", "weights": {"txt": "much"}}, 'the weight of "txt" is "much"'),
+        ({"query": "x", "weights": [1, 2]}, r"weights are an object, not \[1, 2\]"),
+        ({"query": "x", "weights": {"txt": -1, "zh": 0, "words": 0, "characters": 0}}, "nothing to search for"),
+        ({"query": "x", "filter": {"nix": 1}}, 'no column "nix"'),
+    ],
+)
+def test_mistakes(goods: Connection, options: dict[str, Any], message: str) -> None:
+    with pytest.raises((pg.InvalidParameterValue, pg.UndefinedColumn), match=message):
+        search(goods, **options)
+
+
+def test_a_picture_that_is_none(goods: Connection) -> None:
+    with pytest.raises(psycopg.DataError, match="could not be embedded"):
+        search(goods, None, image=b"no picture")
+
+
+def test_row_policies_hold_in_every_leg(goods: Connection, module_database: Database, make_role: MakeRole) -> None:
+    role = make_role("reader")
+    goods.execute(f"grant mmdb_user to {role.name}; grant select on goods to {role.name}")
+    goods.execute(f"create policy cheap on goods using (price <= 30 or current_user <> '{role.name}')")
+    goods.execute("alter table goods enable row level security")
+    try:
+        with role.connect(module_database) as reader:
+            assert set(ids(reader, "coffee")) == {1, 2, 3}
+            assert set(ids(reader, "coffee", weights=WORDS)) == {3}
+    finally:
+        goods.execute("drop policy cheap on goods; alter table goods disable row level security")
+        goods.execute(f"drop owned by {role.name}")
+
+
+# Declaring words.
+
+
+@pytest.fixture
+def notes(conn: Connection) -> Connection:
+    conn.execute("create table notes (id int primary key, title text, body text)")
+    conn.execute("select name from mmdb.add_embedding('notes', 'title', model => 'hash')")
+    return conn
+
+
+def test_the_index_is_used(notes: Connection) -> None:
+    notes.execute(
+        "insert into notes select g, 'note ' || g, 'word' || g from generate_series(1, 3000) g; analyze notes"
+    )
+    notes.execute("select name from mmdb.add_keywords('notes', array['title', 'body'], 'english')")
+    notes.execute("analyze notes")
+    statement = (
+        "explain select id from notes where to_tsvector('english'::regconfig, coalesce(title, '') || ' ' || "
+        "coalesce(body, '')) @@ (select mmdb.words_query('english', 'word77'))"
+    )
+    plan = "\n".join(row[0] for row in notes.execute(statement))
+    assert "notes_keywords" in plan
+
+
+def test_typing_errors(notes: Connection, worker: None) -> None:
+    notes.execute("insert into notes values (1, 'espresso machine', null), (2, 'running shoes', null)")
+    notes.execute("select name from mmdb.add_keywords('notes', array['title'], 'trigram', name => 'fuzzy')")
+    call = "select id from notes_search('expresso mashine', weights => '{\"title\": 0}')"
+    assert notes.execute(call).fetchall() == [(1,)]
+
+
+def test_words_follow_renamed_columns_and_go(notes: Connection, worker: None) -> None:
+    notes.execute("insert into notes values (1, 'a title', 'some words')")
+    notes.execute("select name from mmdb.add_keywords('notes', array['body'], 'english')")
+    notes.execute("select mmdb.wait_until_embedded('notes')")
+    notes.execute("alter table notes rename body to content")
+    notes.execute("select name from mmdb.refresh('notes')")
+    call = "select id, content from notes_search('words', weights => '{\"title\": 0}')"
+    assert notes.execute(call).fetchall() == [(1, "some words")]
+    notes.execute("select mmdb.drop_keywords('notes')")
+    assert notes.execute("select to_regclass('notes_keywords')").fetchone() == (None,)
+    assert set(notes.execute("select ranks from notes_search('words')").fetchall()[0][0]) == {"title"}
+    notes.execute("select mmdb.drop_embedding('notes', 'title')")
+    left = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace and proname like 'notes%'"
+    assert notes.execute(left).fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            "mmdb.add_keywords('notes', array['title'], 'klingon')",
+            pg.UndefinedObject,
+            'no text search configuration "klingon"',
+        ),
+        ("mmdb.add_keywords('notes', array['nix'])", pg.UndefinedColumn, 'no column "nix"'),
+        ("mmdb.add_keywords('notes', array['id'])", pg.DatatypeMismatch, 'does not hold modality "text"'),
+        ("mmdb.add_keywords('notes', '{}')", pg.InvalidParameterValue, "need at least one column"),
+        ("mmdb.add_keywords('notes', array['body'], name => 'title')", pg.DuplicateObject, 'has a leg "title" already'),
+        ("mmdb.drop_keywords('notes')", pg.UndefinedObject, 'no keywords "keywords"'),
+    ],
+)
+def test_mistakes_in_declaring_words(notes: Connection, call: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        notes.execute(f"select {call}")
+
+
+def test_only_the_owner_declares_words(notes: Connection, database: Database, make_role: MakeRole) -> None:
+    role = make_role("reader")
+    notes.execute(f"grant mmdb_user to {role.name}; grant all on notes to {role.name}")
+    with role.connect(database) as reader:
+        for call in (
+            "select mmdb.add_keywords('notes', array['title'])",
+            "select mmdb.record_keywords(row(null, 'notes'::regclass, 'x', '{title}', 'simple', 'x', null))",
+            "select mmdb.forget_keywords('notes', 'x')",
+        ):
+            with pytest.raises(pg.InsufficientPrivilege, match="must be owner"):
+                reader.execute(call)
+
+
+def test_a_function_of_somebody_elses_is_not_shadowed(conn: Connection) -> None:
+    conn.execute("create table notes (id int primary key, title text)")
+    conn.execute("create function notes_search(text) returns int language sql as 'select 1'")
+    with pytest.raises(pg.DuplicateFunction, match="notes_search"):
+        conn.execute("select mmdb.add_embedding('notes', 'title', model => 'hash')")
+    conn.execute("select name from mmdb.add_embedding('notes', 'title', model => 'hash', prefix => 'our_notes')")
+    assert conn.execute("select count(*) from pg_proc where proname = 'our_notes_search'").fetchone() == (1,)
+
+
+def test_keywords_of_a_dropped_table_are_forgotten(notes: Connection, database: Database) -> None:
+    notes.execute("select name from mmdb.add_keywords('notes', array['title'])")
+    notes.execute("drop table notes")
+    with background(database.url, options=QUICK):
+        until(lambda: notes.execute("select count(*) from mmdb.keywords").fetchone() == (0,))
