@@ -17,7 +17,7 @@ from mmdb.install import install
 FOLDER = Path(__file__).parent
 CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
-    "Searching": ("embed", "embed_for", "model_of"),
+    "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
     "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
@@ -30,7 +30,7 @@ select c.relname, obj_description(c.oid, 'pg_class'),
        (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum)
         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
 from pg_class c where c.relnamespace = 'mmdb'::regnamespace
-  and c.relname in ('status', 'failures', 'workers', 'models', 'embeddings') order by c.relname
+  and c.relname in ('status', 'failures', 'workers', 'models', 'embeddings', 'keywords') order by c.relname
 """
 SEARCH_VIEWS = """
 ## Search views
@@ -42,8 +42,13 @@ SEARCH_VIEWS = """
 | `T_by_NAME(text)` | every embedded row of T and its `distance` from the text |
 | `T_by_NAME(bytea)` | the same for a picture |
 | `T_by_NAME(halfvec)` | the same for a vector, such as another row's embedding |
+| `T_top_by_NAME(query, k, filter, within)` | the k nearest rows that pass, complete, in order: text, bytea, halfvec |
+| `T_search(query, image, k, …)` | what words and all embeddings of T find together, with `score`, `ranks` |
 
-Add `order by distance limit k`. The distance is pgvector's: for cosine 0 (the same) to 2 (the opposite).
+The arguments of the last two, and what they promise, are in [search](search.md).
+
+To a search view add `order by distance limit k`. The distance is pgvector's: for cosine 0 (the same) to 2
+(the opposite).
 """
 
 

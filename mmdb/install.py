@@ -172,7 +172,9 @@ def _migrate(database: Database) -> str:
 def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     # SQL functions may name functions of a later file.
     database.run("unchecked_bodies")
-    database.run("load_extensions")  # only a setting that is known can be attached to a function without being superuser
+    database.run(
+        "load_extensions"
+    )  # only a setting that is known can be attached to a function without being superuser
     before = database.rows("functions")
     for file in function_files():
         text = file.read_text("utf-8")

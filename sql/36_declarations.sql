@@ -3,7 +3,7 @@
 create or replace function mmdb.declarations()
 returns table (
   schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text,
-  prefix text, index_options jsonb, pending_index text
+  prefix text, index_options jsonb
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -19,10 +19,25 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options,
-           (select i.relname::text from pg_class i where i.oid = mmdb.serving_index(made, made.relation, 'pending'))
+           made.prefix, made.index_options
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
 $$;
 comment on function mmdb.declarations() is 'Every declared embedding with the names that its table and columns have now.';
+
+create or replace function mmdb.own_indexes() returns table (schema text, name text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select n.nspname::text, i.relname::text
+  from (
+    select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    union all
+    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
+    where c.relname = w.index_name
+  ) made(oid)
+  join pg_class i on i.oid = made.oid
+  join pg_namespace n on n.oid = i.relnamespace
+$$;
+comment on function mmdb.own_indexes() is 'The indexes that mmdb made for itself: of pending rows, and of keywords.';

@@ -1,4 +1,4 @@
-"""Embeddings as part of mapped classes: `embedding` declares, `nearest` and `distance` query.
+"""Embeddings as part of mapped classes: `embedding` declares, `nearest`, `distance` and `search` query.
 
     class Product(Base):
         …
@@ -12,6 +12,7 @@
 from mmdb.orm import indexes  # CREATE INDEX with the operator classes of expressions
 from mmdb.orm.bulk import copy_rows
 from mmdb.orm.columns import embedding, embedding_column
+from mmdb.orm.hybrid import search
 from mmdb.orm.search import distance, nearest
 from mmdb.orm.types import Embedding, Vec
 from mmdb.orm.waiting import wait_until_embedded
@@ -25,5 +26,6 @@ __all__ = [
     "embedding_column",
     "indexes",
     "nearest",
+    "search",
     "wait_until_embedded",
 ]

@@ -9,7 +9,7 @@ must not depend on the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Float, Select, Table
@@ -24,6 +24,9 @@ from mmdb.orm.columns import Declaration, declaration_of, embedding_name
 from mmdb.orm.ddl import literal, relation
 from mmdb.orm.types import Embedding
 from mmdb.orm.values import Query, query_expression
+
+REWRITES: list[Callable[[Select[Any]], Select[Any]]] = []
+"""What else makes a statement another one when it is compiled."""
 
 
 class distance_(FunctionElement[float]):
@@ -97,11 +100,13 @@ def _vector_sql(query: Any, base: Any, declaration: Declaration, compiler: Any, 
 
 @compiles(Select, "postgresql")
 def _compile_select(select: Select[Any], compiler: Any, **options: Any) -> str:
-    """Leave out rows without an embedding where a distance from it is the order."""
+    """Leave out rows without an embedding where a distance from it is the order; then what others have to add."""
     for column in _ordered_by(select):
         present = column.is_not(None)
         if not any(present.compare(given) for given in select._where_criteria):
             select = select.where(present)
+    for rewrite in REWRITES:
+        select = rewrite(select)
     return str(compiler.visit_select(select, **options))
 
 

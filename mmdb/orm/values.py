@@ -42,7 +42,7 @@ def query_expression(
         return bindparam(None, query, type_=String(), unique=True)
     if isinstance(query, bytes | os.PathLike | Image.Image):
         _check_modality(declaration, "image", where)
-        return bindparam(None, _picture(query), type_=LargeBinary(), unique=True)
+        return bindparam(None, picture(query), type_=LargeBinary(), unique=True)
     expression = _expression(query)
     if expression is not None:
         return _checked_expression(expression, declaration, where)
@@ -60,7 +60,8 @@ def _check_modality(declaration: Declaration, modality: str, where: str) -> None
         )
 
 
-def _picture(query: bytes | os.PathLike[str] | Image.Image) -> bytes:
+def picture(query: bytes | os.PathLike[str] | Image.Image) -> bytes:
+    """The bytes of a picture. Raises MediaError where the file cannot be read."""
     if isinstance(query, bytes):
         return query
     if isinstance(query, Image.Image):
@@ -82,7 +83,7 @@ def _embedded(
             f"{where}: the embedder makes {embedder.dimensions} dimensions, expected {declaration.dimensions}",
             hint=f'give the model of the embedding: mmdb.load_model("{declaration.model}")',
         )
-    item: Item = query if isinstance(query, str | Image.Image) else decode_image(_picture(query))
+    item: Item = query if isinstance(query, str | Image.Image) else decode_image(picture(query))
     return _bound(embedder.embed([item], "query")[0], declaration)
 
 

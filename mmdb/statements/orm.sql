@@ -5,8 +5,11 @@ select to_regproc('mmdb.declarations') is not null
 
 -- name: declarations
 select d.schema, d.relation_name, d.name, d.sources, d.column_name, d.column_type, d.model, d.modality, d.prefix,
-       d.index_options, d.pending_index
+       d.index_options
 from mmdb.declarations() d
+
+-- name: own_indexes
+select o.schema, o.name from mmdb.own_indexes() o
 
 -- name: hnsw_index
 select pg_get_indexdef(i.indexrelid, 1, true) as expression, a.attname as column_name, o.opcname as operator_class,

@@ -85,9 +85,11 @@ def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn:
                 cursor = conn.execute(statement)
                 answers.append(cursor.fetchall() if cursor.description else [])
                 settled(conn)
-    shoes, _, wishes, status, failures, drink, _ = answers
+    shoes, _, wishes, _, boots, status, failures, drink, _ = answers
     assert shoes[0][0] == "Trail One"
     assert [row[1] for row in wishes] == ["Trail One", "Office Six"]
+    assert boots[0][0] == "City Walk"
+    assert set(boots[0][2]) == {"keywords", "description"}
     assert status[0][2:4] == (4, 4) or status[0][4] == 1
     assert failures == []
     assert drink[0][0] == 4

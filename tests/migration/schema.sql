@@ -11,6 +11,16 @@ CREATE TYPE mmdb.search_source AS (
 	within text
 );
 COMMENT ON TYPE mmdb.search_source IS 'The pieces of SQL that a search of one embedding is made of.';
+CREATE TYPE mmdb.search_leg AS (
+	name text,
+	model text,
+	modalities text[],
+	column_type text,
+	parts mmdb.search_source,
+	matches text,
+	closeness text
+);
+COMMENT ON TYPE mmdb.search_leg IS 'One of the searches that T_search fuses.';
 CREATE TABLE mmdb.embeddings (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -69,6 +79,7 @@ begin
   perform mmdb.make_search_views(made);
   perform mmdb.remake_other_views(relation, made.id);
   made := mmdb.record_embedding(made, pass);
+  perform mmdb.make_table_functions(relation);
   if index then
     for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
       execute statement;
@@ -86,6 +97,50 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DE
     relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
+CREATE TABLE mmdb.keywords (
+    id bigint NOT NULL,
+    relation regclass NOT NULL,
+    name text NOT NULL,
+    columns text[] NOT NULL,
+    language text NOT NULL,
+    index_name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+COMMENT ON TABLE mmdb.keywords IS 'Columns that are searched by words: one leg of T_search each, and one index.';
+CREATE FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text DEFAULT 'simple'::text, name text DEFAULT 'keywords'::text, index boolean DEFAULT true) RETURNS mmdb.keywords
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+#variable_conflict use_variable
+declare
+  made mmdb.keywords;
+  modality record;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  if coalesce(cardinality(columns), 0) = 0 then
+    raise exception 'keywords of table % need at least one column', relation using errcode = 'invalid_parameter_value';
+  elsif exists (select from mmdb.keywords w where w.relation = relation and w.name = name)
+        or exists (select from mmdb.embeddings e where e.relation = relation and e.name = name) then
+    raise exception 'table % has a leg "%" already', relation, name
+      using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
+  end if;
+  modality := mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
+  made.relation := relation;
+  made.name := name;
+  made.columns := columns;
+  made.language := language;
+  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name), relation::oid::bigint);
+  if index then
+    execute mmdb.keywords_index(made);
+  end if;
+  made := mmdb.record_keywords(made);
+  perform mmdb.make_table_functions(relation);
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) IS 'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the row that comes back.';
 CREATE TABLE mmdb.models (
     name text NOT NULL,
     backend text NOT NULL,
@@ -317,6 +372,7 @@ CREATE FUNCTION mmdb.check_names(planned mmdb.embeddings) RETURNS void
 declare
   long text;
   foreign_function regprocedure;
+  own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
   from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
@@ -328,10 +384,11 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
-    and p.pronargs in (1, 4)
-    and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)
-    and not mmdb.is_made_by(p.oid, planned.id) limit 1;
+    and (p.proname = planned.prefix || '_search'
+         or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
+             and p.pronargs in (1, 4)
+             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)))
+    and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
       using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
@@ -433,6 +490,30 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
+CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  entry record;
+begin
+  if jsonb_typeof(weights) <> 'object' then
+    raise exception 'weights are an object, not %', left(weights::text, 100)
+      using errcode = 'invalid_parameter_value', hint = format('as in {"%s": 0.5}', known[1]);
+  end if;
+  for entry in select e.key, e.value from jsonb_each(weights) e loop
+    if entry.key <> all(known) then
+      raise exception 'there is no leg "%" to weigh', entry.key
+        using errcode = 'invalid_parameter_value', hint = format('weights are of: %s', array_to_string(known, ', '));
+    elsif jsonb_typeof(entry.value) <> 'number' then
+      raise exception 'the weight of "%" is %, expected a number', entry.key, left(entry.value::text, 100)
+        using errcode = 'invalid_parameter_value';
+    end if;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) IS 'Refuse weights of legs that are not there.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -656,7 +737,7 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
-CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, pending_index text)
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -671,8 +752,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options,
-           (select i.relname::text from pg_class i where i.oid = mmdb.serving_index(made, made.relation, 'pending'))
+           made.prefix, made.index_options
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -820,9 +900,32 @@ begin
   end if;
   perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
+  perform mmdb.make_table_functions(relation);
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
+CREATE FUNCTION mmdb.drop_keywords(relation regclass, name text DEFAULT 'keywords'::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  made mmdb.keywords;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  select w.* into made from mmdb.keywords w where w.relation = drop_keywords.relation and w.name = drop_keywords.name;
+  if made.id is null then
+    raise exception 'table % has no keywords "%"', relation, name
+      using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
+  end if;
+  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                                                 where c.oid = relation), made.index_name);
+  perform mmdb.forget_keywords(relation, name);
+  perform mmdb.make_table_functions(relation);
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_keywords(relation regclass, name text) IS 'Take a leg of words away, and its index.';
 CREATE FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -916,6 +1019,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'The vector of one query by one model: from the cache, else from a worker.';
+CREATE FUNCTION mmdb.embedding_leg(made mmdb.embeddings) RETURNS mmdb.search_leg
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  leg mmdb.search_leg;
+begin
+  leg.name := made.name;
+  leg.model := made.model;
+  leg.modalities := (select m.modalities from mmdb.models m where m.name = made.model);
+  leg.column_type := made.column_type;
+  leg.parts := mmdb.search_source(made);
+  return leg;
+end
+$$;
+COMMENT ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) IS 'A search by an embedding as a leg of T_search.';
 CREATE FUNCTION mmdb.embedding_of(relation regclass, name text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1214,6 +1333,16 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.forget_embedding(id bigint) IS 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+CREATE FUNCTION mmdb.forget_keywords(relation regclass, name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner(relation);
+  delete from mmdb.keywords w where w.relation = forget_keywords.relation and w.name = forget_keywords.name;
+end
+$$;
+COMMENT ON FUNCTION mmdb.forget_keywords(relation regclass, name text) IS 'Remove keywords from the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1256,7 +1385,8 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
       'the table changed its owner'
     when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
-    when exists (select from made_functions f, expected x where not f.prosecdef
+    when exists (select from made_functions f, expected x
+                 where f.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
                    and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
@@ -1286,7 +1416,7 @@ begin
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all functions in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
@@ -1502,6 +1632,75 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case mmdb.keywords_method(language)
+           when 'text search' then format('to_tsvector(%L::regconfig, %s)', language, c.content)
+           when 'pairs' then format('to_tsvector(''simple''::regconfig, mmdb.pairs(%s, true))', c.content)
+           else format('(%s)', c.content) end
+  from (select string_agg(format('coalesce(%I, '''')', n.name), ' || '' '' || ' order by n.place)
+        from unnest(columns) with ordinality n(name, place)) c(content)
+$$;
+COMMENT ON FUNCTION mmdb.keywords_expression(columns text[], language text) IS 'What is indexed of a row for a search by words.';
+CREATE FUNCTION mmdb.keywords_index(made mmdb.keywords) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('create index %I on %s using gin (%s%s)', made.index_name, mmdb.relation_sql(made.relation),
+                mmdb.keywords_expression(made.columns, made.language),
+                case mmdb.keywords_method(made.language) when 'trigram' then ' public.gin_trgm_ops' else '' end)
+$$;
+COMMENT ON FUNCTION mmdb.keywords_index(made mmdb.keywords) IS 'The statement that builds the index of keywords.';
+CREATE FUNCTION mmdb.keywords_leg(made mmdb.keywords) RETURNS mmdb.search_leg
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  leg mmdb.search_leg;
+  keys constant record := mmdb.key_sql(made.relation);
+  method constant text := mmdb.keywords_method(made.language);
+  expression constant text := coalesce((
+    select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = made.relation and c.relname = made.index_name), mmdb.keywords_expression(made.columns, made.language));
+begin
+  leg.name := made.name;
+  leg.parts.relation := made.relation;
+  leg.parts.source := mmdb.relation_sql(made.relation) || ' p';
+  leg.parts.key := keys.expression;
+  leg.parts.columns := keys.ordering;
+  leg.parts.within := mmdb.within_sql(made.relation);
+  if method = 'trigram' then
+    leg.matches := format('$1 operator(public.<%%) %s', expression);
+    leg.closeness := format('public.word_similarity($1, %s)', expression);
+  else
+    leg.matches := format('%s operator(pg_catalog.@@) (select mmdb.words_query(%L, $1))', expression, made.language);
+    leg.closeness := format('ts_rank_cd(%s, (select mmdb.words_query(%L, $1)), 32)', expression, made.language);
+  end if;
+  return leg;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) IS 'A search by words as a leg of T_search.';
+CREATE FUNCTION mmdb.keywords_method(language text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if language in ('chinese', 'japanese', 'korean', 'thai') then
+    return 'pairs';
+  elsif language = 'trigram' then
+    return 'trigram';
+  elsif exists (select from pg_ts_config c where c.cfgname = language and pg_ts_config_is_visible(c.oid)) then
+    return 'text search';
+  end if;
+  raise exception 'there is no text search configuration "%"', language
+    using errcode = 'undefined_object',
+          hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
+                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c where pg_ts_config_is_visible(c.oid)));
+end
+$$;
+COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
 CREATE FUNCTION mmdb.later_sql(relation regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1620,7 +1819,7 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
-CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) RETURNS void
+CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1630,8 +1829,9 @@ declare
   right_given record;
 begin
   execute format('drop function if exists %s', call);
-  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s, %I double precision) %s',
-    (select c.definitions from mmdb.search_columns(made.relation) c), mmdb.distance_name(made.relation), attributes), body, purpose, parameters);
+  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
+    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
+    attributes), body, purpose, parameters);
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -1643,7 +1843,7 @@ begin
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) IS 'A generated function that returns rows of the table with their distance, made or made again with the grants it had.';
+COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
 CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1681,6 +1881,38 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
+CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+#variable_conflict use_variable
+declare
+  first_made mmdb.embeddings;
+  name text;
+  parameters text;
+begin
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation order by e.id limit 1;
+  if first_made.id is null then
+    return;
+  end if;
+  perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
+  name := mmdb.table_call(relation, 'search');
+  parameters := format(
+    '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
+    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
+    mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+  perform mmdb.make_public_function(first_made, name, parameters,
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
+    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
+    format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
+           mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_table_functions(relation regclass) IS 'Make the functions of a table again, over the legs that it has now.';
 CREATE FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1855,6 +2087,34 @@ CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
 $$;
 COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
+CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select n.nspname::text, i.relname::text
+  from (
+    select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    union all
+    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
+    where c.relname = w.index_name
+  ) made(oid)
+  join pg_class i on i.oid = made.oid
+  join pg_namespace n on n.oid = i.relnamespace
+$$;
+COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, and of keywords.';
+CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select string_agg(case when r.run[1] ~ ('^[' || mmdb.unspaced() || ']') then (
+      select string_agg(c.piece, ' ') from (
+        select substr(r.run[1], i, 2) from generate_series(1, length(r.run[1]) - 1) i
+        union all
+        select substr(r.run[1], i, 1) from generate_series(1, length(r.run[1])) i where singles or length(r.run[1]) = 1
+      ) c(piece)) else r.run[1] end, ' ')
+  from regexp_matches(content, '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
+$$;
+COMMENT ON FUNCTION mmdb.pairs(content text, singles boolean) IS 'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is.';
 CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2067,6 +2327,32 @@ CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS
   select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
 $$;
 COMMENT ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) IS 'The key of a query in the cache: SHA-256 of modality and content.';
+CREATE FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) RETURNS public.vector
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  vectors real[][];
+  factors double precision[];
+  image bytea;
+begin
+  if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
+    vectors := array[mmdb.embed(query, leg.model)::real[]];
+    factors := array[mmdb.weight_of(weights, 'query')];
+  end if;
+  foreach image in array coalesce(images, '{}') loop
+    if 'image' = any(leg.modalities) and mmdb.weight_of(weights, 'image') <> 0 then
+      vectors := vectors || array[mmdb.embed(image, leg.model)::real[]];
+      factors := factors || mmdb.weight_of(weights, 'image');
+    end if;
+  end loop;
+  if cardinality(factors) = 1 and factors[1] > 0 then
+    return (array(select v from unnest(vectors) v))::real[]::public.vector;
+  end if;
+  return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
 CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2092,6 +2378,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
+CREATE FUNCTION mmdb.record_keywords(made mmdb.keywords) RETURNS mmdb.keywords
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner(made.relation);
+  insert into mmdb.keywords (relation, name, columns, language, index_name)
+  values (made.relation, made.name, made.columns, made.language, made.index_name)
+  returning * into made;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_keywords(made mmdb.keywords) IS 'Enter keywords into the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2114,6 +2413,7 @@ begin
     perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
+  perform mmdb.make_table_functions(relation);
 end
 $$;
 COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
@@ -2225,6 +2525,14 @@ CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
   from pg_class c where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.rows_sql(relation regclass) IS 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
+CREATE FUNCTION mmdb.rrf_add(score double precision, rank bigint) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
+COMMENT ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) IS 'A step of mmdb.rrf(rank).';
+CREATE FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select score + coalesce(weight / (60 + rank), 0) $$;
+COMMENT ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) IS 'A step of mmdb.rrf(rank, weight).';
 CREATE FUNCTION mmdb.run_as_owner(made mmdb.embeddings) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2247,6 +2555,55 @@ CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.same_key_sql(relation regclass) IS 'The condition "the primary key is made of the same columns as now".';
+CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  leg mmdb.search_leg;
+  vector public.vector;
+  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  found_keys text[] := '{}';
+  found_scores double precision[] := '{}';
+  found_ranks jsonb[] := '{}';
+  weight double precision;
+  nothing boolean := true;
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif depth < k then
+    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
+  elsif btrim(query, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+  perform mmdb.check_weights(coalesce(weights, '{}'), legs);
+  foreach leg in array legs loop
+    weight := mmdb.weight_of(weights, leg.name);
+    vector := null;
+    if leg.model is not null then
+      vector := mmdb.query_vector(leg, query, images, weights);
+    end if;
+    if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+      nothing := nothing and weight < 0;
+      select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
+             found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
+      into found_keys, found_scores, found_ranks
+      from mmdb.search_found(leg, query, images, vector, deep, filter, within) f;
+    end if;
+  end loop;
+  if nothing then
+    raise exception 'there is nothing to search for'
+      using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
+  end if;
+  return query
+  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
+  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
+  group by f.key
+  having max(f.score) > 0
+  order by 2 desc, 1 limit k;
+end
+$$;
+COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2270,6 +2627,29 @@ CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT
   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
+CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, how jsonb)
+    LANGUAGE plpgsql STABLE ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if leg.model is null then
+    return query select f.key, f.rank, jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
+                 from mmdb.words_found(leg, query, filter, within, depth) f;
+  else
+    return query select f.key, f.place, jsonb_build_object('rank', f.place, 'distance', f.distance)
+                 from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank and reason.';
+CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e where e.relation = search_legs.relation order by e.id)
+      || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
+$$;
+COMMENT ON FUNCTION mmdb.search_legs(relation regclass) IS 'The legs of T_search: every embedding of the table, and its keywords.';
 CREATE FUNCTION mmdb.search_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_by_' || name $$;
@@ -2289,13 +2669,29 @@ begin
   parts.distance := format('p.%I operator(public.%s) $1', made.column_name,
                            mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)));
   parts.present := format('p.%I is not null', made.column_name);
-  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)', keys.matches) end
-  into parts.within from mmdb.key_columns(made.relation) k;
+  parts.within := mmdb.within_sql(made.relation);
   return parts;
 end
 $_$;
 COMMENT ON FUNCTION mmdb.search_source(made mmdb.embeddings) IS 'The pieces of SQL that a search of this embedding is made of.';
+CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.score, found_.ranks
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+    with ordinality found_(key, score, ranks, place)
+  join %3$s p on %4$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
 CREATE TABLE mmdb.worker_sessions (
     id integer NOT NULL,
     host text NOT NULL,
@@ -2552,6 +2948,7 @@ begin
   where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
   delete from mmdb.shared_sessions s where s.pid not in (select a.pid from pg_stat_activity a);
   perform mmdb.trim_queries();
+  delete from mmdb.keywords w where not exists (select from pg_class c where c.oid = w.relation);
   delete from mmdb.embeddings e
   where not exists (select from pg_class c where c.oid = e.relation)
     and not exists (select from pg_proc p where mmdb.is_made_by(p.oid, e.id));
@@ -2562,6 +2959,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
+CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%I.%I', n.nspname, coalesce(e.prefix, c.relname) || '_' || verb)
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+  left join lateral (select e.prefix from mmdb.embeddings e where e.relation = c.oid order by e.id limit 1) e on true
+  where c.oid = table_call.relation
+$$;
+COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2850,6 +3258,10 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+CREATE FUNCTION mmdb.unspaced() RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
+COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
 CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2920,11 +3332,62 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) IS 'Say that vectors of an adopted column are kept, where it has any.';
+CREATE FUNCTION mmdb.weight_of(weights jsonb, name text) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    AS $$ select coalesce((weights ->> name)::double precision, 1) $$;
+COMMENT ON FUNCTION mmdb.weight_of(weights jsonb, name text) IS 'A weight, 1 unless given.';
+CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) RETURNS public.vector
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select public.l2_normalize(array_agg(s.total order by s.place)::real[]::public.vector)
+  from (
+    select i as place, sum(weights[v] * vectors[v][i]) as total
+    from generate_subscripts(vectors, 1) v, generate_subscripts(vectors, 2) i
+    group by i
+  ) s
+$$;
+COMMENT ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) IS 'The weighted sum of vectors, of unit length.';
+CREATE FUNCTION mmdb.within_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
+              else format('exists (select from unnest($2) k(key) where %s)', (select s.matches from mmdb.key_sql(relation) s)) end
+  from mmdb.key_columns(relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.within_sql(relation regclass) IS 'The condition that a row''s key is one of the texts $2.';
 CREATE FUNCTION mmdb.within_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
 COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+CREATE FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) RETURNS TABLE(key text, rank bigint, closeness double precision)
+    LANGUAGE plpgsql STABLE ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "pg_trgm.word_similarity_threshold" TO '0.35'
+    AS $_$
+declare
+  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p') || case when within is null then '' else ' and ' || (leg.parts).within end;
+begin
+  return query execute format($query$
+    select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
+    from (select %s as key, (%s)::double precision as closeness from %s where %s and %s limit 2000) x
+    order by x.closeness desc, x.key limit %s
+  $query$, (leg.parts).key, leg.closeness, (leg.parts).source, leg.matches, passes, depth) using query, within;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) IS 'The candidates of a leg of words.';
+CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when q.parsed::text like '%!%' then q.parsed else replace(q.parsed::text, ' & ', ' | ')::tsquery end
+  from (select case when language in ('chinese', 'japanese', 'korean', 'thai')
+                    then websearch_to_tsquery('simple', mmdb.pairs(query, false))
+                    else websearch_to_tsquery(language::regconfig, query) end) q(parsed)
+$$;
+COMMENT ON FUNCTION mmdb.words_query(language text, query text) IS 'The words of a query, any of which is to be there.';
 CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2947,6 +3410,20 @@ CREATE FUNCTION mmdb.worker_verbs() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     AS $$ select array['pending', 'load', 'store', 'count', 'clean'] $$;
 COMMENT ON FUNCTION mmdb.worker_verbs() IS 'The functions that are made for the worker.';
+CREATE AGGREGATE mmdb.rrf(rank bigint) (
+    SFUNC = mmdb.rrf_add,
+    STYPE = double precision,
+    INITCOND = '0',
+    PARALLEL = safe
+);
+COMMENT ON AGGREGATE mmdb.rrf(rank bigint) IS 'Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists in which something has a rank; NULL adds nothing.';
+CREATE AGGREGATE mmdb.rrf(rank bigint, weight double precision) (
+    SFUNC = mmdb.rrf_add,
+    STYPE = double precision,
+    INITCOND = '0',
+    PARALLEL = safe
+);
+COMMENT ON AGGREGATE mmdb.rrf(rank bigint, weight double precision) IS 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
     START WITH 1
@@ -2974,6 +3451,14 @@ CREATE VIEW mmdb.failures WITH (security_barrier='true') AS
      JOIN pg_class c ON ((c.oid = (e.relation)::oid)))
   WHERE ((l.error IS NOT NULL) AND (l.worker IS NULL) AND has_table_privilege((e.relation)::oid, 'select'::text) AND (NOT row_security_active((e.relation)::oid)));
 COMMENT ON VIEW mmdb.failures IS 'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
+ALTER TABLE mmdb.keywords ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mmdb.keywords_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE mmdb.passes (
     embedding bigint NOT NULL,
     pass uuid NOT NULL
@@ -3093,6 +3578,10 @@ ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_relation_name UNIQUE (relation, name);
+ALTER TABLE ONLY mmdb.keywords
+    ADD CONSTRAINT keywords_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY mmdb.keywords
+    ADD CONSTRAINT keywords_relation_name UNIQUE (relation, name);
 ALTER TABLE ONLY mmdb.leases
     ADD CONSTRAINT leases_pkey PRIMARY KEY (embedding, key);
 ALTER TABLE ONLY mmdb.models
@@ -3135,6 +3624,11 @@ GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], mode
 REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.keywords TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.keywords TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
@@ -3173,6 +3667,9 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -3224,6 +3721,9 @@ GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_worker;
@@ -3243,6 +3743,9 @@ REVOKE ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) 
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
@@ -3290,6 +3793,9 @@ GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.forget_keywords(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.forget_keywords(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.forget_keywords(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) FROM PUBLIC;
@@ -3336,6 +3842,18 @@ GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_method(language text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
@@ -3355,15 +3873,18 @@ REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embeddi
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_table_functions(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
@@ -3391,6 +3912,12 @@ GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mm
 REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.own_indexes() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pairs(content text, singles boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_worker;
@@ -3414,9 +3941,15 @@ GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT prob
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
@@ -3441,24 +3974,42 @@ GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.same_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_legs(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_table_body(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
@@ -3492,6 +4043,9 @@ GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
@@ -3539,6 +4093,9 @@ GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
@@ -3550,9 +4107,24 @@ GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.within_type(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.words_query(language text, query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_worker;
@@ -3565,6 +4137,12 @@ GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_verbs() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rrf(bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rrf(bigint, double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_worker;
 GRANT USAGE ON SEQUENCE mmdb.embeddings_id_seq TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;

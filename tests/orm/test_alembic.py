@@ -278,6 +278,13 @@ def test_an_embedding_declared_in_sql_is_no_business_of_alembics(migrator: Migra
     assert migrator.scripts(products(title_embedding=mapped_column(HALFVEC(64))))[0].strip() == "pass"
 
 
+def test_keywords_declared_in_sql_are_left_alone(migrator: Migrator) -> None:
+    metadata = products(title_embedding=embedding("title", model="hash"))
+    migrator.migrate(metadata)
+    migrator.connection.execute(text("select from mmdb.add_keywords('products', array['title'], 'english')"))
+    assert migrator.scripts(metadata)[0].strip() == "pass"
+
+
 def test_filters_of_the_application_hold(migrator: Migrator) -> None:
     metadata = products(title_embedding=embedding("title", model="hash"))
     nothing = migrator.scripts(metadata, include_object=lambda *_: False)[0]

@@ -55,7 +55,7 @@ class MmdbPostgresqlImpl(PostgresqlImpl):
             conn_unique_constraints, conn_indexes, metadata_unique_constraints, metadata_indexes
         )
         if self.connection is not None and conn_indexes:
-            own = pending_indexes(self.connection)
+            own = own_indexes(self.connection)
             for index in [index for index in conn_indexes if _key(index, self.dialect) in own]:
                 conn_indexes.remove(index)
             self._match_by_column(conn_indexes, metadata_indexes)
@@ -81,16 +81,20 @@ class MmdbPostgresqlImpl(PostgresqlImpl):
         return super().render_type(type_, autogen_context)
 
 
-def pending_indexes(connection: Connection) -> set[tuple[str, str]]:
-    """Schema and name of the partial indexes of pending rows."""
-    return {(row.schema, row.pending_index) for row in declarations(connection) if row.pending_index is not None}
+def own_indexes(connection: Connection) -> set[tuple[str, str]]:
+    """Schema and name of the indexes that mmdb made for itself."""
+    return {(row.schema, row.name) for row in _ask(connection, "own_indexes")}
 
 
 def declarations(connection: Connection) -> Iterable[Any]:
     """What is declared in the database; nothing where mmdb is not installed."""
+    return _ask(connection, "declarations")
+
+
+def _ask(connection: Connection, name: str) -> Iterable[Any]:
     if not connection.scalar(text(statements(TOPIC)["has_mmdb"])):
         return []
-    return connection.execute(text(statements(TOPIC)["declarations"])).all()
+    return connection.execute(text(statements(TOPIC)[name])).all()
 
 
 def _key(index: Index, dialect: Any) -> tuple[str, str]:
