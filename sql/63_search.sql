@@ -215,11 +215,8 @@ create or replace function mmdb.table_call(relation regclass, verb text) returns
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('%I.%I', n.nspname, coalesce(e.prefix, c.relname) || '_' || verb)
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace
-  left join lateral (select e.prefix from mmdb.embeddings e where e.relation = c.oid order by e.id limit 1) e on true
-  where c.oid = table_call.relation
+  select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
+  from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
 $$;
 comment on function mmdb.table_call(regclass, text) is 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 

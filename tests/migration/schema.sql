@@ -2963,11 +2963,8 @@ CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('%I.%I', n.nspname, coalesce(e.prefix, c.relname) || '_' || verb)
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace
-  left join lateral (select e.prefix from mmdb.embeddings e where e.relation = c.oid order by e.id limit 1) e on true
-  where c.oid = table_call.relation
+  select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
+  from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
 $$;
 COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
