@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent
 CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
+    "Recall": ("recall", "tune", "drop_contract"),
     "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
@@ -30,7 +31,8 @@ select c.relname, obj_description(c.oid, 'pg_class'),
        (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by a.attnum)
         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
 from pg_class c where c.relnamespace = 'mmdb'::regnamespace
-  and c.relname in ('status', 'failures', 'workers', 'models', 'embeddings', 'keywords') order by c.relname
+  and c.relname in ('status', 'failures', 'workers', 'models', 'embeddings', 'keywords',
+                    'contracts', 'recall_log') order by c.relname
 """
 SEARCH_VIEWS = """
 ## Search views

@@ -90,6 +90,7 @@ begin
                      case when right_given.grantee = 'public' then '' else right_given.extra end);
     end loop;
   end if;
+  perform mmdb.keep_contract(to_regprocedure(call));
 end
 $$;
 comment on function mmdb.make_public_function(mmdb.embeddings, text, text, text, text, text, text, text) is

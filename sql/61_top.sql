@@ -167,6 +167,9 @@ begin
     return;
   end if;
   estimate := mmdb.top_estimate(parts, passes, vector, within);
+  if current_setting('enable_indexscan') = 'off' then
+    estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
+  end if;
   -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
   if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
     depth := least(1000, greatest(depth, 1.6 * k / estimate.share));

@@ -21,7 +21,7 @@ begin
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all functions in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,

@@ -112,7 +112,7 @@ def status(
     """Show embeddings, workers and the latest failures.
 
     For each embedding of a table that you may read: its rows, how many are embedded, pending and failed, and whether
-    the table has changed since (drift).
+    the table has changed since (drift). For each function that was tuned: the recall that it keeps.
 
     \b
     Example:
@@ -125,6 +125,7 @@ def status(
             "embeddings": _rows(connection, "status"),
             "workers": _rows(connection, "workers"),
             "failures": _rows(connection, "failures", limit=FAILURES),
+            "contracts": _rows(connection, "contracts"),
         }
     if form is Format.JSON:
         show_json(seen)
@@ -132,7 +133,7 @@ def status(
         _show_status(**seen)
 
 
-def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row]) -> None:
+def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row], contracts: list[Row]) -> None:
     out = console()
     if embeddings:
         columns = ["relation", "name", "model", "rows", "embedded", "pending", "failed", "rows/s"]
@@ -142,6 +143,8 @@ def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row])
     for row in embeddings:
         if row["drift"]:
             out.print(Text(f"{row['relation']} {row['name']}: {plain(row['drift'])}"), soft_wrap=True)
+    for row in contracts:
+        out.print(Text(plain(_contract_line(row))), soft_wrap=True)
     for row in workers:
         out.print(Text(plain(f"worker {row['id']} on {row['host']} (pid {row['pid']}): {cell(row['models'])}")))
     if not workers:
@@ -150,6 +153,14 @@ def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row])
         out.print(
             table(failures, ["relation", "name", "key", "attempts", "error", "retry_at"], title="latest failures")
         )
+
+
+def _contract_line(row: Row) -> str:
+    """What a tuned function promises, and what became of it."""
+    promise = f"contract of {row['function']}: "
+    if row["drift"]:
+        return f"{promise}{row['drift']}"
+    return f"{promise}recall {row['recall']:.3f}, promised {row['target']}, {row['milliseconds']:.1f} ms"
 
 
 def _status_row(row: Row) -> Row:

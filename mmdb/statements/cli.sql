@@ -36,6 +36,11 @@ from mmdb.failures f
 order by f.failed_at desc
 limit %(limit)s
 
+-- name: contracts
+select c.function, c.target, c.recall, c.low, c.high, c.milliseconds, c.measured_at, c.settings, c.drift
+from mmdb.contracts c
+order by c.function
+
 -- name: worker_alive
 select exists (select from mmdb.workers w where w.alive and w.host = %(host)s and w.pid = %(pid)s) as alive
 

@@ -21,6 +21,14 @@ CREATE TYPE mmdb.search_leg AS (
 	closeness text
 );
 COMMENT ON TYPE mmdb.search_leg IS 'One of the searches that T_search fuses.';
+CREATE TYPE mmdb.stored_query AS (
+	function regprocedure,
+	calls text[],
+	identity text,
+	distance text,
+	search_path text
+);
+COMMENT ON TYPE mmdb.stored_query IS 'A function of a user with what it takes to run it and to compare its answers.';
 CREATE TABLE mmdb.embeddings (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -204,6 +212,17 @@ CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error tex
   where q.token = answer_query.token
 $$;
 COMMENT ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) IS 'Worker only: store the vector (or the error) of a query and forget the query itself.';
+CREATE FUNCTION mmdb.answers_in_common(found text[], expected text[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select count(*) from (
+    select f.answer, row_number() over (partition by f.answer) from unnest(found) f(answer)
+    intersect
+    select e.answer, row_number() over (partition by e.answer) from unnest(expected) e(answer)
+  ) c
+$$;
+COMMENT ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) IS 'How many answers two lists share, each as often as both have it.';
 CREATE FUNCTION mmdb.ask(model text, modality text, content text, data bytea) RETURNS real[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -233,6 +252,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) IS 'Post a query, wait for a worker''s answer, return the vector.';
+CREATE FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  setting text;
+begin
+  perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
+  foreach setting in array mmdb.tuned_settings() loop
+    execute format('alter function %s reset %s', function, setting);
+  end loop;
+  foreach setting in array settings loop
+    if split_part(setting, '=', 1) <> all(mmdb.tuned_settings()) then
+      raise exception 'setting "%" is none of those that are tuned', setting using errcode = 'invalid_parameter_value';
+    end if;
+    execute format('alter function %s set %s = %L', function, split_part(setting, '=', 1), split_part(setting, '=', 2));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) IS 'Attach these search settings to a function and no others.';
 CREATE FUNCTION mmdb.attachment(relation regclass) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -475,6 +514,32 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_relation(relation regclass) IS 'Refuse a relation that cannot carry an embedding.';
+CREATE FUNCTION mmdb.check_stored_query(function regprocedure) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_function pg_proc;
+begin
+  select p.* into found_function from pg_proc p where p.oid = function;
+  if found_function.oid is null then
+    raise exception 'function % does not exist', function using errcode = 'undefined_function';
+  elsif found_function.prokind <> 'f' or found_function.prorettype in ('trigger'::regtype, 'void'::regtype) then
+    raise exception '% is not a function that returns rows', function using errcode = 'wrong_object_type';
+  elsif found_function.provolatile = 'v' then
+    raise exception 'function % is volatile: measuring it would do again what it does', function
+      using errcode = 'wrong_object_type', hint = format('if it only reads: alter function %s stable', function);
+  elsif exists (select from mmdb.embeddings e where found_function.proname = mmdb.search_name(e.prefix, e.name)
+                  and mmdb.is_made_by(function, e.id)) then
+    raise exception 'function % is a search view: it has no LIMIT of its own, and attached settings would keep it from being inlined', function
+      using errcode = 'wrong_object_type', hint = 'write a function around it that ends in: order by distance limit k';
+  elsif current_setting('track_counts') = 'off' then
+    raise exception 'track_counts is off, and without it no search can be shown to be exact'
+      using errcode = 'object_not_in_prerequisite_state', hint = 'set track_counts = on';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_stored_query(function regprocedure) IS 'Refuse what recall cannot be measured of.';
 CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -652,6 +717,75 @@ CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+CREATE TABLE mmdb.recall_contracts (
+    function text NOT NULL,
+    target double precision NOT NULL,
+    samples jsonb NOT NULL,
+    settings text[] NOT NULL,
+    tuned_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    tuned_by name DEFAULT SESSION_USER NOT NULL
+);
+COMMENT ON TABLE mmdb.recall_contracts IS 'The recall that a function is to keep, the samples it is measured with, and the settings attached to it.';
+CREATE TABLE mmdb.recalls (
+    id bigint NOT NULL,
+    function text NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    measured_by name DEFAULT SESSION_USER NOT NULL,
+    by_owner boolean NOT NULL,
+    samples integer NOT NULL,
+    recall double precision NOT NULL,
+    low double precision NOT NULL,
+    high double precision NOT NULL,
+    milliseconds double precision NOT NULL,
+    exact_milliseconds double precision NOT NULL,
+    index_scans bigint NOT NULL,
+    settings text[] NOT NULL,
+    tables jsonb NOT NULL
+);
+COMMENT ON TABLE mmdb.recalls IS 'Every measurement of recall. tables: rows and changes so far of each table whose vector index was used.';
+CREATE FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when f.oid is null then format('the function is gone: select mmdb.drop_contract(%L)', made.function)
+    when mmdb.settings_of(f.oid) <> made.settings then
+      format('other settings are attached than when it was tuned, as after CREATE OR REPLACE: select * from mmdb.tune(%L)', made.function)
+    when last.recall < made.target then
+      format('recall was %s when last measured: select * from mmdb.tune(%L); where much was deleted, reindex first', round(last.recall::numeric, 3), made.function)
+    when exists (
+      select from jsonb_each(last.tables) then_(relation, seen)
+      join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k))) now_(relation, seen) using (relation)
+      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > 0.2 * greatest((then_.seen ->> 'rows')::real, 1)) then
+      format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
+  end
+  from (select to_regprocedure(made.function)) f(oid)
+$$;
+COMMENT ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) IS 'Why a contract may no longer hold, with the remedy; NULL where it does.';
+CREATE FUNCTION mmdb.contract_samples(function regprocedure) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.recall_contracts;
+begin
+  select c.* into made from mmdb.recall_contracts c where c.function = mmdb.signature(contract_samples.function);
+  if made.function is null then
+    raise exception 'function % has no contract whose samples could be used', function
+      using errcode = 'undefined_object', hint = 'give samples, or let mmdb.tune make a contract';
+  elsif not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = contract_samples.function) then
+    raise exception 'the samples of function % are its owner''s', function
+      using errcode = 'insufficient_privilege', hint = 'give samples of your own';
+  end if;
+  return made.samples;
+end
+$$;
+COMMENT ON FUNCTION mmdb.contract_samples(function regprocedure) IS 'The samples a function was tuned with, for its owner.';
+CREATE FUNCTION mmdb.contract_settings(function regprocedure) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select c.settings from mmdb.recall_contracts c where c.function = mmdb.signature(contract_settings.function) $$;
+COMMENT ON FUNCTION mmdb.contract_settings(function regprocedure) IS 'The settings that a function was tuned to; NULL without a contract.';
 CREATE FUNCTION mmdb.count_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -823,6 +957,11 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all
+  select format('recall of %s', c.function), 'warning', mmdb.contract_drift(c, r), 'see the finding'
+  from mmdb.recall_contracts c
+  left join lateral (select r.* from mmdb.recalls r where r.function = c.function and r.by_owner order by r.id desc limit 1) r on true
+  where mmdb.contract_drift(c, r) is not null
+  union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
@@ -872,6 +1011,27 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drift(id bigint) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+CREATE FUNCTION mmdb.drop_contract(function text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.recall_contracts;
+  found_function regprocedure;
+begin
+  select c.* into made from mmdb.recall_contracts c
+  where c.function = drop_contract.function or to_regprocedure(c.function) = to_regprocedure(drop_contract.function);
+  found_function := to_regprocedure(made.function);
+  if made.function is null then
+    raise exception 'function "%" has no contract', function
+      using errcode = 'undefined_object', hint = 'select function from mmdb.contracts lists them';
+  elsif not (select pg_has_role(session_user, coalesce((select p.proowner::regrole::name from pg_proc p where p.oid = found_function), made.tuned_by), 'member')) then
+    raise exception 'must be owner of function "%"', function using errcode = 'insufficient_privilege';
+  end if;
+  delete from mmdb.recall_contracts c where c.function = made.function;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_contract(function text) IS 'Forget a contract, by the function''s signature as mmdb.contracts has it. The settings stay attached: ALTER FUNCTION … RESET takes them away.';
 CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1416,7 +1576,7 @@ begin
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all functions in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
@@ -1591,6 +1751,19 @@ exception when undefined_column or object_not_in_prerequisite_state then
 end
 $$;
 COMMENT ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
+CREATE FUNCTION mmdb.keep_contract(function regprocedure) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  settings constant text[] := mmdb.contract_settings(function);
+begin
+  if settings is not null then
+    perform mmdb.attach_settings(function, settings);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.keep_contract(function regprocedure) IS 'Attach the settings of a function''s contract again, where it has one.';
 CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, name text, type_name text, equal text, greater text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1841,6 +2014,7 @@ begin
                      case when right_given.grantee = 'public' then '' else right_given.extra end);
     end loop;
   end if;
+  perform mmdb.keep_contract(to_regprocedure(call));
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
@@ -2015,6 +2189,32 @@ CREATE FUNCTION mmdb.may_clean(embedding bigint) RETURNS boolean
     where e.id = may_clean.embedding), false)
 $$;
 COMMENT ON FUNCTION mmdb.may_clean(embedding bigint) IS 'Worker only: asked right before the function is called that cleans up after a dropped table.';
+CREATE FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  hits bigint[];
+  sizes bigint[];
+  before constant jsonb := (select jsonb_object_agg(v.relation::oid, v.scans) from mmdb.vector_scans() v);
+begin
+  select array_agg(mmdb.answers_in_common(r.answers, x.answers) order by r.place), array_agg(cardinality(x.answers) order by r.place),
+         percentile_cont(0.5) within group (order by r.milliseconds), bool_and(coalesce(r.ordered, false)),
+         count(*) filter (where cardinality(r.answers) < cardinality(x.answers))
+  into hits, sizes, made.milliseconds, ordered, short
+  from mmdb.run_samples(query) r cross join lateral (select expected[r.place]::text[]) x(answers);
+  select i.recall, i.low, i.high into made.recall, made.low, made.high from mmdb.recall_interval(hits, sizes) i;
+  if made.recall is null then
+    raise exception 'no sample finds a row' using errcode = 'invalid_parameter_value', hint = 'give samples whose filters some rows pass';
+  end if;
+  made.function := mmdb.signature(query.function);
+  made.samples := cardinality(query.calls);
+  made.settings := mmdb.settings_of(query.function);
+  select coalesce(sum(v.scans - (before ->> v.relation::oid::text)::bigint), 0), coalesce(array_agg(v.relation), '{}') into made.index_scans, tables
+  from mmdb.vector_scans() v where v.scans > (before ->> v.relation::oid::text)::bigint;
+end
+$$;
+COMMENT ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) IS 'Run the calls and compare their answers with the true ones.';
 CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2353,6 +2553,75 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+CREATE FUNCTION mmdb.recall(function regprocedure, samples jsonb DEFAULT NULL::jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
+    LANGUAGE sql ROWS 1
+    AS $$ select r.* from mmdb.recall_in(pg_catalog.current_setting('search_path'), function, samples) r $$;
+COMMENT ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) IS 'How many of the truly nearest rows a function with a LIMIT of its own finds, over sample calls (an array of arrays or objects of arguments; those of its contract where none are given), with an interval of 95 % confidence. The truth is the same function without vector indexes. short: samples that got fewer rows than there are. Milliseconds are medians. Kept in mmdb.recall_log.';
+CREATE FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
+    LANGUAGE plpgsql ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  query constant mmdb.stored_query := mmdb.stored_query(recall_in.function, recall_in.samples, recall_in.search_path);
+  expected record;
+  measured record;
+  made mmdb.recalls;
+begin
+  perform from mmdb.run_samples(query);  -- texts are embedded, pages are in memory: as in use
+  expected := mmdb.run_exact(query);
+  measured := mmdb.measure(query, expected.answers);
+  made := measured.made;
+  made.exact_milliseconds := expected.milliseconds;
+  perform mmdb.record_recall(made, measured.tables);
+  return query select r.recall, r.low, r.high, made.samples, measured.short, r.milliseconds, r.exact_milliseconds, made.index_scans from mmdb.rounded(made) r;
+end
+$$;
+COMMENT ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) IS 'mmdb.recall for a function whose body is read with this search_path.';
+CREATE FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with s as (
+    select sum(h)::double precision / sum(z) as p, sum(z)::double precision as total, count(*)::double precision as queries
+    from unnest(hits, sizes) u(h, z) where z > 0
+  ), e as (
+    select s.p, s.total / greatest(1, case when s.p > 0 and s.p < 1 and s.queries > 1 then
+             s.queries / (s.queries - 1) * (select sum((h - s.p * z) ^ 2) from unnest(hits, sizes) u(h, z)) / (s.total * s.p * (1 - s.p)) else 1 end) as n
+    from s
+  )
+  select e.p, greatest(0, (e.p + z2 / (2 * e.n) - w) / (1 + z2 / e.n)), least(1, (e.p + z2 / (2 * e.n) + w) / (1 + z2 / e.n))
+  from e cross join lateral (select 1.96 ^ 2, 1.96 * sqrt(e.p * (1 - e.p) / e.n + 1.96 ^ 2 / (4 * e.n ^ 2))) c(z2, w)
+$$;
+COMMENT ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) IS 'Recall over queries, and its interval of 95 % confidence.';
+CREATE FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when d.name is not null then format('(r.%I)::real::text', d.name)
+              when c.inexact is null then 'to_jsonb(r)::text'
+              else format('(to_jsonb(r) - %L::text[])::text', c.inexact) end,
+         case when d.name is null then 'null::double precision' else format('r.%I', d.name) end
+  from (select array_agg(c.name) filter (where c.type in ('float4'::regtype, 'float8'::regtype) or c.name in ('ranks', '_ranks')) || '{}'
+        from mmdb.result_columns(function) c having count(*) > 1) c(inexact)
+  right join (select) one on true
+  left join lateral (select c.name from mmdb.result_columns(function) c
+                     where c.name in ('distance', '_distance') and c.type in ('float4'::regtype, 'float8'::regtype) order by c.name desc limit 1) d on true
+$$;
+COMMENT ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) IS 'What makes two rows r of a function the same answer: their distance where they have one, else all but floating-point columns and ranks.';
+CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)) then
+    raise exception 'must be owner of function %', made.function using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.recall_contracts (function, target, samples, settings) values (made.function, made.target, made.samples, made.settings)
+  on conflict (function) do update
+    set (target, samples, settings, tuned_at, tuned_by) = (excluded.target, excluded.samples, excluded.settings, excluded.tuned_at, excluded.tuned_by);
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) IS 'Enter a contract, for the function''s owner only.';
 CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2391,6 +2660,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_keywords(made mmdb.keywords) IS 'Enter keywords into the catalogue, for the table''s owner only.';
+CREATE FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not has_function_privilege(session_user, to_regprocedure(made.function), 'execute') then
+    raise exception 'permission denied for function %', made.function using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables)
+  values (made.function,
+          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)),
+          made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds, made.index_scans, made.settings,
+          mmdb.table_changes(tables));
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) IS 'Enter a measurement into the log, for who may call the function.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2491,6 +2776,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.resolved(made mmdb.embeddings) IS 'The embedding with the names and numbers that its columns have now.';
+CREATE FUNCTION mmdb.result_columns(function regprocedure) RETURNS TABLE(name text, type oid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select a.name, a.type from pg_proc p
+  cross join lateral unnest(p.proargnames, p.proargmodes, p.proallargtypes) a(name, mode, type)
+  where p.oid = function and a.mode in ('o', 'b', 't')
+  union all
+  select a.attname, a.atttypid from pg_proc p join pg_type t on t.oid = p.prorettype join pg_attribute a on a.attrelid = t.typrelid
+  where p.oid = function and a.attnum > 0 and not a.attisdropped
+$$;
+COMMENT ON FUNCTION mmdb.result_columns(function regprocedure) IS 'The columns of the rows that a function returns; none where they are single values.';
 CREATE FUNCTION mmdb.retry(relation regclass DEFAULT NULL::regclass, name text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2517,6 +2814,20 @@ CREATE FUNCTION mmdb.retry_delay(attempts integer) RETURNS interval
     LANGUAGE sql IMMUTABLE
     AS $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 COMMENT ON FUNCTION mmdb.retry_delay(attempts integer) IS 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+CREATE FUNCTION mmdb.rounded(made mmdb.recalls) RETURNS mmdb.recalls
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  made.recall := round(made.recall::numeric, 4);
+  made.low := round(made.low::numeric, 4);
+  made.high := round(made.high::numeric, 4);
+  made.milliseconds := round(made.milliseconds::numeric, 2);
+  made.exact_milliseconds := round(made.exact_milliseconds::numeric, 2);
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.rounded(made mmdb.recalls) IS 'A measurement to the digits that mean something.';
 CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2544,6 +2855,56 @@ CREATE FUNCTION mmdb.run_as_owner(made mmdb.embeddings) RETURNS boolean
   where c.oid = made.relation
 $$;
 COMMENT ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) IS 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+CREATE FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_indexscan TO 'off'
+    SET enable_indexonlyscan TO 'off'
+    SET max_parallel_workers_per_gather TO '0'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+  before constant bigint := (select sum(v.scans) from mmdb.vector_scans() v);
+begin
+  discard plans;
+  select array_agg(r.answers::text order by r.place), percentile_cont(0.5) within group (order by r.milliseconds)
+  into answers, milliseconds from mmdb.run_samples(query) r;
+  if (select sum(v.scans) from mmdb.vector_scans() v) > before then
+    raise exception 'function % reads a vector index even where index scans are off: there is nothing to compare it with', query.function
+      using errcode = 'object_not_in_prerequisite_state', hint = 'it, or a function that it calls, sets enable_indexscan or enable_sort: reset that';
+  end if;
+  discard plans;
+end
+$$;
+COMMENT ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) IS 'The true answer to each call, an array as text: no vector index is read, or it is an error.';
+CREATE FUNCTION mmdb.run_samples(query mmdb.stored_query) RETURNS TABLE(place bigint, answers text[], ordered boolean, milliseconds double precision)
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  started timestamptz;
+  distances double precision[];
+begin
+  for i in 1 .. cardinality(query.calls) loop
+    perform set_config('search_path', query.search_path, true);
+    started := clock_timestamp();
+    execute format('select array_agg(%s), array_agg(%s) from %s r', query.identity, query.distance, query.calls[i]) into answers, distances;
+    milliseconds := 1000 * date_part('epoch', clock_timestamp() - started);
+    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+    place := i;
+    answers := coalesce(answers, '{}');
+    -- An index compares rounded vectors: what is off by as much is in order.
+    ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
+                from (select d, max(d) over (order by n) from unnest(distances) with ordinality d(d, n)) u(d, farthest));
+    if cardinality(answers) > 10000 then
+      raise exception '% returned % rows', left(query.calls[i], 200), cardinality(answers)
+        using errcode = 'invalid_parameter_value', hint = 'recall is measured of functions with a LIMIT of their own, of at most 10000 rows';
+    end if;
+    return next;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.run_samples(query mmdb.stored_query) IS 'The answer to each call, whether it came in order of distance, and the time it took.';
 CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2555,6 +2916,64 @@ CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.same_key_sql(relation regclass) IS 'The condition "the primary key is made of the same columns as now".';
+CREATE FUNCTION mmdb.sample_argument(argument jsonb, type oid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  value text;
+begin
+  execute format('select quote_nullable(x.value::text) from jsonb_to_record($1) x(value %s)', format_type(type, null))
+  into value using jsonb_build_object('value', argument);
+  return format('%s::%s', value, format_type(type, null));
+end
+$_$;
+COMMENT ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) IS 'An argument of a sample as SQL of the parameter''s type.';
+CREATE FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  called constant text := (select format('%I.%I', n.nspname, p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                           where p.oid = function);
+  types constant oid[] := (select p.proargtypes::oid[] from pg_proc p where p.oid = function);
+  names constant text[] := array(
+    select a.name from pg_proc p cross join lateral unnest(p.proargnames, coalesce(p.proargmodes, array_fill('i'::"char", array[cardinality(p.proargnames)])))
+                                      with ordinality a(name, mode, place)
+    where p.oid = function and a.mode in ('i', 'b', 'v') order by a.place);
+  stranger text;
+begin
+  if jsonb_typeof(sample) = 'array' and jsonb_array_length(sample) <= cardinality(types) then
+    return format('%s(%s)', called, (
+      select string_agg(mmdb.sample_argument(e.value, types[array_lower(types, 1) + e.place::integer - 1]), ', ' order by e.place)
+      from jsonb_array_elements(sample) with ordinality e(value, place)));
+  elsif jsonb_typeof(sample) = 'object' then
+    stranger := (select k from jsonb_object_keys(sample) k where k <> all(names) limit 1);
+    if stranger is null then
+      return format('%s(%s)', called, (
+        select string_agg(format('%I => %s', e.key, mmdb.sample_argument(e.value, types[array_lower(types, 1) + array_position(names, e.key) - 1])), ', ')
+        from jsonb_each(sample) e));
+    end if;
+  end if;
+  raise exception 'sample % is %, which are not arguments of %', place, left(sample::text, 100), function
+    using errcode = 'invalid_parameter_value',
+          hint = 'a sample is an array of arguments in order, or an object of arguments by name, which leaves those with defaults out';
+end
+$$;
+COMMENT ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) IS 'One sample as a call of the function.';
+CREATE FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if samples is null or jsonb_typeof(samples) <> 'array' or jsonb_array_length(samples) = 0 then
+    raise exception 'there are no samples to measure function % with', function
+      using errcode = 'invalid_parameter_value', hint = 'samples are an array of calls, as in: [["red shoes", 100], ["boots", 50]]';
+  end if;
+  return array(select mmdb.sample_call(function, s.sample, s.place) from jsonb_array_elements(samples) with ordinality s(sample, place) order by s.place);
+end
+$$;
+COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
 CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) RETURNS TABLE(key text, score double precision, ranks jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2762,6 +3181,15 @@ CREATE FUNCTION mmdb.setting(name text) RETURNS text
   select s.value from mmdb.settings s where s.name = setting.name
 $$;
 COMMENT ON FUNCTION mmdb.setting(name text) IS 'The value of one setting of this installation, NULL where it has none.';
+CREATE FUNCTION mmdb.settings_of(function regprocedure) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(array_agg(c.setting order by c.setting), '{}')
+  from pg_proc p cross join lateral unnest(p.proconfig) c(setting)
+  where p.oid = function and split_part(c.setting, '=', 1) = any(mmdb.tuned_settings())
+$$;
+COMMENT ON FUNCTION mmdb.settings_of(function regprocedure) IS 'The search settings that are attached to a function.';
 CREATE FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2816,6 +3244,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.short_name(wanted text, id bigint) IS 'A name of at most 63 bytes.';
+CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select function::text $$;
+COMMENT ON FUNCTION mmdb.signature(function regprocedure) IS 'A function''s qualified name and argument types: how contracts know it.';
 CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2938,6 +3371,22 @@ $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+CREATE FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) RETURNS mmdb.stored_query
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  stored mmdb.stored_query;
+begin
+  perform mmdb.check_stored_query(function);
+  stored.function := function;
+  stored.calls := mmdb.sample_calls(function, coalesce(samples, mmdb.contract_samples(function)));
+  select r.identity, r.distance into stored.identity, stored.distance from mmdb.recall_row(function) r;
+  stored.search_path := search_path;
+  return stored;
+end
+$$;
+COMMENT ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) IS 'What it takes to run a function over samples; without samples those of its contract.';
 CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding bigint, pass uuid, schema text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2967,6 +3416,15 @@ CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
   from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
 $$;
 COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+CREATE FUNCTION mmdb.table_changes(tables regclass[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(jsonb_object_agg(t.relation::text, jsonb_build_object('rows', greatest(c.reltuples, 0), 'changes',
+    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid))), '{}')
+  from unnest(tables) t(relation) join pg_class c on c.oid = t.relation
+$$;
+COMMENT ON FUNCTION mmdb.table_changes(tables regclass[]) IS 'Rows of these tables, and how many were inserted, updated and deleted since statistics began.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3028,6 +3486,9 @@ begin
     return;
   end if;
   estimate := mmdb.top_estimate(parts, passes, vector, within);
+  if current_setting('enable_indexscan') = 'off' then
+    estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
+  end if;
   -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
   if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
     depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
@@ -3218,6 +3679,105 @@ CREATE FUNCTION mmdb.trusts_owner(relation regclass) RETURNS boolean
   from pg_class c where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.trusts_owner(relation regclass) IS 'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
+CREATE FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) RETURNS TABLE(made mmdb.recalls, short bigint, tables regclass[])
+    LANGUAGE plpgsql ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  step record;
+  measured record := mmdb.measure(query, expected);
+  reached integer := 0;  -- the last ladder that is done with
+  fastest double precision := 'infinity';
+begin
+  return query select measured.made, measured.short, measured.tables;
+  for step in select * from mmdb.tuning_ladders(query.function) loop
+    continue when step.ladder = reached or (step.settings = '{enable_indexscan=off}' and exact_milliseconds > 1.5 * fastest);
+    perform mmdb.attach_settings(query.function, step.settings);
+    measured := mmdb.measure(query, expected);
+    if not measured.ordered and 'hnsw.iterative_scan=relaxed_order' = any(step.settings) then
+      reached := step.ladder;
+      continue;
+    end if;
+    if (measured.made).recall >= target then
+      reached := step.ladder;
+      fastest := least(fastest, (measured.made).milliseconds);
+    end if;
+    return query select measured.made, measured.short, measured.tables;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) IS 'Measure a function as it is, and then with one choice of settings after the other, which stay attached.';
+CREATE FUNCTION mmdb.tune(function regprocedure, samples jsonb DEFAULT NULL::jsonb, target double precision DEFAULT 0.95) RETURNS TABLE(settings text[], recall double precision, low double precision, high double precision, milliseconds double precision, short bigint, attached boolean)
+    LANGUAGE sql ROWS 10
+    AS $$ select t.* from mmdb.tune_in(pg_catalog.current_setting('search_path'), function, samples, target) t $$;
+COMMENT ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) IS 'Measure a function with a LIMIT of its own as it is (the first row) and with other search settings, attach the fastest that reach the target to it, and keep that as a contract: mmdb.contracts shows where it no longer holds. Samples as for mmdb.recall.';
+CREATE FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) RETURNS TABLE(settings text[], recall double precision, low double precision, high double precision, milliseconds double precision, short bigint, attached boolean)
+    LANGUAGE plpgsql ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  query constant mmdb.stored_query := mmdb.stored_query(tune_in.function, tune_in.samples, tune_in.search_path);
+  expected record;
+  tried jsonb[];
+  best integer;
+  made mmdb.recalls;
+begin
+  if target is null or target <= 0 or target > 1 then
+    raise exception 'target is %, expected more than 0 and at most 1', target using errcode = 'invalid_parameter_value';
+  elsif not (select pg_has_role(p.proowner, 'usage') from pg_proc p where p.oid = query.function) then
+    raise exception 'must be owner of function %', query.function using errcode = 'insufficient_privilege';
+  end if;
+  perform from mmdb.run_samples(query);  -- texts are embedded, pages are in memory: as in use
+  expected := mmdb.run_exact(query);
+  tried := array(select to_jsonb(t) from mmdb.try_settings(query, expected.answers, expected.milliseconds, target) t);
+  select u.place into best
+  from unnest(tried) with ordinality u(entry, place) cross join lateral jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made') m
+  where m.recall >= target order by m.milliseconds limit 1;
+  if best is null then
+    raise exception 'no settings reach a recall of % for function %', target, query.function
+      using errcode = 'invalid_parameter_value', hint = 'it gives another answer each time it is called with the same arguments';
+  end if;
+  made := jsonb_populate_record(null::mmdb.recalls, tried[best] -> 'made');
+  made.exact_milliseconds := expected.milliseconds;
+  perform mmdb.attach_settings(query.function, made.settings);
+  perform mmdb.record_contract((made.function, target, coalesce(tune_in.samples, mmdb.contract_samples(query.function)), made.settings, null, null)),
+          mmdb.record_recall(made, array(select t::regclass from jsonb_array_elements_text(tried[best] -> 'tables') t));
+  if made.low < target then
+    raise warning 'a recall of % was measured, but over % samples: it may be as low as %',
+      round(made.recall::numeric, 3), made.samples, round(made.low::numeric, 3) using hint = 'give more samples';
+  end if;
+  return query
+  select m.settings, m.recall, m.low, m.high, m.milliseconds, (u.entry ->> 'short')::bigint, u.place = best
+  from unnest(tried) with ordinality u(entry, place) cross join lateral mmdb.rounded(jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made')) m
+  order by u.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) IS 'mmdb.tune for a function whose body is read with this search_path.';
+CREATE FUNCTION mmdb.tuned_settings() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select array['hnsw.ef_search', 'hnsw.iterative_scan', 'hnsw.max_scan_tuples', 'enable_indexscan'] $$;
+COMMENT ON FUNCTION mmdb.tuned_settings() IS 'The settings that mmdb.tune attaches and takes away; a function''s others are left alone.';
+CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder integer, step integer, settings text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with ours as (
+    select exists (select from mmdb.embeddings e where mmdb.is_made_by(function, e.id)) as made
+  )
+  select l.ladder::integer, row_number() over (partition by l.ladder order by t.tuples, f.ef)::integer,
+         array['hnsw.ef_search=' || f.ef]
+         || case when l.mode is not null then array['hnsw.iterative_scan=' || l.mode, 'hnsw.max_scan_tuples=' || t.tuples] else '{}' end
+  from ours
+  cross join lateral (select 1, null::text where ours.made union all
+                      select v.* from (values (1, 'strict_order'), (2, 'relaxed_order')) v where not ours.made) l(ladder, mode)
+  cross join unnest(array[20000, 200000]) t(tuples)
+  cross join unnest(array[40, 80, 160, 320, 640, 1000]) f(ef)
+  where l.mode is not null or t.tuples = 20000
+  union all
+  select 3, 1, array['enable_indexscan=off']
+  order by 1, 2
+$$;
+COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
 CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3259,6 +3819,15 @@ CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
+CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigint)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indrelid, pg_stat_get_xact_numscans(c.oid)
+  from pg_class c join pg_am m on m.oid = c.relam join pg_index i on i.indexrelid = c.oid
+  where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat')
+$$;
+COMMENT ON FUNCTION mmdb.vector_scans() IS 'How often this transaction has read the vector indexes of each table.';
 CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3421,6 +3990,41 @@ CREATE AGGREGATE mmdb.rrf(rank bigint, weight double precision) (
     PARALLEL = safe
 );
 COMMENT ON AGGREGATE mmdb.rrf(rank bigint, weight double precision) IS 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
+CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
+ SELECT c.function,
+    c.target,
+    r.recall,
+    r.low,
+    r.high,
+    r.milliseconds,
+    r.measured_at,
+    c.settings,
+    jsonb_array_length(c.samples) AS samples,
+    c.tuned_at,
+    c.tuned_by,
+    mmdb.contract_drift(c.*, ROW(r.id, r.function, r.measured_at, r.measured_by, r.by_owner, r.samples, r.recall, r.low, r.high, r.milliseconds, r.exact_milliseconds, r.index_scans, r.settings, r.tables)) AS drift
+   FROM (mmdb.recall_contracts c
+     LEFT JOIN LATERAL ( SELECT r_1.id,
+            r_1.function,
+            r_1.measured_at,
+            r_1.measured_by,
+            r_1.by_owner,
+            r_1.samples,
+            r_1.recall,
+            r_1.low,
+            r_1.high,
+            r_1.milliseconds,
+            r_1.exact_milliseconds,
+            r_1.index_scans,
+            r_1.settings,
+            r_1.tables
+           FROM (mmdb.recalls l
+             CROSS JOIN LATERAL mmdb.rounded(l.*) r_1(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
+          WHERE ((l.function = c.function) AND l.by_owner)
+          ORDER BY l.id DESC
+         LIMIT 1) r ON (true))
+  WHERE COALESCE(has_function_privilege((to_regprocedure(c.function))::oid, 'execute'::text), true);
+COMMENT ON VIEW mmdb.contracts IS 'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
     START WITH 1
@@ -3491,6 +4095,31 @@ CREATE UNLOGGED TABLE mmdb.queries (
     answered_at timestamp with time zone
 );
 COMMENT ON TABLE mmdb.queries IS 'Query vectors by hash of model and query; the query itself is kept only until its vector is there.';
+CREATE VIEW mmdb.recall_log WITH (security_barrier='true') AS
+ SELECT r.id,
+    r.function,
+    r.measured_at,
+    r.measured_by,
+    r.samples,
+    r.recall,
+    r.low,
+    r.high,
+    r.milliseconds,
+    r.exact_milliseconds,
+    r.index_scans,
+    r.settings
+   FROM (mmdb.recalls l
+     CROSS JOIN LATERAL mmdb.rounded(l.*) r(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
+  WHERE COALESCE(has_function_privilege((to_regprocedure(r.function))::oid, 'execute'::text), false);
+COMMENT ON VIEW mmdb.recall_log IS 'Every measurement by mmdb.recall and mmdb.tune, of the functions that you may call.';
+ALTER TABLE mmdb.recalls ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mmdb.recalls_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE mmdb.schema_version (
     version_num character varying(32) NOT NULL
 );
@@ -3589,6 +4218,10 @@ ALTER TABLE ONLY mmdb.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (embedding);
 ALTER TABLE ONLY mmdb.queries
     ADD CONSTRAINT queries_pkey PRIMARY KEY (model, hash);
+ALTER TABLE ONLY mmdb.recall_contracts
+    ADD CONSTRAINT recall_contracts_pkey PRIMARY KEY (function);
+ALTER TABLE ONLY mmdb.recalls
+    ADD CONSTRAINT recalls_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY mmdb.schema_version
     ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
 ALTER TABLE ONLY mmdb.settings
@@ -3602,6 +4235,7 @@ CREATE INDEX leases_worker ON mmdb.leases USING btree (worker) WHERE (worker IS 
 CREATE INDEX queries_answered ON mmdb.queries USING btree (answered_at) WHERE (answered_at IS NOT NULL);
 CREATE UNIQUE INDEX queries_token ON mmdb.queries USING btree (token);
 CREATE INDEX queries_waiting ON mmdb.queries USING btree (model, asked_at) WHERE (answered_at IS NULL);
+CREATE INDEX recalls_function ON mmdb.recalls USING btree (function, id);
 ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_model_fkey FOREIGN KEY (model) REFERENCES mmdb.models(name);
 ALTER TABLE ONLY mmdb.leases
@@ -3631,7 +4265,13 @@ GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.attachment(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_worker;
@@ -3661,6 +4301,9 @@ GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
@@ -3685,6 +4328,15 @@ GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_samples(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_samples(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_samples(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_settings(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
@@ -3715,6 +4367,9 @@ GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_contract(function text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
@@ -3833,6 +4488,9 @@ GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_columns(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
@@ -3895,6 +4553,9 @@ REVOKE ALL ON FUNCTION mmdb.may_call(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_call(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.may_clean(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_clean(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
@@ -3941,12 +4602,30 @@ REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) 
 REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
@@ -3962,12 +4641,18 @@ GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_wo
 REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.result_columns(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry_delay(attempts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
@@ -3980,9 +4665,24 @@ GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight d
 REVOKE ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.same_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_worker;
@@ -4015,6 +4715,9 @@ REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.setting(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.settings_of(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.settings_of(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.settings_of(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.share_session(worker integer) FROM PUBLIC;
@@ -4022,6 +4725,9 @@ GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.signature(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
@@ -4038,11 +4744,17 @@ GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_changes(tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
@@ -4084,6 +4796,21 @@ REVOKE ALL ON FUNCTION mmdb.trim_queries() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tuned_settings() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
@@ -4093,6 +4820,9 @@ GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_scans() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
@@ -4140,9 +4870,13 @@ GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf(bigint, double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.contracts TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.contracts TO mmdb_worker;
 GRANT USAGE ON SEQUENCE mmdb.embeddings_id_seq TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.workers TO mmdb_user;
