@@ -17,6 +17,7 @@ from mmdb.install import install
 FOLDER = Path(__file__).parent
 CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
+    "Changing the model": ("change_model", "compare_models", "switch_model", "rollback_model", "drop_generation"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
     "Recall": ("recall", "tune", "drop_contract"),
     "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),

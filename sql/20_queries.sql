@@ -279,23 +279,45 @@ as $$
 $$;
 comment on function mmdb.embed(bytea, text) is 'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
 
+-- Through PostgreSQL's cache of the catalogues, which a statement sees as it was when the statement locked its tables: later
+-- than its snapshot, where it had to wait.
+create or replace function mmdb.latest_name(relation regclass, number smallint) returns text
+language sql stable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
+comment on function mmdb.latest_name(regclass, smallint) is 'The name of a column now, whatever the snapshot of the statement.';
+
+-- A search names a column, and what that column holds is what the query must be embedded by. When a model is switched, columns
+-- change names; a search that waited for that finds the new column under the name, but its snapshot is of before.
 create or replace function mmdb.model_of(relation regclass, name text) returns text
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  found_embedding mmdb.embeddings;
+  seen_name text;
   found_model text;
 begin
-  select e.model into found_model from mmdb.embeddings e
+  select e.* into found_embedding from mmdb.embeddings e
   where e.relation = model_of.relation and e.name = model_of.name;
-  if found_model is null then
+  if found_embedding.id is null then
     raise exception 'table % has no embedding "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  select a.attname into seen_name from pg_attribute a where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
+    return found_embedding.model;
+  end if;
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and mmdb.latest_name(e.relation, e.column_number) = seen_name;
+  if found_model is null then
+    raise exception 'the columns of table % were renamed since this transaction began', relation
+      using errcode = 'serialization_failure', hint = 'begin the transaction again';
   end if;
   return found_model;
 end
 $$;
-comment on function mmdb.model_of(regclass, text) is 'The model that an embedding is bound to now.';
+comment on function mmdb.model_of(regclass, text) is 'The model of the column that an embedding has now.';
 
 create or replace function mmdb.embed_for(relation regclass, name text, query text) returns @extschema:vector@.vector
 language sql stable parallel restricted security definer cost 10000

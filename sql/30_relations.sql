@@ -85,6 +85,16 @@ as $$
 $$;
 comment on function mmdb.same_key_sql(regclass) is 'The condition "the primary key is made of the same columns as now".';
 
+create or replace function mmdb.same_column_sql(relation regclass, number smallint, name text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, %s) a) is not distinct from %L',
+                mmdb.relation_sql(relation), number, name)
+$$;
+comment on function mmdb.same_column_sql(regclass, smallint, text) is
+  'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a table''s owner.';
+
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

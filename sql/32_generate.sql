@@ -123,6 +123,8 @@ begin%7$s
   if not %8$s then
     raise exception 'the primary key of table %% is another one than it was', %9$L
       using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
+  elsif not %11$s then
+    raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
   return query
   with stored as (
@@ -141,7 +143,8 @@ begin%7$s
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
-        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)))
+        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.store_body(mmdb.embeddings) is 'Store vectors where the source is still what was embedded; say of every key what became of it.';

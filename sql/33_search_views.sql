@@ -40,14 +40,26 @@ set search_path = pg_catalog, pg_temp
 as $$ select mmdb.free_name(relation, 'distance') $$;
 comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
+-- All but the columns of generations that do not serve. A column that took another one's name takes its place as well, so that
+-- the functions need not be made anew when a model is switched.
+create or replace function mmdb.shown_columns(relation regclass) returns table (place bigint, name text, type oid)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select row_number() over (order by coalesce(e.column_place, a.attnum)), a.attname, a.atttypid
+  from pg_attribute a
+  left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
+  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+$$;
+comment on function mmdb.shown_columns(regclass) is 'The columns that search functions return, in their order.';
+
 create or replace function mmdb.search_columns(relation regclass, out definitions text, out selected text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', ' order by a.attnum),
-         string_agg(format('p.%I', a.attname), ', ' order by a.attnum)
-  from pg_attribute a
-  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  select string_agg(format('%I %s', a.name, format_type(a.type, null)), ', ' order by a.place),
+         string_agg(format('p.%I', a.name), ', ' order by a.place)
+  from mmdb.shown_columns(relation) a
 $$;
 comment on function mmdb.search_columns(regclass) is 'The columns of a table, as a search view declares and as it selects them.';
 
@@ -162,6 +174,20 @@ end
 $$;
 comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';
 
+-- Without its width, which another model may not have: the body stays as it is when the model is switched.
+create or replace function mmdb.query_arguments(made mmdb.embeddings) returns table (argument text, vector text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case m.modality when 'text' then 'text' else 'bytea' end,
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, t.name)
+  from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
+       regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
+  union all
+  select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
+$$;
+comment on function mmdb.query_arguments(mmdb.embeddings) is 'What the search functions of an embedding take, and the vector that it becomes.';
+
 create or replace function mmdb.make_search_views(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -169,15 +195,8 @@ as $$
 declare
   argument text;
   vector text;
-  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  for argument, vector in
-    select case m.modality when 'text' then 'text' else 'bytea' end,
-           format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, made.column_type)
-    from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality)
-    union all
-    select vector_type, '$1'
-  loop
+  for argument, vector in select * from mmdb.query_arguments(made) loop
     perform mmdb.make_search_view(made, argument, vector);
     perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.halfvec');
   end loop;

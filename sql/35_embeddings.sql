@@ -62,7 +62,9 @@ begin
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
-     or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
+     or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or made.generation_of is not null and not exists (
+       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
@@ -85,9 +87,9 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -129,6 +131,40 @@ as $$
 $$;
 comment on function mmdb.remake_other_views(regclass, bigint) is 'The search views of a table''s other embeddings, made again after its columns changed.';
 
+create or replace function mmdb.declare_embedding(made mmdb.embeddings, index boolean) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  statement text;
+  pass constant uuid := gen_random_uuid();
+begin
+  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if made.adopted then
+    perform mmdb.warn_of_adopted(made);
+  else
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
+  from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
+  perform mmdb.make_trigger(made);
+  perform mmdb.make_worker_functions(made);
+  made := mmdb.record_embedding(made, pass);
+  perform mmdb.make_search_views(made);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(made.relation, made.id);
+    perform mmdb.make_table_functions(made.relation);
+  end if;
+  if index then
+    for statement in select mmdb.index_statements(made.relation, made.name, concurrent => false) loop
+      execute statement;
+    end loop;
+  end if;
+  return made;
+end
+$$;
+comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is 'Make everything that a planned embedding consists of.';
+
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
@@ -138,34 +174,11 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 #variable_conflict use_variable
-declare
-  made mmdb.embeddings;
-  statement text;
-  pass constant uuid := gen_random_uuid();
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance);
-  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
-  if made.adopted then
-    perform mmdb.warn_of_adopted(made);
-  else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
-  end if;
-  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
-  from pg_attribute a where a.attrelid = relation and a.attname = made.column_name;
-  perform mmdb.make_trigger(made);
-  perform mmdb.make_worker_functions(made);
-  perform mmdb.make_search_views(made);
-  perform mmdb.remake_other_views(relation, made.id);
-  made := mmdb.record_embedding(made, pass);
-  perform mmdb.make_table_functions(relation);
-  if index then
-    for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
-      execute statement;
-    end loop;
-  end if;
-  return made;
+  return mmdb.declare_embedding(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
 end
 $$;
 comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text) is
@@ -200,6 +213,7 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
@@ -211,9 +225,11 @@ begin
   elsif pending is not null then
     execute format('drop index %s', pending);
   end if;
-  perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
-  perform mmdb.make_table_functions(relation);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(relation, made.id);
+    perform mmdb.make_table_functions(relation);
+  end if;
 end
 $$;
 comment on function mmdb.drop_embedding(regclass, text, boolean) is
@@ -237,6 +253,7 @@ begin
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
+    made.column_place := null;
   end if;
   select format_type(a.atttypid, a.atttypmod) into made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;

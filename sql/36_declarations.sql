@@ -11,7 +11,7 @@ as $$
 declare
   made mmdb.embeddings;
 begin
-  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation order by e.id loop
+  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is null order by e.id loop
     begin
       made := mmdb.resolved(made);
     exception when undefined_column then
@@ -34,10 +34,25 @@ as $$
   from (
     select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
+    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is not null
+    union all
     select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
     where c.relname = w.index_name
   ) made(oid)
   join pg_class i on i.oid = made.oid
   join pg_namespace n on n.oid = i.relnamespace
 $$;
-comment on function mmdb.own_indexes() is 'The indexes that mmdb made for itself: of pending rows, and of keywords.';
+comment on function mmdb.own_indexes() is 'The indexes that mmdb made for itself: of pending rows, of keywords, of generations that do not serve.';
+
+create or replace function mmdb.own_columns() returns table (schema text, relation_name text, name text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
+  where e.generation_of is not null
+$$;
+comment on function mmdb.own_columns() is 'The columns that mmdb made for itself: of generations that do not serve.';

@@ -137,9 +137,9 @@ as $$
     select p.* from pg_proc p
     where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
   ), expected as (
-    select array_agg(a.attname::text order by a.attnum) || mmdb.distance_name(made.relation) as names,
-           array_agg(a.atttypid order by a.attnum) || 'float8'::regtype::oid as types
-    from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
+    select array_agg(a.name order by a.place) || mmdb.distance_name(made.relation) as names,
+           array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
+    from mmdb.shown_columns(made.relation) a
   )
   select case
     when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
@@ -188,7 +188,8 @@ select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.fa
        case when p.window_start > pg_catalog.clock_timestamp() - interval '2 minutes'
             then coalesce(nullif(p.window_stored, 0) / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
                           p.last_rate) end as rows_per_second,
-       coalesce(mmdb.drift(e.id), p.drift) as drift
+       coalesce(mmdb.drift(e.id), p.drift) as drift,
+       (select s.name from mmdb.embeddings s where s.id = e.generation_of) as generation_of
 from mmdb.embeddings e
 left join mmdb.progress p on p.embedding = e.id
 left join lateral (
@@ -201,7 +202,7 @@ left join lateral (
 where case when exists (select from pg_catalog.pg_class x where x.oid = e.relation)
            then pg_catalog.has_table_privilege(e.relation, 'select') else true end;
 comment on view mmdb.status is
-  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
 
 create or replace function mmdb.retry(relation regclass default null, name text default null) returns bigint
 language plpgsql volatile security definer

@@ -45,7 +45,8 @@ create or replace function mmdb.search_legs(relation regclass) returns mmdb.sear
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e where e.relation = search_legs.relation order by e.id)
+  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e
+               where e.relation = search_legs.relation and e.generation_of is null order by e.name)
       || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
 $$;
 comment on function mmdb.search_legs(regclass) is 'The legs of T_search: every embedding of the table, and its keywords.';
@@ -73,6 +74,8 @@ declare
   factors double precision[];
   image bytea;
 begin
+  leg.model := mmdb.model_of((leg.parts).relation, leg.name);  -- it may have been switched since the function was made
+  leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
   if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
     vectors := array[mmdb.embed(query, leg.model)::real[]];
     factors := array[mmdb.weight_of(weights, 'query')];
@@ -216,7 +219,7 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
-  from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
+  from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
 $$;
 comment on function mmdb.table_call(regclass, text) is 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 
@@ -250,7 +253,7 @@ declare
   name text;
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation order by e.id limit 1;
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mmdb import __version__
-from mmdb.cli import demo, doctor, embeddings, search, server, setup, worker
+from mmdb.cli import demo, doctor, embeddings, generations, search, server, setup, worker
 from mmdb.cli.errors import describe
 from mmdb.cli.target import Target
 
@@ -38,6 +38,8 @@ COMMANDS = (
     setup.uninstall,
     embeddings.add,
     embeddings.drop,
+    generations.change,
+    generations.switch,
     worker.worker,
     embeddings.status,
     search.search,

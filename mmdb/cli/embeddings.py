@@ -141,6 +141,10 @@ def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row],
     else:
         out.print("no embeddings: `mmdb add TABLE SOURCE` declares one")
     for row in embeddings:
+        if row["generation_of"]:
+            out.print(
+                Text(plain(f"{row['name']} is a generation of {row['generation_of']}: `mmdb switch`, `mmdb drop`"))
+            )
         if row["drift"]:
             out.print(Text(f"{row['relation']} {row['name']}: {plain(row['drift'])}"), soft_wrap=True)
     for row in contracts:

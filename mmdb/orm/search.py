@@ -1,6 +1,6 @@
 """`nearest` and `distance`: expressions that compile to the shape which PostgreSQL answers from the HNSW index.
 
-    products.photo_embedding <=> (SELECT mmdb.embed_for('products'::regclass, 'photo', :q)::halfvec(640))
+    products.photo_embedding <=> (SELECT mmdb.embed_for('products'::regclass, 'photo', :q)::halfvec)
 
 The scalar sub-select is computed once a statement (once an outer row under LATERAL). A statement that is ordered by a
 distance gets `… IS NOT NULL` for that embedding: rows without one have no place in the order, and whether they came out
@@ -95,7 +95,7 @@ def _vector_sql(query: Any, base: Any, declaration: Declaration, compiler: Any, 
         return str(written)
     assert isinstance(base.table, Table)
     call = f"mmdb.embed_for({relation(base.table, compiler)}, {literal(embedding_name(base), compiler)}, {written})"
-    return f"(SELECT {call}::halfvec({declaration.dimensions}))"
+    return f"(SELECT {call}::halfvec)"  # without the width, which another model may not have
 
 
 @compiles(Select, "postgresql")

@@ -4,7 +4,7 @@
 select e.id, e.name, e.sources, e.model, e.modality, e.prefix, e.function_schema as schema,
        mmdb.search_name(e.prefix, e.name) as function
 from mmdb.embeddings e
-where e.relation = %(relation)s::text::regclass
+where e.relation = %(relation)s::text::regclass and e.generation_of is null
 order by e.id
 
 -- name: add_embedding
@@ -15,12 +15,25 @@ from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model
 -- name: index_statements
 select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement
 
+-- name: change_model
+select c.name, c.model
+from mmdb.change_model(%(relation)s::text::regclass, %(name)s, %(model)s, index => false) c
+
+-- name: set_lock_timeout
+select set_config('lock_timeout', %(timeout)s, false)
+
+-- name: switch_model
+select s.model from mmdb.switch_model(%(relation)s::text::regclass, %(name)s, %(force)s) s
+
+-- name: rollback_model
+select s.model from mmdb.rollback_model(%(relation)s::text::regclass, %(name)s, %(force)s) s
+
 -- name: drop_embedding
 select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
 
 -- name: status
 select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated, s.pending_since,
-       s.rows_per_second, s.drift
+       s.rows_per_second, s.drift, s.generation_of
 from mmdb.status s
 order by s.relation::text, s.name
 

@@ -150,6 +150,7 @@ select problem from mmdb.loopback(format(
 -- name: embeddings
 select e.relation::text as relation, e.name
 from mmdb.embeddings e join pg_class c on c.oid = e.relation
+where e.generation_of is null
 order by e.id
 
 -- name: drop_embedding

@@ -11,6 +11,9 @@ from mmdb.declarations() d
 -- name: own_indexes
 select o.schema, o.name from mmdb.own_indexes() o
 
+-- name: own_columns
+select o.schema, o.relation_name, o.name from mmdb.own_columns() o
+
 -- name: hnsw_index
 select pg_get_indexdef(i.indexrelid, 1, true) as expression, a.attname as column_name, o.opcname as operator_class,
        coalesce(c.reloptions, '{}') as parameters, pg_get_expr(i.indpred, i.indrelid, true) as predicate

@@ -28,8 +28,10 @@ TEXT_BATCHES = 2
 """Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
 PAGES = 16
 """Batches of pending keys that are read at once."""
-REST_SECONDS = 30.0
-"""How long an embedding is left alone whose functions do not work."""
+LOOKS = 5
+"""With `once`, how often to look again for a row that somebody had locked: another model's store, for instance."""
+STUMBLE_SECONDS, REST_SECONDS = 1.0, 30.0
+"""How long an embedding is left alone whose functions do not work: the first time, and from then on."""
 RECOUNT_SECONDS = (60.0, 300.0)
 """How often the rows of a table are counted for mmdb.status while it is worked on, and while nothing is pending."""
 RECOUNT_SHARE = 20
@@ -44,6 +46,7 @@ class Cursor:
     after: str | None = None
     rows: deque[PendingRow] = field(default_factory=deque)
     rest_until: float = 0.0
+    stumbled: bool = False
     done: int = 0
     total: int = 0
     recount_after: float = 0.0
@@ -86,6 +89,7 @@ class Backfill:
         self.totals = totals
         self.cursors: dict[int, Cursor] = {}
         self.turns: deque[int] = deque()
+        self.unsettled = 0  # looks since a row was locked or changed while it was embedded
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         with ExitStack() as stack:
@@ -117,7 +121,10 @@ class Backfill:
         waiting = [self._caught_up(cursor) for cursor in self.cursors.values()]
         soonest = min((seconds for seconds in waiting if seconds is not None), default=None)
         if self.once and (soonest is None or soonest > self.poll_seconds):
-            return None
+            if not 0 < self.unsettled <= LOOKS:
+                return None
+            self.unsettled += 1
+            return self.poll_seconds if soonest is None else min(max(soonest, 0.01), 1.0)
         return self.poll_seconds if soonest is None else min(max(soonest, 0.01), self.poll_seconds)
 
     def _caught_up(self, cursor: Cursor) -> float | None:
@@ -235,11 +242,17 @@ class Backfill:
         problem = str(error.diag.message_primary or error)
         cursor.rows.clear()
         cursor.after = None
+        if not (cursor.stumbled or self.once):
+            # A function that was called while the model was switched names columns as they were.
+            cursor.stumbled = True
+            cursor.rest_until = time.monotonic() + STUMBLE_SECONDS
+            return
         cursor.rest_until = time.monotonic() + REST_SECONDS
         self.reporter.log(f"{cursor.task.label}: {problem}")
         self.feeding.report_drift(cursor.task, problem)
 
     def _works(self, cursor: Cursor) -> None:
+        cursor.stumbled = False
         if cursor.rest_until:
             cursor.rest_until = 0.0
             self.feeding.report_drift(cursor.task, None)
@@ -268,7 +281,12 @@ class Backfill:
 
     def _store(self, batch: Batch, vectors: Vectors) -> None:
         if batch.rows:
-            self.totals.stored += self._store_rows(batch, batch.rows, vectors)
+            stored = self._store_rows(batch, batch.rows, vectors)
+            self.totals.stored += stored
+            if stored:
+                self.unsettled = 0
+            if stored + len(batch.failures) < len(batch.rows):
+                self.unsettled = max(1, self.unsettled)
         if batch.gone:
             self.storing.settle(batch.task, [(key, "changed") for key in batch.gone])
         if batch.failures:

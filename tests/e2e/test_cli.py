@@ -263,6 +263,38 @@ def test_add_and_drop(database: Database, tmp_path: Path) -> None:
         assert connection.execute(columns).fetchone() == (3,)
 
 
+def test_change_and_switch(database: Database, tmp_path: Path) -> None:
+    mmdb = Program(tmp_path, database.url)
+    with database.connect() as connection:
+        connection.execute("create table things (id int primary key, note text)")
+        connection.execute("insert into things select g, 'n' || g from generate_series(1, 3) g")
+        add_model = "select mmdb.add_model('wide', 'hash', 'sha256', 96, array['text', 'image'], %s, options => %s)"
+        connection.execute(add_model, ["hash/1 dimensions=96", '{"dimensions": 96}'])
+        assert mmdb.run("add", "things", "note", "--model", "hash").code == 0
+        answer = mmdb.run("change", "things", "note", "wide")
+        assert answer.code == 0, answer.err
+        assert 'declared "note_wide" of things beside "note"' in answer.err
+        assert answer.err.count("create index concurrently") == 2
+        refused(
+            mmdb.run("switch", "things", "note"), 3, '3 rows of table public.things are not embedded by model "wide"'
+        )
+        assert mmdb.run("worker", "--once", "--model", "hash", "--model", "wide").code == 0
+        assert "note_wide is a generation of note" in mmdb.out("status")
+        with database.connect(autocommit=False) as user:
+            user.execute("select from things")
+            switching = mmdb.start("switch", "things", "note")
+            assert switching.stderr is not None
+            assert "the table is in use, trying again" in switching.stderr.readline()
+            user.rollback()
+        answer = finish(switching)
+        assert answer.code == 0
+        assert 'embedding "note" of things is searched by model "wide"' in answer.err
+        assert mmdb.run("switch", "things", "note", "--back").code == 0
+        assert mmdb.run("drop", "things", "note_wide").code == 0
+        (row,) = json.loads(mmdb.out("status", "--format", "json"))["embeddings"]
+        assert (row["name"], row["model"], row["drift"], row["generation_of"]) == ("note", "hash", None, None)
+
+
 def test_add_without_indexes(database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, database.url)
     with database.connect() as connection:

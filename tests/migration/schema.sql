@@ -50,6 +50,9 @@ CREATE TABLE mmdb.embeddings (
     pass_hash bytea NOT NULL,
     source_expressions oid[] DEFAULT '{}'::oid[] NOT NULL,
     index_options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    generation_of integer,
+    column_place smallint,
+    switched_at timestamp with time zone,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
 );
@@ -60,40 +63,20 @@ COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in
 COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
 COMMENT ON COLUMN mmdb.embeddings.source_expressions IS 'The generation expressions of the sources (pg_attrdef): another one makes another source of the same columns.';
 COMMENT ON COLUMN mmdb.embeddings.index_options IS 'The HNSW index: m, ef_construction, or type none. Empty: an index with pgvector''s own parameters.';
+COMMENT ON COLUMN mmdb.embeddings.generation_of IS 'The embedding that serves searches; this one has the same sources and another model, and takes no part in searches.';
+COMMENT ON COLUMN mmdb.embeddings.column_place IS 'Where the search functions list the column, after another one took its name; else its number.';
+COMMENT ON COLUMN mmdb.embeddings.switched_at IS 'When this generation stopped serving; NULL where it never did, or serves.';
 CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
     AS $$
 #variable_conflict use_variable
-declare
-  made mmdb.embeddings;
-  statement text;
-  pass constant uuid := gen_random_uuid();
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance);
-  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
-  if made.adopted then
-    perform mmdb.warn_of_adopted(made);
-  else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
-  end if;
-  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
-  from pg_attribute a where a.attrelid = relation and a.attname = made.column_name;
-  perform mmdb.make_trigger(made);
-  perform mmdb.make_worker_functions(made);
-  perform mmdb.make_search_views(made);
-  perform mmdb.remake_other_views(relation, made.id);
-  made := mmdb.record_embedding(made, pass);
-  perform mmdb.make_table_functions(relation);
-  if index then
-    for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
-      execute statement;
-    end loop;
-  end if;
-  return made;
+  return mmdb.declare_embedding(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
@@ -331,6 +314,41 @@ CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
   where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
 COMMENT ON FUNCTION mmdb.caught_up(embedding bigint) IS 'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
+CREATE FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean DEFAULT true, index_options jsonb DEFAULT NULL::jsonb) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  serving mmdb.embeddings;
+  made mmdb.embeddings;
+  chosen mmdb.models;
+  other text;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
+  chosen := mmdb.check_model(model, serving.modality);
+  if other is not null then
+    raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
+      using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
+  elsif model = serving.model then
+    raise exception 'embedding "%" of table % has model "%" already', name, relation, model using errcode = 'duplicate_object';
+  elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
+    raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
+      using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
+  end if;
+  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
+                              serving.prefix, coalesce(index_options, serving.index_options), null);
+  if serving.column_type not like '%halfvec(%' then
+    made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
+  end if;
+  made.generation_of := serving.id;
+  return mmdb.declare_embedding(made, index);
+end
+$$;
+COMMENT ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) IS 'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
 CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -481,7 +499,9 @@ begin
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
-     or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
+     or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or made.generation_of is not null and not exists (
+       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
@@ -540,6 +560,36 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_stored_query(function regprocedure) IS 'Refuse what recall cannot be measured of.';
+CREATE FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  now_counted constant record := mmdb.count_rows(serving, 0);
+  next_counted constant record := mmdb.count_rows(other, 0);
+begin
+  if next_counted.pending is null then
+    raise exception 'what is embedded by model "%" cannot be counted', other.model
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select drift from mmdb.status where name = %L', other.name);
+  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+    raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
+  elsif force then
+    return;
+  elsif next_counted.pending > 0 then
+    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'searches would miss them; mmdb.status shows how far it is, force => true switches nevertheless';
+  elsif next_counted.failed > now_counted.failed then
+    raise exception '% rows of table % could not be embedded by model "%", % by model "%"',
+                    next_counted.failed, other.relation, other.model, now_counted.failed, serving.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'mmdb.failures says why; force => true switches nevertheless, and searches miss them';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) IS 'Refuse to switch to a generation that would find less.';
 CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -693,6 +743,66 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer DEFAULT 10) RETURNS TABLE(image bigint, overlap double precision, only_now text[], only_next text[])
+    LANGUAGE plpgsql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  return query
+  select q.place, c.overlap, c.only_now, c.only_next
+  from unnest(compare_models.images) with ordinality q(image, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k, null) c
+  order by q.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) IS 'The same by pictures, numbered in their order.';
+CREATE FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer DEFAULT 10, expected jsonb DEFAULT NULL::jsonb) RETURNS TABLE(query text, overlap double precision, recall double precision, recall_next double precision, only_now text[], only_next text[])
+    LANGUAGE plpgsql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  if coalesce(cardinality(queries), 0) = 0 then
+    raise exception 'there are no queries to compare models by' using errcode = 'invalid_parameter_value';
+  elsif expected is not null and jsonb_typeof(expected) <> 'object' then
+    raise exception 'expected is an object of arrays of keys by query, not %', left(expected::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"red shoes": [17, 4]}';
+  end if;
+  return query
+  select q.query, c.*
+  from unnest(compare_models.queries) with ordinality q(query, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.query, serving.model), mmdb.embed(q.query, other.model)], compare_models.k,
+    array(select jsonb_array_elements_text(compare_models.expected -> q.query))) c
+  order by q.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) IS 'Before a switch: for each query the share of the k rows that both generations find, the keys that only one finds, and, where the rows are given that a query is to find ({"red shoes": [17, 4]}), how many of them each has among its k. Summarize with avg().';
+CREATE FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  now_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(serving), vectors[1]::public.halfvec, k, null, null) t);
+  next_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(other), vectors[2]::public.halfvec, k, null, null) t);
+begin
+  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
+  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
+  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)), 0)::double precision;
+  if cardinality(expected) > 0 then
+    recall := (select count(*) from unnest(expected) x(key) where x.key = any(now_found)) / cardinality(expected)::double precision;
+    recall_next := (select count(*) from unnest(expected) x(key) where x.key = any(next_found)) / cardinality(expected)::double precision;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) IS 'How the answers of two generations to one query differ, and which of the expected rows each has.';
 CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -878,7 +988,7 @@ CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name tex
 declare
   made mmdb.embeddings;
 begin
-  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation order by e.id loop
+  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is null order by e.id loop
     begin
       made := mmdb.resolved(made);
     exception when undefined_column then
@@ -892,6 +1002,39 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
+CREATE FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  statement text;
+  pass constant uuid := gen_random_uuid();
+begin
+  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if made.adopted then
+    perform mmdb.warn_of_adopted(made);
+  else
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
+  from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
+  perform mmdb.make_trigger(made);
+  perform mmdb.make_worker_functions(made);
+  made := mmdb.record_embedding(made, pass);
+  perform mmdb.make_search_views(made);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(made.relation, made.id);
+    perform mmdb.make_table_functions(made.relation);
+  end if;
+  if index then
+    for statement in select mmdb.index_statements(made.relation, made.name, concurrent => false) loop
+      execute statement;
+    end loop;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) IS 'Make everything that a planned embedding consists of.';
 CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1047,6 +1190,7 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
@@ -1058,12 +1202,23 @@ begin
   elsif pending is not null then
     execute format('drop index %s', pending);
   end if;
-  perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
-  perform mmdb.make_table_functions(relation);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(relation, made.id);
+    perform mmdb.make_table_functions(relation);
+  end if;
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
+CREATE FUNCTION mmdb.drop_generation(relation regclass, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.drop_embedding(relation, (mmdb.other_generation(mmdb.embedding_of(relation, name))).name);
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_generation(relation regclass, name text) IS 'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, which cannot be rolled back then.';
 CREATE FUNCTION mmdb.drop_keywords(relation regclass, name text DEFAULT 'keywords'::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1126,6 +1281,24 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+CREATE FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] DEFAULT '{}'::text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
+      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+      and format_type(p.proargtypes[0], null) <> all(kept_arguments)
+  loop
+    execute format('drop function %s', made_function);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) IS 'Drop the search functions of an embedding, but for those that take one of these as their query.';
 CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1479,6 +1652,22 @@ CREATE FUNCTION mmdb.filter_strategy(operator text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
 COMMENT ON FUNCTION mmdb.filter_strategy(operator text) IS 'The B-tree strategy of a comparing operator, NULL of another.';
+CREATE FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  argument text;
+  vector text;
+begin
+  perform mmdb.drop_search_functions(serving, array(select q.argument from mmdb.query_arguments(serving) q));
+  for argument, vector in select q.* from mmdb.query_arguments(serving) q where q.argument <> all(before) loop
+    perform mmdb.make_search_view(serving, argument, vector);
+    perform mmdb.make_top_function(serving, argument, vector || '::public.halfvec');
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) IS 'Have search functions for the kinds of query that the model takes.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1536,9 +1725,9 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     select p.* from pg_proc p
     where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
   ), expected as (
-    select array_agg(a.attname::text order by a.attnum) || mmdb.distance_name(made.relation) as names,
-           array_agg(a.atttypid order by a.attnum) || 'float8'::regtype::oid as types
-    from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
+    select array_agg(a.name order by a.place) || mmdb.distance_name(made.relation) as names,
+           array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
+    from mmdb.shown_columns(made.relation) a
   )
   select case
     when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
@@ -1556,6 +1745,10 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
   end
 $$;
 COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.generation_name(name text, model text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select name || '_' || translate(model, '.-', '__') $$;
+COMMENT ON FUNCTION mmdb.generation_name(name text, model text) IS 'What a generation that does not serve is called.';
 CREATE FUNCTION mmdb.grant_privileges() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1631,6 +1824,23 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.guard_session() IS 'Refuse a session in which code of a table''s owner has run.';
+CREATE FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef and mmdb.is_made_by(p.oid, serving.id)
+  loop
+    execute format('comment on function %s is %L', made_function,
+                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id), mmdb.made_for(other.id)));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) IS 'Mark the public functions of one generation as the other''s.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1896,6 +2106,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.later_sql(relation regclass) IS 'The condition "this row''s key comes after the key `after`".';
+CREATE FUNCTION mmdb.latest_name(relation regclass, number smallint) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
+COMMENT ON FUNCTION mmdb.latest_name(relation regclass, number smallint) IS 'The name of a column now, whatever the snapshot of the statement.';
 CREATE FUNCTION mmdb.let_worker_in(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2036,24 +2251,17 @@ COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, v
 CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
   argument text;
   vector text;
-  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  for argument, vector in
-    select case m.modality when 'text' then 'text' else 'bytea' end,
-           format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, made.column_type)
-    from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality)
-    union all
-    select vector_type, '$1'
-  loop
+  for argument, vector in select * from mmdb.query_arguments(made) loop
     perform mmdb.make_search_view(made, argument, vector);
     perform mmdb.make_top_function(made, argument, vector || '::public.halfvec');
   end loop;
 end
-$_$;
+$$;
 COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
 CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
     LANGUAGE plpgsql
@@ -2066,7 +2274,7 @@ declare
   name text;
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation order by e.id limit 1;
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
@@ -2220,18 +2428,30 @@ CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  found_embedding mmdb.embeddings;
+  seen_name text;
   found_model text;
 begin
-  select e.model into found_model from mmdb.embeddings e
+  select e.* into found_embedding from mmdb.embeddings e
   where e.relation = model_of.relation and e.name = model_of.name;
-  if found_model is null then
+  if found_embedding.id is null then
     raise exception 'table % has no embedding "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  select a.attname into seen_name from pg_attribute a where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
+    return found_embedding.model;
+  end if;
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and mmdb.latest_name(e.relation, e.column_number) = seen_name;
+  if found_model is null then
+    raise exception 'the columns of table % were renamed since this transaction began', relation
+      using errcode = 'serialization_failure', hint = 'begin the transaction again';
   end if;
   return found_model;
 end
 $$;
-COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model that an embedding is bound to now.';
+COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model of the column that an embedding has now.';
 CREATE FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2276,6 +2496,25 @@ CREATE FUNCTION mmdb.operator_class(column_type text, distance text) RETURNS tex
                 case distance when 'cosine' then 'cosine' when 'l2' then 'l2' else 'ip' end)
 $$;
 COMMENT ON FUNCTION mmdb.operator_class(column_type text, distance text) IS 'pgvector''s HNSW operator class for a column type and a distance.';
+CREATE FUNCTION mmdb.other_generation(serving mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e where e.generation_of = serving.id;
+  if made.id is null then
+    raise exception 'embedding "%" of table % has no other generation', serving.name, serving.relation
+      using errcode = 'undefined_object',
+            hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
+                          (select e.name from mmdb.embeddings e where e.id = serving.generation_of))
+                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation, serving.name) end;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) IS 'The generation that waits to serve, or served before.';
 CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2287,6 +2526,18 @@ CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
 $$;
 COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
+CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
+  where e.generation_of is not null
+$$;
+COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve.';
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2295,13 +2546,15 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
   from (
     select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
+    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is not null
+    union all
     select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
     where c.relname = w.index_name
   ) made(oid)
   join pg_class i on i.oid = made.oid
   join pg_namespace n on n.oid = i.relnamespace
 $$;
-COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, and of keywords.';
+COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, of keywords, of generations that do not serve.';
 CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2410,6 +2663,11 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+CREATE FUNCTION mmdb.plain_key(key text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case cardinality(key::text[]) when 1 then (key::text[])[1] else key end $$;
+COMMENT ON FUNCTION mmdb.plain_key(key text) IS 'A key as people write it: of one column its value, of several the text of an array.';
 CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2520,6 +2778,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argument text, vector text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select case m.modality when 'text' then 'text' else 'bytea' end,
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, t.name)
+  from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
+       regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
+  union all
+  select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
+$_$;
+COMMENT ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
 CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2536,6 +2806,8 @@ declare
   factors double precision[];
   image bytea;
 begin
+  leg.model := mmdb.model_of((leg.parts).relation, leg.name);  -- it may have been switched since the function was made
+  leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
   if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
     vectors := array[mmdb.embed(query, leg.model)::real[]];
     factors := array[mmdb.weight_of(weights, 'query')];
@@ -2637,9 +2909,9 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -2676,6 +2948,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) IS 'Enter a measurement into the log, for who may call the function.';
+CREATE FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving.id, other.id);
+  if not exists (select from mmdb.embeddings n join mmdb.embeddings s on s.id = n.generation_of and s.relation = n.relation
+                 where n.id = other.id and s.id = serving.id and s.name = serving.name)
+     or set_aside <> mmdb.generation_name(serving.name, (select s.model from mmdb.embeddings s where s.id = serving.id)) then
+    raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
+  end if;
+  update mmdb.embeddings e
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
+  where e.id = serving.id;
+  update mmdb.embeddings e
+  set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
+      column_place = coalesce(serving.column_place, serving.column_number)
+  where e.id = other.id;
+  perform pg_notify('mmdb', '');
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) IS 'Enter a switch into the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2769,6 +3063,7 @@ begin
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
+    made.column_place := null;
   end if;
   select format_type(a.atttypid, a.atttypmod) into made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
@@ -2814,6 +3109,21 @@ CREATE FUNCTION mmdb.retry_delay(attempts integer) RETURNS interval
     LANGUAGE sql IMMUTABLE
     AS $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 COMMENT ON FUNCTION mmdb.retry_delay(attempts integer) IS 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+CREATE FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean DEFAULT false) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  before constant mmdb.embeddings := mmdb.other_generation(mmdb.embedding_of(relation, name));
+begin
+  if before.switched_at is null then
+    raise exception 'model "%" of embedding "%" has not served yet', before.model, name
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
+  end if;
+  return mmdb.switch_model(relation, name, force);
+end
+$$;
+COMMENT ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) IS 'Have the generation serve again that served before mmdb.switch_model.';
 CREATE FUNCTION mmdb.rounded(made mmdb.recalls) RETURNS mmdb.recalls
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2905,6 +3215,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.run_samples(query mmdb.stored_query) IS 'The answer to each call, whether it came in order of distance, and the time it took.';
+CREATE FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, %s) a) is not distinct from %L',
+                mmdb.relation_sql(relation), number, name)
+$$;
+COMMENT ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) IS 'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a table''s owner.';
 CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3040,10 +3358,9 @@ CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', ' order by a.attnum),
-         string_agg(format('p.%I', a.attname), ', ' order by a.attnum)
-  from pg_attribute a
-  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  select string_agg(format('%I %s', a.name, format_type(a.type, null)), ', ' order by a.place),
+         string_agg(format('p.%I', a.name), ', ' order by a.place)
+  from mmdb.shown_columns(relation) a
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
 CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, how jsonb)
@@ -3065,7 +3382,8 @@ CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e where e.relation = search_legs.relation order by e.id)
+  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e
+               where e.relation = search_legs.relation and e.generation_of is null order by e.name)
       || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
 $$;
 COMMENT ON FUNCTION mmdb.search_legs(relation regclass) IS 'The legs of T_search: every embedding of the table, and its keywords.';
@@ -3244,6 +3562,16 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.short_name(wanted text, id bigint) IS 'A name of at most 63 bytes.';
+CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint, name text, type oid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select row_number() over (order by coalesce(e.column_place, a.attnum)), a.attname, a.atttypid
+  from pg_attribute a
+  left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
+  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+$$;
+COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
 CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3349,6 +3677,8 @@ begin%7$s
   if not %8$s then
     raise exception 'the primary key of table %% is another one than it was', %9$L
       using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
+  elsif not %11$s then
+    raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
   return query
   with stored as (
@@ -3367,7 +3697,8 @@ begin%7$s
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
-        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)))
+        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
@@ -3387,6 +3718,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) IS 'What it takes to run a function over samples; without samples those of its contract.';
+CREATE FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  name constant text := (select c.relname from pg_class c where c.oid = serving);
+begin
+  if serving is not null and other is not null then
+    execute format('alter index %s rename to %I', serving, mmdb.short_name('~' || name, serving::oid::bigint));
+    execute format('alter index %s rename to %I', other, name);
+    execute format('alter index %s rename to %I', serving, set_aside);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) IS 'Give the name of one index to another, and set the first aside.';
 CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding bigint, pass uuid, schema text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3408,12 +3754,48 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
+CREATE FUNCTION mmdb.switch_model(relation regclass, name text, force boolean DEFAULT false) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  serving mmdb.embeddings;
+  other mmdb.embeddings;
+  set_aside text;
+  taken text[];
+  indexes regclass[];
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := mmdb.resolved(mmdb.other_generation(serving));
+  perform mmdb.check_switch(serving, other, force);
+  set_aside := mmdb.generation_name(name, serving.model);
+  taken := array(select q.argument from mmdb.query_arguments(serving) q);
+  indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
+                   mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  perform mmdb.record_switch(serving, other, set_aside);
+  perform mmdb.drop_search_functions(other);
+  perform mmdb.hand_over_functions(serving, other);
+  select e.* into serving from mmdb.embeddings e where e.id = serving.id;
+  select e.* into other from mmdb.embeddings e where e.id = other.id;
+  perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
+          mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
+  perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
+  return other;
+end
+$$;
+COMMENT ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) IS 'Have the other generation serve searches, at once and for all: its column takes the name of the one before. Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait behind it: set lock_timeout, and try again.';
 CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
-  from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
+  from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
 $$;
 COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 CREATE FUNCTION mmdb.table_changes(tables regclass[]) RETURNS jsonb
@@ -4151,7 +4533,10 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
             WHEN (p.window_start > (clock_timestamp() - '00:02:00'::interval)) THEN COALESCE(((NULLIF(p.window_stored, 0))::double precision / NULLIF(date_part('epoch'::text, (clock_timestamp() - p.window_start)), (0)::double precision)), p.last_rate)
             ELSE NULL::double precision
         END AS rows_per_second,
-    COALESCE(mmdb.drift(e.id), p.drift) AS drift
+    COALESCE(mmdb.drift(e.id), p.drift) AS drift,
+    ( SELECT s.name
+           FROM mmdb.embeddings s
+          WHERE (s.id = e.generation_of)) AS generation_of
    FROM ((mmdb.embeddings e
      LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
      LEFT JOIN LATERAL ( SELECT n.total,
@@ -4179,7 +4564,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
               WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
             ELSE true
         END;
-COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
 ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mmdb.worker_sessions_id_seq
     START WITH 1
@@ -4230,12 +4615,15 @@ ALTER TABLE ONLY mmdb.shared_sessions
     ADD CONSTRAINT shared_sessions_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY mmdb.worker_sessions
     ADD CONSTRAINT worker_sessions_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX embeddings_generation_of ON mmdb.embeddings USING btree (generation_of);
 CREATE INDEX leases_retry ON mmdb.leases USING btree (embedding, retry_at) WHERE (worker IS NULL);
 CREATE INDEX leases_worker ON mmdb.leases USING btree (worker) WHERE (worker IS NOT NULL);
 CREATE INDEX queries_answered ON mmdb.queries USING btree (answered_at) WHERE (answered_at IS NOT NULL);
 CREATE UNIQUE INDEX queries_token ON mmdb.queries USING btree (token);
 CREATE INDEX queries_waiting ON mmdb.queries USING btree (model, asked_at) WHERE (answered_at IS NULL);
 CREATE INDEX recalls_function ON mmdb.recalls USING btree (function, id);
+ALTER TABLE ONLY mmdb.embeddings
+    ADD CONSTRAINT embeddings_generation_of_fkey FOREIGN KEY (generation_of) REFERENCES mmdb.embeddings(id) ON DELETE SET NULL;
 ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_model_fkey FOREIGN KEY (model) REFERENCES mmdb.models(name);
 ALTER TABLE ONLY mmdb.leases
@@ -4282,6 +4670,9 @@ REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
@@ -4304,6 +4695,9 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
@@ -4322,6 +4716,15 @@ GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) T
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker;
@@ -4352,6 +4755,9 @@ GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, att
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
@@ -4373,6 +4779,9 @@ GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_worker;
@@ -4382,6 +4791,9 @@ GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb
 REVOKE ALL ON FUNCTION mmdb.drop_orphans(schema_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed(image bytea, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
@@ -4442,6 +4854,9 @@ GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, 
 REVOKE ALL ON FUNCTION mmdb.filter_strategy(operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
@@ -4456,12 +4871,18 @@ GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_wor
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.generation_name(name text, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
@@ -4512,6 +4933,9 @@ GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_worker;
@@ -4567,9 +4991,15 @@ REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.own_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.own_indexes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
@@ -4591,6 +5021,9 @@ GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pend
 REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plain_key(key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_worker;
@@ -4598,6 +5031,9 @@ REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT pro
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
@@ -4626,6 +5062,9 @@ GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
@@ -4650,6 +5089,9 @@ GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry_delay(attempts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_worker;
@@ -4671,6 +5113,9 @@ GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[]
 REVOKE ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.same_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_worker;
@@ -4725,6 +5170,9 @@ GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.shown_columns(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.signature(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_worker;
@@ -4747,8 +5195,14 @@ GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;

@@ -50,7 +50,7 @@ from tests.orm.conftest import Base, Maker, Product, sql
 Drain = Callable[[], Totals]
 COLUMNS = "products.id, products.title, products.price, products.maker_id"
 PRESENT = "products.title_embedding IS NOT NULL"
-VECTOR = "(SELECT mmdb.embed_for('products'::regclass, 'title', %(param_1)s::VARCHAR)::halfvec(64))"
+VECTOR = "(SELECT mmdb.embed_for('products'::regclass, 'title', %(param_1)s::VARCHAR)::halfvec)"
 
 
 @pytest.fixture

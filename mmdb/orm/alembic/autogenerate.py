@@ -18,7 +18,7 @@ from alembic.operations.ops import ModifyTableOps, UpgradeOps
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, Table
 
-from mmdb.orm.alembic.implementation import declarations
+from mmdb.orm.alembic.implementation import declarations, own_columns
 from mmdb.orm.alembic.operations import (
     AddEmbeddingOp,
     CreateHnswIndexOp,
@@ -79,6 +79,8 @@ def compare_embeddings(
     default = context.dialect.default_schema_name if context.dialect else None
     found = _found(connection, default)
     upgrade.ops = [op for op in upgrade.ops if getattr(op, "schema", None) != OWN_SCHEMA]
+    for own in own_columns(connection):
+        _strip(upgrade, _place_of(own, default), {own.name})
     removed: list[DropEmbeddingOp] = []
     added: list[AddEmbeddingOp] = []
     for place, table in _declared_tables(context, default).items():
@@ -99,7 +101,7 @@ def compare_embeddings(
 def _found(connection: Connection, default: str | None) -> dict[Place, dict[str, Found]]:
     found: dict[Place, dict[str, Found]] = {}
     for row in declarations(connection):
-        place = (None if row.schema == default else row.schema, row.relation_name)
+        place = _place_of(row, default)
         found.setdefault(place, {})[row.name] = Found(
             place,
             row.name,
@@ -111,6 +113,10 @@ def _found(connection: Connection, default: str | None) -> dict[Place, dict[str,
             row.index_options,
         )
     return found
+
+
+def _place_of(row: Any, default: str | None) -> Place:
+    return None if row.schema == default else row.schema, row.relation_name
 
 
 def _declared_tables(context: AutogenContext, default: str | None) -> dict[Place, Table]:

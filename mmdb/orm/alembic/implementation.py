@@ -86,6 +86,11 @@ def own_indexes(connection: Connection) -> set[tuple[str, str]]:
     return {(row.schema, row.name) for row in _ask(connection, "own_indexes")}
 
 
+def own_columns(connection: Connection) -> Iterable[Any]:
+    """Schema, table and name of the columns that mmdb made for itself."""
+    return _ask(connection, "own_columns")
+
+
 def declarations(connection: Connection) -> Iterable[Any]:
     """What is declared in the database; nothing where mmdb is not installed."""
     return _ask(connection, "declarations")

@@ -1,0 +1,338 @@
+-- Changing the model. Beside the embedding that serves searches a second generation is declared: the same sources, another
+-- model, a column and an index of its own, filled by the same worker. To switch is to swap the names of the two columns.
+--
+-- Nobody is to fail and nothing to be mixed meanwhile. Search functions name a column and an embedding, never a model or a width,
+-- so they stay as they are; a search that waits for the switch finds the new column under the name, and mmdb.model_of tells the
+-- model by the column (sql/20_queries.sql). A worker's store that waits is refused, and tries again. Both generations are kept in
+-- step with their sources, so that switching back is the same.
+
+create or replace function mmdb.generation_name(name text, model text) returns text
+language sql immutable security invoker
+as $$ select name || '_' || translate(model, '.-', '__') $$;
+comment on function mmdb.generation_name(text, text) is 'What a generation that does not serve is called.';
+
+create or replace function mmdb.other_generation(serving mmdb.embeddings) returns mmdb.embeddings
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e where e.generation_of = serving.id;
+  if made.id is null then
+    raise exception 'embedding "%" of table % has no other generation', serving.name, serving.relation
+      using errcode = 'undefined_object',
+            hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
+                          (select e.name from mmdb.embeddings e where e.id = serving.generation_of))
+                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation, serving.name) end;
+  end if;
+  return made;
+end
+$$;
+comment on function mmdb.other_generation(mmdb.embeddings) is 'The generation that waits to serve, or served before.';
+
+create or replace function mmdb.change_model(
+  relation regclass, name text, model text, index boolean default true, index_options jsonb default null
+) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+declare
+  serving mmdb.embeddings;
+  made mmdb.embeddings;
+  chosen mmdb.models;
+  other text;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
+  chosen := mmdb.check_model(model, serving.modality);
+  if other is not null then
+    raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
+      using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
+  elsif model = serving.model then
+    raise exception 'embedding "%" of table % has model "%" already', name, relation, model using errcode = 'duplicate_object';
+  elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
+    raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
+      using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
+  end if;
+  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
+                              serving.prefix, coalesce(index_options, serving.index_options), null);
+  if serving.column_type not like '%halfvec(%' then
+    made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
+  end if;
+  made.generation_of := serving.id;
+  return mmdb.declare_embedding(made, index);
+end
+$$;
+comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
+  'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
+
+create or replace function mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  now_counted constant record := mmdb.count_rows(serving, 0);
+  next_counted constant record := mmdb.count_rows(other, 0);
+begin
+  if next_counted.pending is null then
+    raise exception 'what is embedded by model "%" cannot be counted', other.model
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select drift from mmdb.status where name = %L', other.name);
+  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+    raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
+  elsif force then
+    return;
+  elsif next_counted.pending > 0 then
+    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'searches would miss them; mmdb.status shows how far it is, force => true switches nevertheless';
+  elsif next_counted.failed > now_counted.failed then
+    raise exception '% rows of table % could not be embedded by model "%", % by model "%"',
+                    next_counted.failed, other.relation, other.model, now_counted.failed, serving.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'mmdb.failures says why; force => true switches nevertheless, and searches miss them';
+  end if;
+end
+$$;
+comment on function mmdb.check_switch(mmdb.embeddings, mmdb.embeddings, boolean) is 'Refuse to switch to a generation that would find less.';
+
+create or replace function mmdb.swap_index_names(serving regclass, other regclass, set_aside text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := (select c.relname from pg_class c where c.oid = serving);
+begin
+  if serving is not null and other is not null then
+    execute format('alter index %s rename to %I', serving, mmdb.short_name('~' || name, serving::oid::bigint));
+    execute format('alter index %s rename to %I', other, name);
+    execute format('alter index %s rename to %I', serving, set_aside);
+  end if;
+end
+$$;
+comment on function mmdb.swap_index_names(regclass, regclass, text) is 'Give the name of one index to another, and set the first aside.';
+
+create or replace function mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving.id, other.id);
+  if not exists (select from mmdb.embeddings n join mmdb.embeddings s on s.id = n.generation_of and s.relation = n.relation
+                 where n.id = other.id and s.id = serving.id and s.name = serving.name)
+     or set_aside <> mmdb.generation_name(serving.name, (select s.model from mmdb.embeddings s where s.id = serving.id)) then
+    raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
+  end if;
+  update mmdb.embeddings e
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
+  where e.id = serving.id;
+  update mmdb.embeddings e
+  set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
+      column_place = coalesce(serving.column_place, serving.column_number)
+  where e.id = other.id;
+  perform pg_notify('mmdb', '');
+end
+$$;
+comment on function mmdb.record_switch(mmdb.embeddings, mmdb.embeddings, text) is 'Enter a switch into the catalogue, for the table''s owner only.';
+
+-- Functions that stay as they are, whichever generation serves, change the embedding that they are marked as made for.
+create or replace function mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef and mmdb.is_made_by(p.oid, serving.id)
+  loop
+    execute format('comment on function %s is %L', made_function,
+                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id), mmdb.made_for(other.id)));
+  end loop;
+end
+$$;
+comment on function mmdb.hand_over_functions(mmdb.embeddings, mmdb.embeddings) is 'Mark the public functions of one generation as the other''s.';
+
+create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}') returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
+      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+      and format_type(p.proargtypes[0], null) <> all(kept_arguments)
+  loop
+    execute format('drop function %s', made_function);
+  end loop;
+end
+$$;
+comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is 'Drop the search functions of an embedding, but for those that take one of these as their query.';
+
+-- For what the model before did not take and this one does, and the other way round.
+create or replace function mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  argument text;
+  vector text;
+begin
+  perform mmdb.drop_search_functions(serving, array(select q.argument from mmdb.query_arguments(serving) q));
+  for argument, vector in select q.* from mmdb.query_arguments(serving) q where q.argument <> all(before) loop
+    perform mmdb.make_search_view(serving, argument, vector);
+    perform mmdb.make_top_function(serving, argument, vector || '::@extschema:vector@.halfvec');
+  end loop;
+end
+$$;
+comment on function mmdb.fit_search_functions(mmdb.embeddings, text[]) is 'Have search functions for the kinds of query that the model takes.';
+
+create or replace function mmdb.switch_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+declare
+  serving mmdb.embeddings;
+  other mmdb.embeddings;
+  set_aside text;
+  taken text[];
+  indexes regclass[];
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := mmdb.resolved(mmdb.other_generation(serving));
+  perform mmdb.check_switch(serving, other, force);
+  set_aside := mmdb.generation_name(name, serving.model);
+  taken := array(select q.argument from mmdb.query_arguments(serving) q);
+  indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
+                   mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  perform mmdb.record_switch(serving, other, set_aside);
+  perform mmdb.drop_search_functions(other);
+  perform mmdb.hand_over_functions(serving, other);
+  select e.* into serving from mmdb.embeddings e where e.id = serving.id;
+  select e.* into other from mmdb.embeddings e where e.id = other.id;
+  perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
+          mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
+  perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
+  return other;
+end
+$$;
+comment on function mmdb.switch_model(regclass, text, boolean) is
+  'Have the other generation serve searches, at once and for all: its column takes the name of the one before. Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait behind it: set lock_timeout, and try again.';
+
+create or replace function mmdb.rollback_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  before constant mmdb.embeddings := mmdb.other_generation(mmdb.embedding_of(relation, name));
+begin
+  if before.switched_at is null then
+    raise exception 'model "%" of embedding "%" has not served yet', before.model, name
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
+  end if;
+  return mmdb.switch_model(relation, name, force);
+end
+$$;
+comment on function mmdb.rollback_model(regclass, text, boolean) is 'Have the generation serve again that served before mmdb.switch_model.';
+
+create or replace function mmdb.drop_generation(relation regclass, name text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform mmdb.drop_embedding(relation, (mmdb.other_generation(mmdb.embedding_of(relation, name))).name);
+end
+$$;
+comment on function mmdb.drop_generation(regclass, text) is
+  'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, which cannot be rolled back then.';
+
+create or replace function mmdb.plain_key(key text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case cardinality(key::text[]) when 1 then (key::text[])[1] else key end $$;
+comment on function mmdb.plain_key(text) is 'A key as people write it: of one column its value, of several the text of an array.';
+
+create or replace function mmdb.compare_query(
+  serving mmdb.embeddings, other mmdb.embeddings, vectors @extschema:vector@.vector[], k integer, expected text[],
+  out overlap double precision, out recall double precision, out recall_next double precision, out only_now text[], out only_next text[]
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  now_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(serving), vectors[1]::@extschema:vector@.halfvec, k, null, null) t);
+  next_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(other), vectors[2]::@extschema:vector@.halfvec, k, null, null) t);
+begin
+  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
+  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
+  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)), 0)::double precision;
+  if cardinality(expected) > 0 then
+    recall := (select count(*) from unnest(expected) x(key) where x.key = any(now_found)) / cardinality(expected)::double precision;
+    recall_next := (select count(*) from unnest(expected) x(key) where x.key = any(next_found)) / cardinality(expected)::double precision;
+  end if;
+end
+$$;
+comment on function mmdb.compare_query(mmdb.embeddings, mmdb.embeddings, @extschema:vector@.vector[], integer, text[]) is
+  'How the answers of two generations to one query differ, and which of the expected rows each has.';
+
+create or replace function mmdb.compare_models(relation regclass, name text, queries text[], k integer default 10, expected jsonb default null)
+returns table (
+  query text, overlap double precision, recall double precision, recall_next double precision, only_now text[], only_next text[]
+)
+language plpgsql stable security invoker rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  if coalesce(cardinality(queries), 0) = 0 then
+    raise exception 'there are no queries to compare models by' using errcode = 'invalid_parameter_value';
+  elsif expected is not null and jsonb_typeof(expected) <> 'object' then
+    raise exception 'expected is an object of arrays of keys by query, not %', left(expected::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"red shoes": [17, 4]}';
+  end if;
+  return query
+  select q.query, c.*
+  from unnest(compare_models.queries) with ordinality q(query, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.query, serving.model), mmdb.embed(q.query, other.model)], compare_models.k,
+    array(select jsonb_array_elements_text(compare_models.expected -> q.query))) c
+  order by q.place;
+end
+$$;
+comment on function mmdb.compare_models(regclass, text, text[], integer, jsonb) is
+  'Before a switch: for each query the share of the k rows that both generations find, the keys that only one finds, and, where the rows are given that a query is to find ({"red shoes": [17, 4]}), how many of them each has among its k. Summarize with avg().';
+
+create or replace function mmdb.compare_models(relation regclass, name text, images bytea[], k integer default 10)
+returns table (image bigint, overlap double precision, only_now text[], only_next text[])
+language plpgsql stable security invoker rows 20
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  return query
+  select q.place, c.overlap, c.only_now, c.only_next
+  from unnest(compare_models.images) with ordinality q(image, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k, null) c
+  order by q.place;
+end
+$$;
+comment on function mmdb.compare_models(regclass, text, bytea[], integer) is 'The same by pictures, numbered in their order.';
