@@ -31,7 +31,6 @@ from bench.harness import Result, connection, database, seconds
 SIZES = (10_000, 100_000)
 SHARES = (1.0, 0.5, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 0.0001)
 K = 10
-ROUNDS = 2
 GOAL = 0.95
 """Recall that a competitor must reach to be compared with in speed."""
 
@@ -114,11 +113,11 @@ def filter_of(kind: str, share: float, size: int, query: Query) -> Filter:
 
 
 def measure(connections: Connections, queries: Sequence[Query], size: int, share: float, kind: str) -> Cell:
-    """Each query once a round by each competitor, in turns that rotate."""
+    """Each query once by each competitor, in turns that rotate."""
     taken: dict[str, list[float]] = {c.name: [] for c in COMPETITORS}
     found: dict[str, list[list[int]]] = {c.name: [] for c in COMPETITORS}
-    for turn in range(-4, ROUNDS * len(queries)):  # the first four only warm up
-        query = queries[turn % len(queries)]
+    for turn in range(-4, len(queries)):  # the first four only warm up
+        query = queries[turn]
         filter = filter_of(kind, share, size, query)
         shift = turn % len(COMPETITORS)
         for competitor in COMPETITORS[shift:] + COMPETITORS[:shift]:

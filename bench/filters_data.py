@@ -13,27 +13,27 @@ from pgvector import HalfVector
 WIDTH = 512
 LATENT = 48
 """Directions that the vectors really vary in, as those of a model do; the rest is noise."""
+SPREAD = 1.0
+"""Of a cluster, where the clusters' centers are spread by 1."""
 CLUSTERS = 500
-ANCHORS = 4
-QUERIES_EACH = 10
+ANCHORS = 10
+QUERIES_EACH = 8
 TENANT_SHARE = 0.0005
 TENANT = "bench_tenant"
 MODEL = "wide_hash"
+NEAR = tuple(f"near_{anchor}" for anchor in range(ANCHORS))
+"""Columns: how many rows lie nearer to that anchor."""
 
 Vectors = NDArray[np.float32]
 
 DECLARE = f"""
 select mmdb.add_model('{MODEL}', 'hash', 'sha256', {WIDTH}, array['text', 'image'], 'hash/1 dimensions={WIDTH}',
                       options => '{{"dimensions": {WIDTH}}}');
-create table goods (id int primary key, body text, chance int, near_0 int, near_1 int, near_2 int, near_3 int,
+create table goods (id int primary key, body text, chance int, {", ".join(f"{name} int" for name in NEAR)},
                     tenant name, body_embedding halfvec({WIDTH}));
 select mmdb.add_embedding('goods', 'body', model => '{MODEL}', index => false)
 """
-INDEXES = """
-create index on goods (chance);
-create index on goods (near_0); create index on goods (near_1); create index on goods (near_2);
-create index on goods (near_3); create index on goods (tenant)
-"""
+INDEXES = ";".join(f"create index on goods ({name})" for name in ("chance", "tenant", *NEAR))
 POLICY = f"""
 create role {TENANT};
 grant mmdb_user to {TENANT};
@@ -45,7 +45,7 @@ alter table goods enable row level security
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A vector, and which of the columns near_0 to near_3 is about its neighbourhood."""
+    """A vector, and which of the columns NEAR is about its neighbourhood."""
 
     vector: HalfVector
     anchor: int
@@ -59,7 +59,7 @@ class Space:
         self._centers = self._rng.standard_normal((CLUSTERS, LATENT))
         self._axes = self._rng.standard_normal((LATENT, WIDTH))
 
-    def draw(self, clusters: NDArray[np.intp], spread: float = 0.7) -> Vectors:
+    def draw(self, clusters: NDArray[np.intp], spread: float = SPREAD) -> Vectors:
         """One vector of each named cluster, of unit length."""
         latent = self._centers[clusters] + spread * self._rng.standard_normal((len(clusters), LATENT))
         wide = latent @ self._axes + 0.5 * self._rng.standard_normal((len(clusters), WIDTH))
@@ -98,12 +98,10 @@ def _copy(conn: psycopg.Connection[Any], vectors: Vectors, anchors: Vectors) -> 
     places = np.argsort(np.argsort(-(vectors @ anchors.T), axis=0), axis=0)
     chance = np.random.default_rng(1).permutation(len(vectors))
     small = TENANT_SHARE * len(vectors)
-    statement = (
-        "copy goods (id, body, chance, near_0, near_1, near_2, near_3, tenant, body_embedding) "
-        "from stdin (format binary)"
-    )
+    names = ", ".join(NEAR)
+    statement = f"copy goods (id, body, chance, {names}, tenant, body_embedding) from stdin (format binary)"
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(["int4", "text", *["int4"] * 5, "name", "halfvec"])
+        copy.set_types(["int4", "text", "int4", *["int4"] * ANCHORS, "name", "halfvec"])
         for row, vector in enumerate(vectors):
             tenant = TENANT if chance[row] < small else f"other_{chance[row] % 50}"
             near = map(int, places[row])

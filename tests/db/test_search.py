@@ -95,14 +95,20 @@ def test_legs_are_fused_and_say_why(goods: Connection) -> None:
 def test_the_recipe_in_plain_sql_gives_the_same(goods: Connection) -> None:
     """As the documentation has it."""
     recipe = """
-    with txt as (select id, rank() over (order by distance, id) as place from goods_top_by_txt(%(q)s, 30)),
-         zh as (select id, rank() over (order by distance, id) as place from goods_top_by_zh(%(q)s, 30)),
-         words as (
-           select id, row_number() over (
-             order by ts_rank_cd(to_tsvector('english', txt), q, 32) desc, array[id]::text) as place
-           from goods, mmdb.words_query('english', %(q)s) q where to_tsvector('english', txt) @@ q),
-         found as (select * from txt union all select * from zh union all select * from words)
-    select id, mmdb.rrf(place) as score from found group by id order by score desc, array[id]::text limit 5
+    with txt as (select id, rank() over w as place, 1 - distance / max(distance) over () as nearness
+                 from goods_top_by_txt(%(q)s, 30) window w as (order by distance, id)),
+         zh as (select id, rank() over w as place, 1 - distance / max(distance) over () as nearness
+                from goods_top_by_zh(%(q)s, 30) window w as (order by distance, id)),
+         matching as (select id, ts_rank_cd(to_tsvector('english', txt), q, 32) as closeness
+                      from goods, mmdb.words_query('english', %(q)s) q where to_tsvector('english', txt) @@ q),
+         words as (select id, row_number() over (order by closeness desc, array[id]::text) as place,
+                          1 - count(*) over () / 30.0 * min(closeness) over () / closeness as nearness
+                   from matching),
+         meaning as (select * from txt union all select * from zh),
+         found as (select id, place, nearness / max(nearness) over () as nearness from meaning
+                   union all select * from words)
+    select id, mmdb.rrf(place, 0.1 + 0.9 * nearness) as score
+    from found group by id order by score desc, array[id]::text limit 5
     """
     for query in ("red running shoes", "coffee"):
         by_hand = goods.execute(recipe, {"q": query}).fetchall()
