@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 WIDTH = 512
-LATENT = 48
+LATENT = 32
 """Directions that the vectors really vary in, as those of a model do; the rest is noise."""
 SPREAD = 1.0
 """Of a cluster, where the clusters' centers are spread by 1."""
