@@ -1,4 +1,4 @@
-"""A table of clustered vectors with columns to filter by: unrelated to a query, near it, far from it; and the queries."""
+"""A table of clustered vectors with columns to filter by, unrelated to a query, near it or far; and queries."""
 
 from __future__ import annotations
 

@@ -16,11 +16,8 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ import psycopg
 from bench import hybrid_report
 from bench.harness import Result, connection
 from bench.quality import LANGUAGES, STAMPS
+from bench.relevance import Answers, Question, judge
 from mmdb.worker import WorkerOptions, background
 
 KINDS = Path(__file__).with_name("hybrid_kinds.tsv")
@@ -42,29 +40,6 @@ select mmdb.add_embedding('stamps_{language}', 'caption', model => 'lite');
 select mmdb.add_embedding('stamps_{language}', 'picture', model => 'lite', modality => 'image');
 select mmdb.add_keywords('stamps_{language}', array['caption'], '{configuration}')
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A query in a language, asked in a table; `relevant` are keys. `held_out` is the half that figures are of."""
-
-    task: str
-    language: str
-    table: str
-    query: str
-    relevant: frozenset[int]
-    held_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Means over questions; recall@k is of the k, or of all where fewer are relevant."""
-
-    questions: int
-    recall_1: float
-    recall_5: float
-    recall_10: float
-    ndcg_10: float
 
 
 Items = list[dict[str, Any]]
@@ -110,7 +85,8 @@ def fill(conn: psycopg.Connection[Any], items: Items, folder: Path = STAMPS) -> 
     conn.execute("select mmdb.wait_until_embedded('stamps_en', timeout => '5 minutes')")
     for number, item in enumerate(items):
         conn.execute(
-            "insert into stamps_de select id, category, %s, picture, null, picture_embedding from stamps_en where id = %s",
+            "insert into stamps_de select id, category, %s, picture, null, picture_embedding "
+            "from stamps_en where id = %s",
             [item["captions"]["de"], number],
         )
     conn.execute("select mmdb.wait_until_embedded('stamps_de', timeout => '5 minutes')")
@@ -122,27 +98,6 @@ def found(conn: psycopg.Connection[Any], question: Question, leg: str) -> list[i
     weights = None if leg == FUSED else json.dumps({other: 0 for other in LEGS if other != leg})
     statement = f"select id from {question.table}_search(%s, k => 10, weights => %s)"
     return [id for (id,) in conn.execute(statement, [question.query, weights])]
-
-
-def judge(answers: Sequence[tuple[Question, list[int]]]) -> Quality:
-    return Quality(
-        len(answers),
-        *(statistics.mean(_recall(q.relevant, keys, k) for q, keys in answers) for k in (1, 5, 10)),
-        statistics.mean(ndcg(q.relevant, keys) for q, keys in answers),
-    )
-
-
-def _recall(relevant: frozenset[int], keys: Sequence[int], k: int) -> float:
-    return len(relevant.intersection(keys[:k])) / min(k, len(relevant))
-
-
-def ndcg(relevant: frozenset[int], keys: Sequence[int], k: int = 10) -> float:
-    """Normalized discounted cumulative gain, relevance being yes or no (Järvelin and Kekäläinen 2002)."""
-    gain = sum(1 / math.log2(place + 2) for place, key in enumerate(keys[:k]) if key in relevant)
-    return gain / sum(1 / math.log2(place + 2) for place in range(min(k, len(relevant))))
-
-
-Answers = dict[str, list[tuple[Question, list[int]]]]
 
 
 def ask(conn: psycopg.Connection[Any], asked: Sequence[Question]) -> Answers:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from bench.quality import LANGUAGES
+from bench.relevance import Answers, Quality, judge
 from bench.report import RESULTS, circumstances
-
-if TYPE_CHECKING:
-    from bench.hybrid import Answers, Quality
 
 TASKS = {
     "stamp": "A stamp by its caption in another language",
@@ -47,17 +45,11 @@ def _tables(answers: Answers) -> Iterator[str]:
         yield f"{len(next(iter(of_task.values())))} queries.\n"
         yield "| | recall@1 | recall@5 | recall@10 | nDCG@10 |\n| --- | --- | --- | --- | --- |"
         for leg, given in of_task.items():
-            yield _line(leg, _judge(given))
+            yield _line(leg, judge(given))
         yield f"\nnDCG@10 by the query's language:\n\n| | {' | '.join(LANGUAGES)} |\n| {'--- | ' * 8}".rstrip()
         for leg, given in of_task.items():
-            each = [_judge([a for a in given if a[0].language == language]).ndcg_10 for language in LANGUAGES]
+            each = [judge([a for a in given if a[0].language == language]).ndcg_10 for language in LANGUAGES]
             yield f"| {leg} | {' | '.join(f'{value:.3f}' for value in each)} |"
-
-
-def _judge(given: Any) -> Quality:
-    from bench.hybrid import judge
-
-    return judge(given)
 
 
 def _line(leg: str, q: Quality) -> str:

@@ -188,7 +188,7 @@ def test_row_policies_hold_in_every_leg(goods: Connection, module_database: Data
 
 
 def test_a_leg_that_is_sure_outvotes_one_that_is_not(module_database: Database) -> None:
-    """Nothing of the second embedding has to do with the query; by ranks alone its best row would tie with the right one."""
+    """The second embedding knows nothing of the query; by ranks alone its best row would tie with the right one."""
     with module_database.connect() as conn, background(module_database.url, options=QUICK):
         conn.execute("create table noisy (id int primary key, said text, noise text)")
         conn.execute("select name from mmdb.add_embedding('noisy', 'said', model => 'hash')")
@@ -209,7 +209,9 @@ def test_words_that_few_rows_have_say_more(module_database: Database) -> None:
         conn.execute("select name from mmdb.add_keywords('parts', array['title'], 'simple')")
         conn.execute("insert into parts select g, 'the part ' || g || 'x' from generate_series(1, 200) g")
         conn.execute("select mmdb.wait_until_embedded('parts')")
-        statement = "select (ranks -> 'keywords' ->> 'score')::float from parts_search(%s, k => 1, weights => '{\"title\": 0}')"
+        statement = (
+            "select (ranks -> 'keywords' ->> 'score')::float from parts_search(%s, k => 1, weights => '{\"title\": 0}')"
+        )
         rare, common = (conn.execute(statement, [query]).fetchone() for query in ("77x", "part"))
         assert rare is not None
         assert common is not None

@@ -1,4 +1,4 @@
-"""Words, meaning and pictures together are at least as good as the best of them alone, with the weights T_search ships with.
+"""Words, meaning and pictures together are at least as good as the best of them alone, with T_search as it is shipped.
 
 `python -m bench hybrid` writes the whole table; here a fifth of the questions are asked, of both halves.
 """
@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.hybrid import FUSED, LEGS, Answers, ask, fill, judge, questions, read_items
+from bench.hybrid import FUSED, LEGS, ask, fill, questions, read_items
 from bench.quality import STAMPS
+from bench.relevance import Answers, judge
 from mmdb.connect import register_types
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Server, temporary_database
