@@ -7,7 +7,7 @@ catalogue it is asked in. Two tasks:
     stamp   the query is the caption of a stamp in another language (de, es, fr, ja, ru, zh in the English catalogue, en
             in the German one); relevant are the stamps that are called so in that language, one but for duplicates
     kind    the query is the name of a category of the data, in seven languages (`hybrid_kinds.tsv`), in the English
-            catalogue; relevant are the stamps of that category, 3 to 19. Captions mostly do not name it.
+            catalogue; relevant are the stamps of that category, 3 to 18. Captions mostly do not name it.
 
 Defaults of T_search are chosen on one half of the queries, figures are of the other.
 """

@@ -25,7 +25,7 @@ it ships with. No query is a caption of the catalogue that it is asked in:
 - *stamp*: the query is a caption in one of de, es, fr, ja, ru and zh, the catalogue is in English (an English query: in
   German). Relevant are the stamps that are called so, mostly one.
 - *kind*: the query is the name of a category of the data in one of seven languages, the catalogue is in English.
-  Relevant are the stamps of that category, 3 to 19, whose captions mostly do not name it.
+  Relevant are the stamps of that category, 3 to 18, whose captions mostly do not name it.
 
 Recall@k is of k, or of all that are relevant where those are fewer. Defaults were chosen on the other half of the
 queries.
