@@ -76,9 +76,12 @@ def _percent(share: float) -> str:
 
 def _plot(cells: Sequence[Cell], target: Path) -> None:
     """Latency above, recall below; a column for each size and kind of which there are several shares."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        print("no plot is drawn without matplotlib: pip install --group bench")
+        return
     mpl.rcParams["svg.hashsalt"] = "filters"  # the same figures give the same file
     panels = [
         (key, list(group))
