@@ -102,7 +102,7 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb,name}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -111,31 +111,41 @@ $$;
 comment on function mmdb.comparison(oid, integer) is 'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
 
 create or replace function mmdb.default_comparison(type oid, strategy integer) returns text
-language sql stable security invoker
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  with recursive base(oid) as (
-    select default_comparison.type
-    union all
-    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  ), candidate(oid, place) as (
-    select b.oid, 1 from base b
-    union all
-    select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
-    union all
-    select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                when t.typtype = 'c' then 'record'::regtype end, 3
-    from base b join pg_type t on t.oid = b.oid
-  )
-  select format('operator(%I.%s)', n.nspname, o.oprname)
-  from candidate c
-  join pg_opclass k on k.opcintype = c.oid and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree')
-  join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-   and f.amopstrategy = strategy
-  join pg_operator o on o.oid = f.amopopr
-  join pg_namespace n on n.oid = o.oprnamespace
-  order by c.place limit 1
+declare
+  candidate oid;
+  written text;
+begin
+  for candidate in
+    with recursive base(oid) as (
+      select default_comparison.type
+      union all
+      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+    )
+    select c.oid from (
+      select b.oid, 1 as place from base b
+      union all
+      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      union all
+      select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
+                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
+                  when t.typtype = 'c' then 'record'::regtype end, 3
+      from base b join pg_type t on t.oid = b.oid
+    ) c order by c.place
+  loop
+    select format('operator(%I.%s)', n.nspname, o.oprname) into written
+    from pg_opclass k
+    join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
+     and f.amopstrategy = strategy
+    join pg_operator o on o.oid = f.amopopr
+    join pg_namespace n on n.oid = o.oprnamespace
+    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+    exit when written is not null;
+  end loop;
+  return written;
+end
 $$;
 comment on function mmdb.default_comparison(oid, integer) is 'mmdb.comparison, from the catalogue.';
 
@@ -199,7 +209,7 @@ declare
   target constant text := format('%s.%I', alias, of_column.attname);
   type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := mmdb.comparison(of_column.atttypid, 3);
+  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
   if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);

@@ -1,7 +1,8 @@
 -- The k nearest rows that pass a filter: complete, in order, and by the road that is cheaper.
 --
 -- Three roads:
---   probe   the nearest rows whatever the filter says, one short walk of the HNSW graph. Where k of them pass, they are the answer.
+--   probe   the nearest rows whatever the filter says, one short walk of the HNSW graph. Where k of them pass, and some to spare,
+--           they are the answer; where fewer do, but k are in reach, a longer walk follows.
 --   deep    the walk goes on, filter inside, within a budget; asked for several times k, because it returns out of order.
 --   exact   every row that passes the filter is measured. Always right; cheapest where few rows pass.
 --
@@ -9,7 +10,8 @@
 -- between finding its key and reading it.
 
 -- In the unit "one row that passes the filter, fetched by an index and measured": 1.3 microseconds at 512 dimensions where
--- this was measured. The ratios are what counts; bench/filters.py shows them.
+-- this was measured. The ratios are what counts; bench/filters.py shows what comes of them. A row that a walk returns costs
+-- from 3.5, where vectors vary in few directions and the graph is in the processor's cache, to 15: 8 errs by 2 either way.
 create or replace function mmdb.top_costs(out walked real, out scanned real, out read real, out kept real)
 language sql immutable security invoker
 as $$ select 8.0, 3.0, 0.18, 0.17 $$;
@@ -153,9 +155,12 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
+  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
   -- So many are asked for on the deep road.
   wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
   estimate record;
+  needed real;
   expected real;  -- what the deep road will cost
   keys text[];
   distances double precision[];
@@ -170,24 +175,30 @@ begin
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
-  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
-    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
-  end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
-    expected := cost.walked * wanted * depth / (passed + 0.5);
-    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
-        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
+  -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 1.6 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
+    if passed < enough then
+      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      needed := 2 * k * depth / (passed + 0.5);
+      expected := cost.walked * wanted * depth / (passed + 0.5);
+      passed := 0;
+      enough := k;
+      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
+        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
+      end if;
+      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+      end if;
     end if;
   end if;
-  if passed is null or passed < k then
+  if passed is null or passed < enough then
     select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
+  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
 comment on function mmdb.top(mmdb.search_source, @extschema:vector@.halfvec, integer, jsonb, text[]) is

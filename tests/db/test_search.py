@@ -95,14 +95,20 @@ def test_legs_are_fused_and_say_why(goods: Connection) -> None:
 def test_the_recipe_in_plain_sql_gives_the_same(goods: Connection) -> None:
     """As the documentation has it."""
     recipe = """
-    with txt as (select id, rank() over (order by distance, id) as place from goods_top_by_txt(%(q)s, 30)),
-         zh as (select id, rank() over (order by distance, id) as place from goods_top_by_zh(%(q)s, 30)),
-         words as (
-           select id, row_number() over (
-             order by ts_rank_cd(to_tsvector('english', txt), q, 32) desc, array[id]::text) as place
-           from goods, mmdb.words_query('english', %(q)s) q where to_tsvector('english', txt) @@ q),
-         found as (select * from txt union all select * from zh union all select * from words)
-    select id, mmdb.rrf(place) as score from found group by id order by score desc, array[id]::text limit 5
+    with txt as (select id, rank() over w as place, 1 - distance / max(distance) over () as nearness
+                 from goods_top_by_txt(%(q)s, 30) window w as (order by distance, id)),
+         zh as (select id, rank() over w as place, 1 - distance / max(distance) over () as nearness
+                from goods_top_by_zh(%(q)s, 30) window w as (order by distance, id)),
+         matching as (select id, ts_rank_cd(to_tsvector('english', txt), q, 32) as closeness
+                      from goods, mmdb.words_query('english', %(q)s) q where to_tsvector('english', txt) @@ q),
+         words as (select id, row_number() over (order by closeness desc, array[id]::text) as place,
+                          1 - count(*) over () / 30.0 * min(closeness) over () / closeness as nearness
+                   from matching),
+         meaning as (select * from txt union all select * from zh),
+         found as (select id, place, (nearness / max(nearness) over ()) ^ 1.5 as nearness from meaning
+                   union all select * from words)
+    select id, mmdb.rrf(place, 0.1 + 0.9 * nearness) as score
+    from found group by id order by score desc, array[id]::text limit 5
     """
     for query in ("red running shoes", "coffee"):
         by_hand = goods.execute(recipe, {"q": query}).fetchall()
@@ -179,6 +185,37 @@ def test_row_policies_hold_in_every_leg(goods: Connection, module_database: Data
     finally:
         goods.execute("drop policy cheap on goods; alter table goods disable row level security")
         goods.execute(f"drop owned by {role.name}")
+
+
+def test_a_leg_that_is_sure_outvotes_one_that_is_not(module_database: Database) -> None:
+    """The second embedding knows nothing of the query; by ranks alone its best row would tie with the right one."""
+    with module_database.connect() as conn, background(module_database.url, options=QUICK):
+        conn.execute("create table noisy (id int primary key, said text, noise text)")
+        conn.execute("select name from mmdb.add_embedding('noisy', 'said', model => 'hash')")
+        conn.execute("select name from mmdb.add_embedding('noisy', 'noise', model => 'hash')")
+        conn.execute("insert into noisy select g, 'said ' || g, 'noise ' || g from generate_series(1, 200) g")
+        conn.execute("select mmdb.wait_until_embedded('noisy')")
+        for number in range(1, 200, 20):
+            query = f"said {number}"
+            first, second = conn.execute("select id, score, ranks from noisy_search(%s, k => 2)", [query]).fetchall()
+            assert first[0] == number
+            assert first[1] > 1.5 * second[1]
+
+
+def test_words_that_few_rows_have_say_more(module_database: Database) -> None:
+    with module_database.connect() as conn, background(module_database.url, options=QUICK):
+        conn.execute("create table parts (id int primary key, title text)")
+        conn.execute("select name from mmdb.add_embedding('parts', 'title', model => 'hash')")
+        conn.execute("select name from mmdb.add_keywords('parts', array['title'], 'simple')")
+        conn.execute("insert into parts select g, 'the part ' || g || 'x' from generate_series(1, 200) g")
+        conn.execute("select mmdb.wait_until_embedded('parts')")
+        statement = (
+            "select (ranks -> 'keywords' ->> 'score')::float from parts_search(%s, k => 1, weights => '{\"title\": 0}')"
+        )
+        rare, common = (conn.execute(statement, [query]).fetchone() for query in ("77x", "part"))
+        assert rare is not None
+        assert common is not None
+        assert rare[0] > 5 * common[0]
 
 
 # Declaring words.

@@ -808,7 +808,7 @@ CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb,name}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -1036,31 +1036,41 @@ end
 $$;
 COMMENT ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) IS 'Make everything that a planned embedding consists of.';
 CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with recursive base(oid) as (
-    select default_comparison.type
-    union all
-    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  ), candidate(oid, place) as (
-    select b.oid, 1 from base b
-    union all
-    select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
-    union all
-    select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                when t.typtype = 'c' then 'record'::regtype end, 3
-    from base b join pg_type t on t.oid = b.oid
-  )
-  select format('operator(%I.%s)', n.nspname, o.oprname)
-  from candidate c
-  join pg_opclass k on k.opcintype = c.oid and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree')
-  join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-   and f.amopstrategy = strategy
-  join pg_operator o on o.oid = f.amopopr
-  join pg_namespace n on n.oid = o.oprnamespace
-  order by c.place limit 1
+declare
+  candidate oid;
+  written text;
+begin
+  for candidate in
+    with recursive base(oid) as (
+      select default_comparison.type
+      union all
+      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+    )
+    select c.oid from (
+      select b.oid, 1 as place from base b
+      union all
+      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      union all
+      select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
+                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
+                  when t.typtype = 'c' then 'record'::regtype end, 3
+      from base b join pg_type t on t.oid = b.oid
+    ) c order by c.place
+  loop
+    select format('operator(%I.%s)', n.nspname, o.oprname) into written
+    from pg_opclass k
+    join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
+     and f.amopstrategy = strategy
+    join pg_operator o on o.oid = f.amopopr
+    join pg_namespace n on n.oid = o.oprnamespace
+    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+    exit when written is not null;
+  end loop;
+  return written;
+end
 $$;
 COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
 CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
@@ -1431,7 +1441,7 @@ declare
   target constant text := format('%s.%I', alias, of_column.attname);
   type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := mmdb.comparison(of_column.atttypid, 3);
+  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
   if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
@@ -3301,8 +3311,11 @@ declare
   vector public.vector;
   deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
   found_keys text[] := '{}';
-  found_scores double precision[] := '{}';
-  found_ranks jsonb[] := '{}';
+  found_ranks bigint[] := '{}';
+  found_nearness double precision[] := '{}';
+  found_how jsonb[] := '{}';
+  found_legs text[] := '{}';
+  names text[] := '{}';  -- of the embeddings
   weight double precision;
   nothing boolean := true;
 begin
@@ -3318,14 +3331,15 @@ begin
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
     if leg.model is not null then
+      names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
     if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
-      select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
-             found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
-      into found_keys, found_scores, found_ranks
-      from mmdb.search_found(leg, query, images, vector, deep, filter, within) f;
+      select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
+             found_how || array_agg(f.how), found_legs || array_agg(leg.name)
+      into found_keys, found_ranks, found_nearness, found_how, found_legs
+      from mmdb.search_found(leg, query, vector, deep, filter, within) f;
     end if;
   end loop;
   if nothing then
@@ -3333,8 +3347,12 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
   return query
-  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
-  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
+  select f.key, sum(f.score), jsonb_object_agg(f.leg, f.how || jsonb_build_object('score', f.score))
+  from (
+    select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
+      then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
+    from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
+  ) f
   group by f.key
   having max(f.score) > 0
   order by 2 desc, 1 limit k;
@@ -3363,21 +3381,25 @@ CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT
   from mmdb.shown_columns(relation) a
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
-CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, how jsonb)
+CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   if leg.model is null then
-    return query select f.key, f.rank, jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
-                 from mmdb.words_found(leg, query, filter, within, depth) f;
+    return query
+    select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
+           jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
+    from mmdb.words_found(leg, query, filter, within, depth) f;
   else
-    return query select f.key, f.place, jsonb_build_object('rank', f.place, 'distance', f.distance)
-                 from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+    return query
+    select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
+           jsonb_build_object('rank', f.place, 'distance', f.distance)
+    from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank and reason.';
+COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank, nearness and reason.';
 CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3854,9 +3876,12 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
+  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
   -- So many are asked for on the deep road.
   wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
   estimate record;
+  needed real;
   expected real;  -- what the deep road will cost
   keys text[];
   distances double precision[];
@@ -3871,24 +3896,30 @@ begin
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
-  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
-    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
-  end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
-    expected := cost.walked * wanted * depth / (passed + 0.5);
-    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
-        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
+  -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 1.6 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
+    if passed < enough then
+      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      needed := 2 * k * depth / (passed + 0.5);
+      expected := cost.walked * wanted * depth / (passed + 0.5);
+      passed := 0;
+      enough := k;
+      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
+        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
+      end if;
+      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+      end if;
     end if;
   end if;
-  if passed is null or passed < k then
+  if passed is null or passed < enough then
     select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
+  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
 COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
@@ -5137,9 +5168,9 @@ GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vect
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_legs(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_worker;
