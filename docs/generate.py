@@ -18,6 +18,15 @@ FOLDER = Path(__file__).parent
 CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
+    "Analytics": (
+        "classify",
+        "embed_labels",
+        "label_scale",
+        "near_duplicates",
+        "store_near_duplicates",
+        "neighbours",
+        "page_end",
+    ),
     "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
@@ -70,7 +79,8 @@ def _function(row: tuple[str, str, str, str]) -> str:
     name, arguments, result, comment = row
     separated = ",\n  ".join(arguments.split(", "))
     call = f"mmdb.{name}({arguments})" if len(arguments) < 80 else f"mmdb.{name}(\n  {separated}\n)"
-    return f"\n### mmdb.{name}\n\n```\n{call} returns {result}\n```\n\n{comment}\n"
+    returned = f" returns {result}" if result else ""  # a procedure returns nothing
+    return f"\n### mmdb.{name}\n\n```\n{call}{returned}\n```\n\n{comment}\n"
 
 
 def cli_reference() -> str:
