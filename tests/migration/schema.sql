@@ -531,7 +531,9 @@ CREATE FUNCTION mmdb.check_resumed(target text, begun text, wanted text) RETURNS
 begin
   if begun is distinct from wanted then
     raise exception 'table "%" holds an unfinished search of %, not of %', target, begun, wanted
-      using errcode = 'object_in_use', hint = format('finish that one, choose another target, or: drop table %s, %s', mmdb.table_name(target), mmdb.table_name(target, '_progress'));
+      using errcode = 'object_in_use',
+            hint = format('finish that one, choose another target, or: drop table %s, %s',
+                          mmdb.table_name(target), mmdb.table_name(target, '_progress'));
   end if;
 end
 $$;
@@ -2177,8 +2179,13 @@ CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embedding
     SET jit TO 'off'
     AS $_$
 begin
-  return query execute format('select l.key, r.key, r.distance, r.later from %s l cross join lateral %s r',
-    mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end), mmdb.nearest_sql(rights, passes, depth, false))
+  -- The rows that pass are read once, and not once for each row of the left.
+  return query execute format($query$
+    with measured as materialized (select %s, p.%I as mmdb_vector from %s p where p.%2$I is not null and %4$s)
+    select l.key, r.key, r.distance, r.later from %5$s l cross join lateral %6$s r
+  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name, mmdb.relation_sql(rights.relation), passes,
+           mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
+           mmdb.nearest_sql(rights, passes, depth, false))
   using after, upto, within;
 end
 $_$;
@@ -2243,7 +2250,9 @@ declare
   cost constant record := mmdb.top_costs();
   estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);
 begin
-  if cost.walked * greatest(100, depth / estimate.share) < estimate.exact_cost and mmdb.serving_index(rights, rights.relation, 'hnsw') is not null then
+  -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
+  if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
+     and mmdb.serving_index(rights, rights.relation, 'hnsw') is not null then
     return query select p.* from mmdb.walked_pairs(lefts, rights, passes, depth, after, upto, within) p;
   else
     return query select p.* from mmdb.measured_pairs(lefts, rights, passes, depth, after, upto, within) p;
@@ -2254,17 +2263,18 @@ COMMENT ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embedd
 CREATE FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (select %s, %s as mmdb_distance from %s p '
-                'where p.%I is not null and %s %s) p %s)',
-                mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'), k.ordering, d.expression,
-                mmdb.relation_sql(made.relation), made.column_name, passes,
-                case when walked then format('order by %s limit %s', d.expression, depth) else 'offset 0' end,
+    AS $_$
+  select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
+                mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
+                case when walked then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p where p.%2$I is not null and %5$s '
+                                             'order by p.%2$I %3$s limit %6$s',
+                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes, depth)
+                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0', k.ordering, d.from_left) end,
                 case when not walked then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
   from mmdb.key_sql(made.relation) k,
-       lateral (select format('p.%I operator(public.%s) l.vector::%s', made.column_name, mmdb.distance_operator(
-                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type)) d(expression)
-$$;
+       lateral (select format('operator(public.%s) l.vector::%s', mmdb.distance_operator(
+                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type)) d(from_left)
+$_$;
 COMMENT ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
 CREATE FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer DEFAULT 10, max_distance double precision DEFAULT NULL::double precision, filter jsonb DEFAULT NULL::jsonb, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(left_key text, right_key text, distance double precision, rank bigint)
     LANGUAGE plpgsql STABLE
@@ -2278,7 +2288,8 @@ begin
   if lefts.model <> rights.model then
     raise exception 'embedding "%" of table % is of model "%", and "%" of table % of model "%"',
                     left_name, left_relation, lefts.model, right_name, right_relation, rights.model
-      using errcode = 'datatype_mismatch', hint = 'vectors of two models cannot be compared: declare an embedding of the same model for both';
+      using errcode = 'datatype_mismatch',
+            hint = 'vectors of two models cannot be compared: declare an embedding of the same model for both';
   end if;
   perform mmdb.check_pairs(rights, k, max_distance);
   return query
@@ -2376,8 +2387,8 @@ begin
   if count is null or count < 1 then
     raise exception 'a page of % rows', count using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
   end if;
-  execute format('select s.key from (select %s as key, row_number() over (order by %2$s) as place from %3$s p where %4$s order by %2$s limit %5$s) s '
-                 'order by s.place desc limit 1', mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
+  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p where %4$s '
+                 'order by %2$s limit %5$s) s order by s.place desc limit 1', mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
                  case when after is null then 'true' else mmdb.after_sql(relation, '$1') end, count)
   into page_end using after;
   return page_end;
@@ -3234,14 +3245,16 @@ CREATE PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, 
 declare
   made constant text := mmdb.table_name(target);
   progress constant text := mmdb.table_name(target, '_progress');
-  wanted constant text := pg_catalog.format('%s "%s" within %s, %s neighbours', mmdb.relation_sql(relation), name, max_distance, neighbours);
+  wanted constant text := pg_catalog.format('%s "%s" within %s, %s neighbours',
+                                            mmdb.relation_sql(relation), name, max_distance, neighbours);
   begun text;
   last text;
   page_end text;
 begin
   perform mmdb.check_pairs(mmdb.embedding_of(relation, name), neighbours, coalesce(max_distance, 'NaN'));
   if pg_catalog.to_regclass(progress) is null then
-    execute pg_catalog.format('create table %s (key_a text, key_b text, distance double precision not null, primary key (key_a, key_b))', made);
+    execute pg_catalog.format('create table %s (key_a text, key_b text, distance double precision not null, '
+                              'primary key (key_a, key_b))', made);
     execute pg_catalog.format('create table %s as select %L::text as search, null::text as after', progress, wanted);
   end if;
   execute pg_catalog.format('select search, after from %s', progress) into begun, last;
@@ -3666,7 +3679,8 @@ begin
     select w.left_key, w.right_key, w.distance, w.later from walked w where w.found >= $4
     union all
     select m.* from mmdb.measured_pairs($5, $6, $7, $4, null, null, array(select distinct w.left_key from walked w where w.found < $4)) m
-  $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end), mmdb.nearest_sql(rights, passes, depth, true))
+  $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
+           mmdb.nearest_sql(rights, passes, depth, true))
   using after, upto, within, depth, lefts, rights, passes;
 end
 $_$;
