@@ -220,7 +220,7 @@ create or replace function mmdb.measured_pairs(
   lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]
 ) returns table (left_key text, right_key text, distance double precision, later boolean)
 language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp set jit = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_sort = on
 as $$
 begin
   -- The rows that pass are read once, and not once for each row of the left.
@@ -271,7 +271,8 @@ set search_path = pg_catalog, pg_temp
 set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex' set timezone = 'UTC'
 as $$
 declare
-  passes constant text := mmdb.filter(rights.relation, filter, 'p');
+  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a filter.
+  passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
   estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);

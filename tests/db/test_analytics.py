@@ -196,6 +196,23 @@ def test_near_duplicates_go_along_the_index(goods: Connection) -> None:
     assert 100 <= counted[0] <= 105
 
 
+def test_a_table_that_was_never_analyzed_goes_along_the_index_too(database: Database, make_role: MakeRole) -> None:
+    """And in a session, of an ordinary user, that has not loaded pgvector's library."""
+    user = make_role("analyst")
+    with database.connect() as conn:
+        conn.execute("create table goods (id int primary key, txt text)")
+        conn.execute("select name from mmdb.add_embedding('goods', 'txt', model => 'hash')")
+        conn.execute("insert into goods select g, 'x', array(select sin(g * i) from generate_series(1, 64) i)::vector "
+                     "from generate_series(1, 2000) g")  # fmt: skip
+        conn.execute(f"grant mmdb_user to {user.name}; grant select on goods to {user.name}")
+    with user.connect(database) as analyst:
+        with counting_scans(analyst) as counted:
+            assert len(duplicates(analyst, "2, 1, upto => '100'")) >= 50
+        assert counted[0] >= 100
+        assert analyst.execute("show hnsw.ef_search").fetchone() == ("40",)
+        assert analyst.execute("show enable_sort").fetchone() == ("on",)
+
+
 @pytest.mark.parametrize("rows", [1, 7, 999, 5000])
 @pytest.mark.parametrize("neighbours", [3, 10])
 def test_pages_give_each_pair_once(goods: Connection, rows: int, neighbours: int) -> None:

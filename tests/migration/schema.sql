@@ -2177,6 +2177,7 @@ CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embedding
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
+    SET enable_sort TO 'on'
     AS $_$
 begin
   -- The rows that pass are read once, and not once for each row of the left.
@@ -2245,7 +2246,8 @@ CREATE FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
-  passes constant text := mmdb.filter(rights.relation, filter, 'p');
+  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a filter.
+  passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
   estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);
