@@ -20,6 +20,15 @@ CALLED = {
     "Changing the model": ("change_model", "compare_models", "switch_model", "rollback_model", "drop_generation"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
     "Recall": ("recall", "tune", "drop_contract"),
+    "Analytics": (
+        "classify",
+        "embed_labels",
+        "label_scale",
+        "near_duplicates",
+        "store_near_duplicates",
+        "neighbours",
+        "page_end",
+    ),
     "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
@@ -73,7 +82,8 @@ def _function(row: tuple[str, str, str, str]) -> str:
     name, arguments, result, comment = row
     separated = ",\n  ".join(arguments.split(", "))
     call = f"mmdb.{name}({arguments})" if len(arguments) < 80 else f"mmdb.{name}(\n  {separated}\n)"
-    return f"\n### mmdb.{name}\n\n```\n{call} returns {result}\n```\n\n{comment}\n"
+    returned = f" returns {result}" if result else ""  # a procedure returns nothing
+    return f"\n### mmdb.{name}\n\n```\n{call}{returned}\n```\n\n{comment}\n"
 
 
 def cli_reference() -> str:

@@ -97,13 +97,15 @@ def register_types(connection: psycopg.Connection[Any]) -> bool:
     """
     from pgvector.psycopg.halfvec import register_halfvec_info
     from pgvector.psycopg.vector import register_vector_info
+    from psycopg.rows import tuple_row
     from psycopg.sql import Identifier
     from psycopg.types import TypeInfo
 
     from mmdb.sql import statement
 
     with connection.transaction():
-        found = connection.execute(statement("connect", "extension_schema"), {}).fetchone()
+        cursor = connection.cursor(row_factory=tuple_row)
+        found = cursor.execute(statement("connect", "extension_schema"), {}).fetchone()
         if found is None:
             return False
         for name, register in (("vector", register_vector_info), ("halfvec", register_halfvec_info)):

@@ -19,7 +19,7 @@ declare
 begin
   execute 'revoke all on schema mmdb from public';
   execute 'revoke all on all tables in schema mmdb from public';
-  execute 'revoke all on all functions in schema mmdb from public';
+  execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
@@ -31,7 +31,7 @@ begin
     from pg_proc p
     where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
   loop
-    execute format('grant execute on function %s to %s', granted.function,
+    execute format('grant execute on routine %s to %s', granted.function,
                    (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
   end loop;
 end

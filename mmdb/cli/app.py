@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mmdb import __version__
-from mmdb.cli import demo, doctor, embeddings, generations, search, server, setup, worker
+from mmdb.cli import clusters, demo, doctor, embeddings, generations, search, server, setup, worker
 from mmdb.cli.errors import describe
 from mmdb.cli.target import Target
 
@@ -43,6 +43,7 @@ COMMANDS = (
     worker.worker,
     embeddings.status,
     search.search,
+    clusters.clusters,
     embeddings.models,
     doctor.doctor,
     demo.demo,

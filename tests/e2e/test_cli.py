@@ -539,3 +539,16 @@ def test_worker_that_cannot_start_is_told(
         detached.wait_until_registered(tmp_path, pid, database.url)
     os.waitpid(pid, 0)
     assert detached.stop(tmp_path) is None
+
+
+def test_clusters_are_made_and_shown(mmdb: Program, shop: Database, working: None) -> None:
+    call = ["clusters", "shop.things", "first", "-k", "3", "--into", "shop.thing_clusters"]
+    rows = json.loads(mmdb.out(*call, "--format", "json"))
+    assert sum(row["rows"] for row in rows) == 20
+    with shop.connect() as connection:
+        counted = connection.execute("select cluster, count(*) from shop.thing_clusters group by 1 order by 1")
+        assert counted.fetchall() == [(row["cluster"], row["rows"]) for row in rows]
+    again = mmdb.run(*call)
+    assert again.code == 2
+    assert "table shop.thing_clusters exists already" in again.err
+    assert mmdb.run(*call, "--replace").code == 0

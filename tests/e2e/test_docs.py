@@ -17,9 +17,12 @@ import pytest
 import sqlalchemy
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from rich.cells import cell_len, set_cell_size
 
 import mmdb
 from docs.generate import cli_reference, sql_reference
+from mmdb.cli.demo import shop_module
+from mmdb.clusters import write_clusters
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
 
@@ -34,6 +37,35 @@ def blocks(page: Path, language: str) -> list[str]:
     return [body for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
 
 
+def questions(page: Path) -> list[tuple[str, str | None]]:
+    """The SQL of a page, each block with the answer that stands below it, if there is one."""
+    found = [(kind, body) for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind in ("sql", "text")]
+    following = [*found[1:], ("", "")]
+    return [
+        (body, answer if after == "text" else None)
+        for (kind, body), (after, answer) in zip(found, following, strict=True)
+        if kind == "sql"
+    ]
+
+
+def printed(cursor: psycopg.Cursor[Any]) -> str:
+    """Rows as the pages show them."""
+    heads = [column.name for column in cursor.description or ()]
+    table = [heads, *([("" if value is None else str(value)) for value in row] for row in cursor.fetchall())]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    lines = [" | ".join(set_cell_size(value, width) for value, width in zip(row, widths, strict=True)) for row in table]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def open_shop(conn: Connection) -> None:
+    """What the page on analytics is about: the shop of the demo, embedded."""
+    data = shop_module("data")
+    data.load(conn)
+    for name in ("declare_photo", "declare_text"):
+        conn.execute(data.statement(f"statements/{name}"))
+    conn.execute("select mmdb.wait_until_embedded('shop.posters', timeout => '60 s')")
+
+
 def settled(conn: Connection) -> None:
     """Wait until the worker has caught up, as a reader does between two snippets."""
     deadline = time.monotonic() + 60
@@ -44,13 +76,17 @@ def settled(conn: Connection) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> None:
-    found = blocks(page, "sql")
-    assert found or page.name not in ("README.md", "how-it-works.md", "operating.md", "security.md")
+    found = questions(page)
+    assert found or page.name not in ("README.md", "how-it-works.md", "operating.md", "security.md", "analytics.md")
     with background(database.url, options=WorkerOptions(poll_seconds=0.1)):
-        for block in found:
+        if page.name == "analytics.md":
+            open_shop(conn)
+            write_clusters(conn, "shop.posters", "photo", k=5, into="shop.poster_clusters")  # what its shell line does
+        for block, answer in found:
             for statement in re.split(r";\s*(?:--.*)?\n", block + "\n"):
                 if statement.strip():
-                    conn.execute(statement)
+                    cursor = conn.execute(statement)
+            assert answer is None or printed(cursor) == answer
             settled(conn)
 
 
@@ -65,6 +101,8 @@ def test_python_snippets_run(page: Path, database: Database, conn: Connection, m
     module = ModuleType(f"docs_{page.stem.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with background(database.url, options=WorkerOptions(poll_seconds=0.1)), engine.connect() as connection:
+        if page.name == "analytics.md":
+            open_shop(conn)
         context = MigrationContext.configure(connection, opts={"transaction_per_migration": True})
         module.__dict__.update(op=Operations(context), sa=sqlalchemy, pgvector=pgvector)
         with context.begin_transaction(_per_migration=True):
