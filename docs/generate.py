@@ -19,6 +19,7 @@ CALLED = {
     "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
     "Changing the model": ("change_model", "compare_models", "switch_model", "rollback_model", "drop_generation"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
+    "Stored queries": ("find", "context"),
     "Recall": ("recall", "tune", "drop_contract"),
     "Analytics": (
         "classify",

@@ -52,4 +52,7 @@ def _filling(value: str | Composable) -> Composable:
 
 
 def function_files() -> list[Path]:
-    return sorted(resource("sql").glob("*.sql"))
+    """Everything in schema mmdb, privileges last; the stored queries of the shop are the demo's."""
+    folder = resource("sql")
+    topics = sorted(folder.glob("*.sql"))
+    return [*topics[:-1], folder / "queries" / "find.sql", topics[-1]]

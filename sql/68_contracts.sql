@@ -205,7 +205,7 @@ as $$
     when exists (
       select from jsonb_each(last.tables) then_(relation, seen)
       join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k))) now_(relation, seen) using (relation)
-      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > 0.2 * greatest((then_.seen ->> 'rows')::real, 1)) then
+      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
       format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
   end
   from (select to_regprocedure(made.function)) f(oid)

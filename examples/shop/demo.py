@@ -25,6 +25,7 @@ from rich.text import Text
 from mmdb.config import Settings
 from mmdb.install import install
 from mmdb.media.image import decode_image
+from mmdb.sql import resource
 from mmdb.worker import background
 
 from . import data, page
@@ -81,6 +82,7 @@ def run(
         _prepare(connection, console)
         with background(url, settings=settings):
             _wait(connection, console)
+            _store_queries(connection, console)
             results = [_result(connection, query, picture) for query in queries()]
         posters = connection.execute(data.statement("statements/posters")).fetchall()
     titles = {poster["id"]: poster["title"] for poster in posters}
@@ -150,6 +152,14 @@ def _wait(connection: Connection, console: Console) -> None:
             if not any(row["pending"] for row in status):
                 return
             time.sleep(POLL_SECONDS)
+
+
+def _store_queries(connection: Connection, console: Console) -> None:
+    """Make the shop's own functions, and have one of them tuned."""
+    connection.execute((resource("sql") / "queries" / "shop.sql").read_bytes())
+    if connection.execute(data.statement("statements/tuned")).fetchone() is None:
+        connection.execute(data.statement("statements/tune"))
+        console.print("Stored queries of sql/queries/shop.sql, one of them tuned: `mmdb queries` lists them.")
 
 
 def _failure(connection: Connection) -> data.ShopError:

@@ -45,6 +45,7 @@ COMMANDS = (
     search.search,
     clusters.clusters,
     embeddings.models,
+    embeddings.queries,
     doctor.doctor,
     demo.demo,
 )

@@ -1,4 +1,4 @@
-"""`mmdb add`, `drop`, `status` and `models`: what is declared, and how far it is."""
+"""`mmdb add`, `drop`, `status`, `models` and `queries`: what is declared, and how far it is."""
 
 from __future__ import annotations
 
@@ -188,6 +188,23 @@ def models(
     columns = ["name", "backend", "model", "dimensions", "modalities", "distance", "embeddings"]
     with context.obj.connect() as connection:
         show(_rows(connection, "models"), columns, form)
+
+
+def queries(
+    context: typer.Context,
+    form: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+) -> None:
+    """List the stored queries: functions that search, what they are for, and the recall that they keep.
+
+    Those that come with mmdb, every function that was tuned, and every function whose comment ends in [mmdb query].
+
+    \b
+    Example:
+      mmdb queries
+    """
+    columns = ["function", "description", "target", "recall", "milliseconds", "drift"]
+    with context.obj.connect() as connection:
+        show(_rows(connection, "queries"), columns, form)
 
 
 def refuse_csv(form: Format) -> None:

@@ -54,6 +54,16 @@ select c.function, c.target, c.recall, c.low, c.high, c.milliseconds, c.measured
 from mmdb.contracts c
 order by c.function
 
+-- name: queries
+select p.oid::regprocedure::text as function,
+       btrim(replace(coalesce(obj_description(p.oid, 'pg_proc'), ''), '[mmdb query]', '')) as description,
+       c.target, c.recall, c.milliseconds, c.drift
+from pg_proc p
+left join mmdb.contracts c on to_regprocedure(c.function) = p.oid
+where (obj_description(p.oid, 'pg_proc') like '%%[mmdb query]' or c.function is not null)
+  and has_function_privilege(p.oid, 'execute')
+order by p.pronamespace::regnamespace::text, 1
+
 -- name: worker_alive
 select exists (select from mmdb.workers w where w.alive and w.host = %(host)s and w.pid = %(pid)s) as alive
 

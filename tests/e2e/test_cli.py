@@ -295,6 +295,18 @@ def test_change_and_switch(database: Database, tmp_path: Path) -> None:
         assert (row["name"], row["model"], row["drift"], row["generation_of"]) == ("note", "hash", None, None)
 
 
+def test_queries(database: Database, tmp_path: Path) -> None:
+    with database.connect() as connection:
+        connection.execute("create function mine() returns setof int language sql stable as 'select 1'")
+        connection.execute("comment on function mine() is 'One. [mmdb query]'")
+        connection.execute("create function other() returns setof int language sql stable as 'select 1'")
+    rows = json.loads(Program(tmp_path, database.url).out("queries", "--format", "json"))
+    found = {row["function"]: row for row in rows}
+    assert found["mine()"]["description"] == "One."
+    assert any(name.startswith("mmdb.find(") for name in found)
+    assert "other()" not in found
+
+
 def test_add_without_indexes(database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, database.url)
     with database.connect() as connection:

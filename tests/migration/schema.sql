@@ -930,6 +930,31 @@ CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+CREATE FUNCTION mmdb.context(question text, k integer DEFAULT 5, relations regclass[] DEFAULT NULL::regclass[], characters integer DEFAULT 8000) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  source record;
+  text_of_source text;
+  context text := '';
+begin
+  if characters is null or characters < 1 then
+    raise exception 'characters is %, expected 1 or more', characters using errcode = 'invalid_parameter_value';
+  end if;
+  for source in
+    select row_number() over () as number, f.* from mmdb.find(question, null, k, relations) f
+  loop
+    text_of_source := format(E'[%s] %s %s\n%s\n\n', source.number, source.relation, source.key, (
+      select string_agg(format('%s: %s', e.key, e.value), E'\n') from jsonb_each_text(source.found) e where e.value is not null));
+    -- A source is whole or not there: half of one says something else.
+    exit when length(context) + length(text_of_source) > characters and context <> '';
+    context := context || left(text_of_source, characters);
+  end loop;
+  return context;
+end
+$$;
+COMMENT ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) IS 'What the database knows about a question, as text for the prompt of a language model: the best rows of mmdb.find, numbered so that an answer can cite them, at most so many characters. With the rights of who asks. [mmdb query]';
 CREATE TABLE mmdb.recall_contracts (
     function text NOT NULL,
     target double precision NOT NULL,
@@ -969,7 +994,7 @@ CREATE FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recall
     when exists (
       select from jsonb_each(last.tables) then_(relation, seen)
       join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k))) now_(relation, seen) using (relation)
-      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > 0.2 * greatest((then_.seen ->> 'rows')::real, 1)) then
+      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
       format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
   end
   from (select to_regprocedure(made.function)) f(oid)
@@ -1773,6 +1798,40 @@ CREATE FUNCTION mmdb.filter_strategy(operator text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
 COMMENT ON FUNCTION mmdb.filter_strategy(operator text) IS 'The B-tree strategy of a comparing operator, NULL of another.';
+CREATE FUNCTION mmdb.find(query text DEFAULT NULL::text, image bytea DEFAULT NULL::bytea, k integer DEFAULT 10, relations regclass[] DEFAULT NULL::regclass[]) RETURNS TABLE(relation regclass, key text, score double precision, ranks jsonb, found jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+  searched regclass;
+  call text;
+  parts text[] := '{}';
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  end if;
+  for searched in
+    select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    where find.relations is null or e.relation = any(find.relations)
+  loop
+    call := mmdb.search_call(searched, find.query is not null, find.image is not null);
+    if call is not null then
+      parts := parts || format('(select %L::regclass, %s, p.%I, p.%I, to_jsonb(p) - %L::text[] from %s($1, $2, $3) p)',
+        mmdb.relation_sql(searched), (select k.expression from mmdb.key_sql(searched) k), mmdb.free_name(searched, 'score'),
+        mmdb.free_name(searched, 'ranks'), mmdb.hidden_columns(searched), call);
+    end if;
+  end loop;
+  if cardinality(parts) = 0 then
+    raise exception 'there is no table to search in'
+      using errcode = 'undefined_object', hint = 'select relation from mmdb.status lists what you may read; the models of a table must take the query';
+  end if;
+  return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
+                              'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
+               using find.query, find.image, find.k;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
 CREATE FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1979,6 +2038,16 @@ CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
   where d.datname = current_database()
 $$;
 COMMENT ON FUNCTION mmdb.here(standby boolean) IS 'This database as one text: of this very server, or of its whole replication cluster.';
+CREATE FUNCTION mmdb.hidden_columns(relation regclass) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select a.attname from pg_attribute a
+               where a.attrelid = hidden_columns.relation and a.attnum > 0
+                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, 'public.vector'::regtype, 'public.halfvec'::regtype))
+      || array[mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')]
+$$;
+COMMENT ON FUNCTION mmdb.hidden_columns(relation regclass) IS 'The columns of T_search that are left out where a row is shown as JSON.';
 CREATE FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) RETURNS SETOF text
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3675,6 +3744,17 @@ $body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
   from mmdb.search_columns(made.relation) c
 $_$;
 COMMENT ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) IS 'The one SELECT of a search view.';
+CREATE FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.table_call(search_call.relation, 'search')
+  where has_table_privilege(search_call.relation, 'select') and exists (
+    select from mmdb.embeddings e join mmdb.models m on m.name = e.model
+    where e.relation = search_call.relation and e.generation_of is null
+      and (has_text and 'text' = any(m.modalities) or has_image and 'image' = any(m.modalities)))
+$$;
+COMMENT ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) IS 'T_search of a table that the caller may read and that takes such a query; NULL for others.';
 CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5163,6 +5243,9 @@ GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_worker;
@@ -5289,6 +5372,9 @@ GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, 
 REVOKE ALL ON FUNCTION mmdb.filter_strategy(operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_worker;
@@ -5322,6 +5408,9 @@ REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.here(standby boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.hidden_columns(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hidden_columns(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hidden_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding bigint) FROM PUBLIC;
@@ -5599,6 +5688,9 @@ GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images byt
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;

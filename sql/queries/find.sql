@@ -1,0 +1,90 @@
+-- Stored queries over everything that has an embedding: for a search box that asks no table, and for a language model that
+-- is to answer from what the database knows.
+
+create or replace function mmdb.search_call(relation regclass, has_text boolean, has_image boolean) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.table_call(search_call.relation, 'search')
+  where has_table_privilege(search_call.relation, 'select') and exists (
+    select from mmdb.embeddings e join mmdb.models m on m.name = e.model
+    where e.relation = search_call.relation and e.generation_of is null
+      and (has_text and 'text' = any(m.modalities) or has_image and 'image' = any(m.modalities)))
+$$;
+comment on function mmdb.search_call(regclass, boolean, boolean) is 'T_search of a table that the caller may read and that takes such a query; NULL for others.';
+
+-- What is large, or says nothing to a reader, stays where it is.
+create or replace function mmdb.hidden_columns(relation regclass) returns text[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(select a.attname from pg_attribute a
+               where a.attrelid = hidden_columns.relation and a.attnum > 0
+                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, '@extschema:vector@.vector'::regtype, '@extschema:vector@.halfvec'::regtype))
+      || array[mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')]
+$$;
+comment on function mmdb.hidden_columns(regclass) is 'The columns of T_search that are left out where a row is shown as JSON.';
+
+create or replace function mmdb.find(query text default null, image bytea default null, k integer default 10, relations regclass[] default null)
+returns table (relation regclass, key text, score double precision, ranks jsonb, found jsonb)
+language plpgsql stable security invoker rows 10
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  searched regclass;
+  call text;
+  parts text[] := '{}';
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  end if;
+  for searched in
+    select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    where find.relations is null or e.relation = any(find.relations)
+  loop
+    call := mmdb.search_call(searched, find.query is not null, find.image is not null);
+    if call is not null then
+      parts := parts || format('(select %L::regclass, %s, p.%I, p.%I, to_jsonb(p) - %L::text[] from %s($1, $2, $3) p)',
+        mmdb.relation_sql(searched), (select k.expression from mmdb.key_sql(searched) k), mmdb.free_name(searched, 'score'),
+        mmdb.free_name(searched, 'ranks'), mmdb.hidden_columns(searched), call);
+    end if;
+  end loop;
+  if cardinality(parts) = 0 then
+    raise exception 'there is no table to search in'
+      using errcode = 'undefined_object', hint = 'select relation from mmdb.status lists what you may read; the models of a table must take the query';
+  end if;
+  return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
+                              'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
+               using find.query, find.image, find.k;
+end
+$$;
+comment on function mmdb.find(text, bytea, integer, regclass[]) is
+  'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+
+create or replace function mmdb.context(question text, k integer default 5, relations regclass[] default null, characters integer default 8000) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  source record;
+  text_of_source text;
+  context text := '';
+begin
+  if characters is null or characters < 1 then
+    raise exception 'characters is %, expected 1 or more', characters using errcode = 'invalid_parameter_value';
+  end if;
+  for source in
+    select row_number() over () as number, f.* from mmdb.find(question, null, k, relations) f
+  loop
+    text_of_source := format(E'[%s] %s %s\n%s\n\n', source.number, source.relation, source.key, (
+      select string_agg(format('%s: %s', e.key, e.value), E'\n') from jsonb_each_text(source.found) e where e.value is not null));
+    -- A source is whole or not there: half of one says something else.
+    exit when length(context) + length(text_of_source) > characters and context <> '';
+    context := context || left(text_of_source, characters);
+  end loop;
+  return context;
+end
+$$;
+comment on function mmdb.context(text, integer, regclass[], integer) is
+  'What the database knows about a question, as text for the prompt of a language model: the best rows of mmdb.find, numbered so that an answer can cite them, at most so many characters. With the rights of who asks. [mmdb query]';
