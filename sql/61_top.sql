@@ -143,7 +143,7 @@ $$;
 comment on function mmdb.top_exact(mmdb.search_source, text, @extschema:vector@.halfvec, text[], integer) is 'Every row that passes is measured.';
 
 create or replace function mmdb.top(
-  parts mmdb.search_source, vector @extschema:vector@.halfvec, k integer, filter jsonb, within text[]
+  parts mmdb.search_source, vector @extschema:vector@.halfvec, k integer, filter jsonb, within text[], after text default null
 ) returns table (key text, distance double precision)
 language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
@@ -151,6 +151,7 @@ as $$
 #variable_conflict use_variable
 declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
   -- So many are asked for on the deep road.
@@ -173,19 +174,24 @@ begin
   end if;
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
+    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    while after is not null and passed < k and depth < 1000 loop
+      depth := least(1000, 4 * depth);
+      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
+    end loop;
     expected := cost.walked * wanted * depth / (passed + 0.5);
     if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
       select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+      from mmdb.top_deep(parts, later, vector, within, k, wanted,
         (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
     end if;
   end if;
   if passed is null or passed < k then
-    select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
+    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
   end if;
   return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
 end
 $$;
-comment on function mmdb.top(mmdb.search_source, @extschema:vector@.halfvec, integer, jsonb, text[]) is
-  'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
+comment on function mmdb.top(mmdb.search_source, @extschema:vector@.halfvec, integer, jsonb, text[], text) is
+  'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';

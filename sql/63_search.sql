@@ -97,12 +97,12 @@ language sql immutable security invoker
 as $$ select coalesce((weights ->> name)::double precision, 1) $$;
 comment on function mmdb.weight_of(jsonb, text) is 'A weight, 1 unless given.';
 
-create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) returns void
+create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}') returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  known constant text[] := array(select l.name from unnest(legs) l) || others;
   entry record;
 begin
   if jsonb_typeof(weights) <> 'object' then
@@ -120,7 +120,7 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.check_weights(jsonb, mmdb.search_leg[]) is 'Refuse weights of legs that are not there.';
+comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is 'Refuse weights of legs that are not there.';
 
 -- Computed for so many rows that match at most: the closeness of each is read from its text.
 create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
@@ -159,7 +159,8 @@ $$;
 comment on function mmdb.search_found(mmdb.search_leg, text, bytea[], @extschema:vector@.vector, integer, jsonb, text[]) is 'The candidates of one leg, with rank and reason.';
 
 create or replace function mmdb.search(
-  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer
+  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer,
+  diversity double precision default 0, after text default null
 ) returns table (key text, score double precision, ranks jsonb)
 language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
@@ -167,18 +168,15 @@ as $$
 declare
   leg mmdb.search_leg;
   vector @extschema:vector@.vector;
-  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  measure mmdb.search_leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
   found_scores double precision[] := '{}';
   found_ranks jsonb[] := '{}';
   weight double precision;
   nothing boolean := true;
 begin
-  if k is null or k not between 1 and 10000 then
-    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
-  elsif depth < k then
-    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
-  elsif btrim(query, E' \t\r\n') = '' then
+  if btrim(query, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
@@ -190,6 +188,7 @@ begin
     end if;
     if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
+      measure := case when measure is null and vector is not null then leg else measure end;
       select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
              found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
       into found_keys, found_scores, found_ranks
@@ -200,15 +199,11 @@ begin
     raise exception 'there is nothing to search for'
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  return query
-  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
-  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
-  group by f.key
-  having max(f.score) > 0
-  order by 2 desc, 1 limit k;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
-comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer) is
+comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text) is
   'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 
 create or replace function mmdb.table_call(relation regclass, verb text) returns text
@@ -229,12 +224,13 @@ as $$
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(relation, '$10'))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
@@ -258,16 +254,18 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
     mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
-    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
+    mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
     'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+  perform mmdb.make_example_functions(first_made);
 end
 $$;
 comment on function mmdb.make_table_functions(regclass) is 'Make the functions of a table again, over the legs that it has now.';
