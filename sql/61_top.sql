@@ -176,7 +176,7 @@ begin
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
     -- The rows of earlier pages lie nearest, and how many they were is not known.
-    while after is not null and passed < k and depth < 1000 loop
+    while after is not null and passed < k and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
     end loop;

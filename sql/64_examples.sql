@@ -133,7 +133,8 @@ declare
   greatest_value double precision;
 begin
   execute format($query$
-    select array_agg(f.vector order by o.place), array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+    select array_agg(f.vector order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
   $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
@@ -146,7 +147,8 @@ begin
     greatest_value := null;
     for i in 1..count loop
       if not taken[i] then
-        value := coalesce(1 - (vectors[i] operator(@extschema:vector@.<=>) anchor) / nullif(farthest, 0), case farthest when 0 then 1 else 0.5 end);
+        value := coalesce(1 - (vectors[i] operator(@extschema:vector@.<=>) anchor) / nullif(farthest, 0),
+                          case farthest when 0 then 1 else 0.5 end);
         likeness[i] := greatest(likeness[i], value);
         value := (1 - diversity) * coalesce(relevance[i], 1) - diversity * likeness[i];
         if greatest_value is null or value > greatest_value then
@@ -190,7 +192,7 @@ begin
     if seen is null then
       raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
         using errcode = 'invalid_parameter_value',
-              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity, and depth (or k)';
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
     end if;
   end if;
   return query
@@ -223,7 +225,8 @@ begin
   perform mmdb.known_key(relation, e.key, e.known) from unnest(keys, known) e(key, known);
   contradicted := (select f from unnest(known[:liked]) f where f = any(known[liked + 1:]) limit 1);
   if contradicted is not null then
-    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ') using errcode = 'invalid_parameter_value';
+    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ')
+      using errcode = 'invalid_parameter_value';
   end if;
 end
 $$;
@@ -258,7 +261,7 @@ begin
   -- What is left of equals is the rounding of half precision.
   if unit and @extschema:vector@.vector_norm(wanted) < 0.001 then
     raise exception 'the examples cancel each other out in embedding "%"', leg.name
-      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh what is disliked otherwise: weights => ''{"disliked": 0.5}''';
+      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
   end if;
   return case when unit then @extschema:vector@.l2_normalize(wanted) else wanted end;
 end
@@ -291,8 +294,8 @@ declare
   relation constant regclass := (legs[1].parts).relation;
   names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l where mmdb.weight_of(weights, l.name) <> 0);
 begin
-  raise exception '%', case liked when 1 then format('row "%s" of table %s is not embedded yet: %s', array_to_string(known[1]::text[], ', '), relation, names)
-                       else format('none of the liked rows of table %s is embedded yet: %s', relation, names) end
+  raise exception '% of table % is not embedded yet: %',
+    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', ')) else 'none of the liked rows' end, relation, names
     using errcode = 'object_not_in_prerequisite_state',
           hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)', relation);
 end
@@ -366,8 +369,7 @@ begin
   from (
     select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
            array_agg(array[%5$s] order by k.place)
-    from unnest(array(select case when g.given is not null then %6$s end from unnest(%7$s) with ordinality g(given, place) order by g.place))
-      with ordinality k(key, place)
+    from (select case when g.given is not null then %6$s end, g.place from unnest(%7$s) with ordinality g(given, place)) k(key, place)
     left join %8$s p on %9$s
   ) examples_(keys, known, vectors)
   cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors, %11$s, %12$s, %13$s)
@@ -411,7 +413,7 @@ begin
     attributes, mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
-    format('%I %s, %I %s default null, %s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), keys_type, others),
+    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
     attributes, mmdb.examples_body(relation, 'recommend'),
     format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
@@ -438,8 +440,10 @@ begin
     select from unnest(mmdb.table_verbs()) v(verb)
     where not exists (
       select from pg_proc p
-      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb and mmdb.is_made_by(p.oid, made.id)
-        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation) else mmdb.examples_body(made.relation, v.verb) end)) then
+      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb
+        and mmdb.is_made_by(p.oid, made.id)
+        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation)
+                                   else mmdb.examples_body(made.relation, v.verb) end)) then
     return outdated;
   end if;
   return null;

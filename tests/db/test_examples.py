@@ -155,6 +155,8 @@ def test_the_index_finds_the_candidates(goods: Connection) -> None:
     assert counted("like", 7) == 2
     assert counted("recommend", [7, 8], [10]) == 2
     assert counted("like", 7, diversity=0.5, weights=LOOK) == 1
+    query = HalfVector(LOOKS[7])
+    assert counted("top_by_look", query, after=ids(goods, "top_by_look", query, 10)[-1]) == 1
 
 
 def test_keys_of_two_columns(conn: Connection, worker: None) -> None:
@@ -286,12 +288,42 @@ def test_of_rows_that_are_the_same_one_comes_first(goods: Connection) -> None:
 
 
 def test_diversity_gives_k_rows_at_any_k(goods: Connection) -> None:
-    for k in (1, 2, 199, 200, 201, 450):
+    for k in (1, 2, 199, 200, 201, 450, 2999):
         found = ids(goods, "like", 7, k, diversity=0.5)
         assert len(found) == len(set(found)) == k
     assert ids(goods, "like", 7, diversity=0.5, within=[8]) == [8]
     assert ids(goods, "like", 7, diversity=0.5, within=[]) == []
     assert set(ids(goods, "like", 200, diversity=0.5, within=list(range(200, 206)))) == set(range(201, 206))
+
+
+def test_rows_without_a_vector_have_their_place(items: Connection, worker: None) -> None:
+    """Found by words, and half alike to all others."""
+    items.execute("select name from mmdb.add_keywords('items', array['txt'], 'simple')")
+    items.execute("select mmdb.wait_until_embedded('items')")
+    items.execute("alter table items disable trigger all")
+    items.execute("update items set txt_embedding = null where id in (1, 4)")
+    for diversity in (0, 0.5, 1):
+        found = items.execute("select id from items_search('item', diversity => %s)", [diversity]).fetchall()
+        assert sorted(found) == [(1,), (2,), (3,), (4,), (5,)]
+    items.execute("update items set txt_embedding = null")
+    call = "select id from items_search('item', weights => '{\"txt\": 0}', diversity => 0.5)"
+    assert len(items.execute(call).fetchall()) == 5
+
+
+def test_a_mean_of_another_length_where_length_counts(conn: Connection) -> None:
+    """Euclidean distance: the mean of (4, 0) and (0, 2) is (2, 1), of unit vectors it would be (1, 1) by direction."""
+    conn.execute(
+        "select mmdb.add_model('plane', 'hash', 'hash', 2, array['text'], 'hash/1 dimensions=2', distance => 'l2')"
+    )
+    conn.execute("create table points (id int primary key, txt text, txt_embedding halfvec(2))")
+    conn.execute("insert into points values (1, '', '[4,0]'), (2, '', '[0,2]'), (3, '', '[2,1]'), (4, '', '[0.7,0.7]')")
+    conn.execute("select name from mmdb.add_embedding('points', 'txt', model => 'plane')")
+    found = conn.execute("select id, ranks -> 'txt' -> 'distance' from points_recommend(array[1, 2])").fetchall()
+    assert found == [(3, 0), (4, pytest.approx(np.hypot(1.3, 0.3), abs=1e-3))]
+    away = conn.execute(
+        "select id from points_recommend(array[3], array[1], weights => '{\"disliked\": 1}')"
+    ).fetchall()
+    assert away == [(2,), (4,)], "from (-2, 1), which at unit length lies nearer to 4"
 
 
 # The next page.
