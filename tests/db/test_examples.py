@@ -364,6 +364,45 @@ def test_pages_by_the_index_repeat_nothing_and_skip_nothing(goods: Connection) -
     assert (np.diff(distances) >= -1e-3).all()
 
 
+@pytest.mark.parametrize(
+    ("columns", "key", "written"),
+    [
+        ("a int, b text", "g % 5, 'it''s ' || g", "array[a::text, b]::text"),
+        ("a timestamptz", "'2026-01-02 03:04:05.678901+00'::timestamptz + g * interval '1 day'", "a::text"),
+        ("a float8, b date", "g / 7::float8, '2026-01-02'::date + g", "array[a::text, b::text]::text"),
+        ("a numeric(9, 2)", "g / 8.0", "a::text"),
+        ("a uuid", "md5(g::text)::uuid", "a::text"),
+    ],
+    ids=["int, text", "timestamptz", "float8, date", "numeric", "uuid"],
+)
+def test_pages_by_keys_of_any_type(conn: Connection, worker: None, columns: str, key: str, written: str) -> None:
+    """Whatever the session says of how values are written. Of 24 rows three texts: most are at the same distance."""
+    conn.execute(f"create table things ({columns}, txt text)")
+    names = "a, b" if ", b" in columns else "a"
+    conn.execute(f"alter table things add primary key ({names})")
+    conn.execute(f"insert into things select {key}, 'item ' || g % 3 from generate_series(1, 24) g")
+    conn.execute("select name from mmdb.add_embedding('things', 'txt', model => 'hash')")
+    conn.execute("select mmdb.wait_until_embedded('things')")
+    conn.execute("set datestyle = 'SQL, DMY'; set timezone = 'Asia/Kolkata'")
+    (key,) = conn.execute(f"select {written} from things").fetchone() or ("",)
+    query = "(select txt_embedding from things where txt = 'item 1' limit 1)"
+
+    def page(call: str, k: int, after: str | None) -> list[str]:
+        statement = f"select {written} from things_{call}, k => %(k)s, after => %(after)s)"
+        return [row[0] for row in conn.execute(statement, {"k": k, "after": after, "key": key})]
+
+    for call in (f"top_by_txt({query}", "like(%(key)s, depth => 50"):
+        whole = page(call, 50, None)
+        paged: list[str] = []
+        while found := page(call, 5, paged[-1] if paged else None):
+            assert len(found) == min(5, len(whole) - len(paged))
+            paged += found
+        assert paged == whole
+    truth = conn.execute(f"select {written} from things order by txt_embedding <=> {query}, {names}").fetchall()
+    assert page(f"top_by_txt({query}", 50, None) == [row[0] for row in truth]
+    assert len(page("like(%(key)s", 40, None)) == 23
+
+
 def test_a_page_after_a_row_that_does_not_pass(goods: Connection) -> None:
     """It left the filter between two pages: the place where it lies is still known."""
     query = HalfVector(LOOKS[7])
