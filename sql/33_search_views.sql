@@ -176,7 +176,7 @@ begin
            mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
            mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
     format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(made.relation), made.name));
 end

@@ -261,7 +261,7 @@ begin
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
     format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));

@@ -8,6 +8,12 @@ language sql immutable security invoker
 as $$ select array['search', 'like', 'recommend'] $$;
 comment on function mmdb.table_verbs() is 'The functions that are made once for a table.';
 
+-- Keys travel as text, and from "SQL" dates and rounded numbers no key is found again.
+create or replace function mmdb.call_attributes() returns text
+language sql immutable security invoker
+as $$ select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set extra_float_digits = 1' $$;
+comment on function mmdb.call_attributes() is 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
+
 create or replace function mmdb.key_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -398,7 +404,6 @@ declare
   relation constant regclass := made.relation;
   key_type constant text := mmdb.key_type(relation);
   keys_type constant text := mmdb.within_type(relation);
-  attributes constant text := 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100';
   others constant text := format('%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
     '%I double precision default 0, %I integer default null, %I %s default null',
     mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'), mmdb.free_name(relation, 'within'), keys_type,
@@ -410,12 +415,12 @@ declare
 begin
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
-    attributes, mmdb.examples_body(relation, 'like'),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
     format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
-    attributes, mmdb.examples_body(relation, 'recommend'),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'recommend'),
     format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
            mmdb.relation_sql(relation)), columns);
 end

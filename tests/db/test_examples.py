@@ -383,7 +383,12 @@ def test_pages_by_keys_of_any_type(conn: Connection, worker: None, columns: str,
     conn.execute(f"insert into things select {key}, 'item ' || g % 3 from generate_series(1, 24) g")
     conn.execute("select name from mmdb.add_embedding('things', 'txt', model => 'hash')")
     conn.execute("select mmdb.wait_until_embedded('things')")
-    conn.execute("set datestyle = 'SQL, DMY'; set timezone = 'Asia/Kolkata'")
+    conn.execute(
+        f"create function written({columns}) returns text language sql stable set datestyle = 'ISO' "
+        f"set extra_float_digits = 1 as 'select {written}'"
+    )
+    written = f"written({names})"
+    conn.execute("set datestyle = 'SQL, DMY'; set timezone = 'Asia/Kolkata'; set extra_float_digits = -6")
     (key,) = conn.execute(f"select {written} from things").fetchone() or ("",)
     query = "(select txt_embedding from things where txt = 'item 1' limit 1)"
 

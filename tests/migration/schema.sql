@@ -278,6 +278,10 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+CREATE FUNCTION mmdb.call_attributes() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set extra_float_digits = 1' $$;
+COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
 CREATE FUNCTION mmdb.call_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -295,8 +299,10 @@ begin
     select from unnest(mmdb.table_verbs()) v(verb)
     where not exists (
       select from pg_proc p
-      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb and mmdb.is_made_by(p.oid, made.id)
-        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation) else mmdb.examples_body(made.relation, v.verb) end)) then
+      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb
+        and mmdb.is_made_by(p.oid, made.id)
+        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation)
+                                   else mmdb.examples_body(made.relation, v.verb) end)) then
     return outdated;
   end if;
   return null;
@@ -374,7 +380,8 @@ begin
   perform mmdb.known_key(relation, e.key, e.known) from unnest(keys, known) e(key, known);
   contradicted := (select f from unnest(known[:liked]) f where f = any(known[liked + 1:]) limit 1);
   if contradicted is not null then
-    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ') using errcode = 'invalid_parameter_value';
+    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ')
+      using errcode = 'invalid_parameter_value';
   end if;
 end
 $$;
@@ -879,7 +886,8 @@ declare
   greatest_value double precision;
 begin
   execute format($query$
-    select array_agg(f.vector order by o.place), array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+    select array_agg(f.vector order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
   $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
@@ -892,7 +900,8 @@ begin
     greatest_value := null;
     for i in 1..count loop
       if not taken[i] then
-        value := coalesce(1 - (vectors[i] operator(public.<=>) anchor) / nullif(farthest, 0), case farthest when 0 then 1 else 0.5 end);
+        value := coalesce(1 - (vectors[i] operator(public.<=>) anchor) / nullif(farthest, 0),
+                          case farthest when 0 then 1 else 0.5 end);
         likeness[i] := greatest(likeness[i], value);
         value := (1 - diversity) * coalesce(relevance[i], 1) - diversity * likeness[i];
         if greatest_value is null or value > greatest_value then
@@ -1203,7 +1212,7 @@ begin
   -- What is left of equals is the rounding of half precision.
   if unit and public.vector_norm(wanted) < 0.001 then
     raise exception 'the examples cancel each other out in embedding "%"', leg.name
-      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh what is disliked otherwise: weights => ''{"disliked": 0.5}''';
+      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
   end if;
   return case when unit then public.l2_normalize(wanted) else wanted end;
 end
@@ -1221,8 +1230,7 @@ begin
   from (
     select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
            array_agg(array[%5$s] order by k.place)
-    from unnest(array(select case when g.given is not null then %6$s end from unnest(%7$s) with ordinality g(given, place) order by g.place))
-      with ordinality k(key, place)
+    from (select case when g.given is not null then %6$s end, g.place from unnest(%7$s) with ordinality g(given, place)) k(key, place)
     left join %8$s p on %9$s
   ) examples_(keys, known, vectors)
   cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors, %11$s, %12$s, %13$s)
@@ -1613,7 +1621,7 @@ begin
     if seen is null then
       raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
         using errcode = 'invalid_parameter_value',
-              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity, and depth (or k)';
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
     end if;
   end if;
   return query
@@ -2093,7 +2101,6 @@ declare
   relation constant regclass := made.relation;
   key_type constant text := mmdb.key_type(relation);
   keys_type constant text := mmdb.within_type(relation);
-  attributes constant text := 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100';
   others constant text := format('%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
     '%I double precision default 0, %I integer default null, %I %s default null',
     mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'), mmdb.free_name(relation, 'within'), keys_type,
@@ -2105,12 +2112,12 @@ declare
 begin
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
-    attributes, mmdb.examples_body(relation, 'like'),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
-    format('%I %s, %I %s default null, %s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), keys_type, others),
+    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
-    attributes, mmdb.examples_body(relation, 'recommend'),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'recommend'),
     format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
            mmdb.relation_sql(relation)), columns);
 end
@@ -2208,7 +2215,7 @@ begin
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
     format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
@@ -2230,7 +2237,7 @@ begin
            mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
            mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
     format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(made.relation), made.name));
 end
@@ -2777,8 +2784,8 @@ declare
   relation constant regclass := (legs[1].parts).relation;
   names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l where mmdb.weight_of(weights, l.name) <> 0);
 begin
-  raise exception '%', case liked when 1 then format('row "%s" of table %s is not embedded yet: %s', array_to_string(known[1]::text[], ', '), relation, names)
-                       else format('none of the liked rows of table %s is embedded yet: %s', relation, names) end
+  raise exception '% of table % is not embedded yet: %',
+    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', ')) else 'none of the liked rows' end, relation, names
     using errcode = 'object_not_in_prerequisite_state',
           hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)', relation);
 end
@@ -3420,7 +3427,7 @@ begin
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
     -- The rows of earlier pages lie nearest, and how many they were is not known.
-    while after is not null and passed < k and depth < 1000 loop
+    while after is not null and passed < k and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, depth);
     end loop;
@@ -4062,6 +4069,9 @@ GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) T
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
