@@ -55,10 +55,12 @@ SEARCH_VIEWS = """
 | `T_by_NAME(text)` | every embedded row of T and its `distance` from the text |
 | `T_by_NAME(bytea)` | the same for a picture |
 | `T_by_NAME(halfvec)` | the same for a vector, such as another row's embedding |
-| `T_top_by_NAME(query, k, filter, within)` | the k nearest rows that pass, complete, in order: text, bytea, halfvec |
+| `T_top_by_NAME(query, k, filter, within, after)` | the k nearest rows that pass, complete, in order: for each kind |
 | `T_search(query, image, k, …)` | what words and all embeddings of T find together, with `score`, `ranks` |
+| `T_like(key, k, …)` | what is most like a row of T, with `score`, `ranks` |
+| `T_recommend(liked, disliked, k, …)` | what is like some rows and unlike others, with `score`, `ranks` |
 
-The arguments of the last two, and what they promise, are in [search](search.md).
+The arguments of the last four, and what they promise, are in [search](search.md).
 
 To a search view add `order by distance limit k`. The distance is pgvector's: for cosine 0 (the same) to 2
 (the opposite).

@@ -83,7 +83,7 @@ declare
   own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name), planned.prefix || '_recommend']) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
@@ -92,9 +92,9 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and (p.proname = planned.prefix || '_search'
+    and (p.proname in (select planned.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
          or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
-             and p.pronargs in (1, 4)
+             and p.pronargs in (1, 4, 5)
              and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)))
     and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then

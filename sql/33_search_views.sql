@@ -77,6 +77,22 @@ $body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
 $$;
 comment on function mmdb.search_body(mmdb.embeddings, text, text) is 'The one SELECT of a search view.';
 
+-- Made by a version of mmdb with other parameters, or over a key of another type, it would stay behind as an overload.
+create or replace function mmdb.earlier_forms(made mmdb.embeddings, name text, types text) returns regprocedure[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = to_regnamespace(made.function_schema) and format('%s.%I', made.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v) from unnest(mmdb.table_verbs()) v) then true
+               else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
+      and (mmdb.is_made_by(p.oid, made.id)
+           or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
+$$;
+comment on function mmdb.earlier_forms(mmdb.embeddings, text, text) is
+  'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
+
 -- A changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
 create or replace function mmdb.make_public_function(
   made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text default null
@@ -86,10 +102,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   call constant text := format('%s(%s)', name, types);
-  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = to_regprocedure(call));
+  earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier) order by p.proacl is null limit 1);
+  one regprocedure;
   right_given record;
 begin
-  execute format('drop function if exists %s', call);
+  foreach one in array earlier loop
+    execute format('drop function %s', one);
+  end loop;
   perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
     attributes), body, purpose, parameters);
@@ -145,11 +165,12 @@ as $$
 begin
   return query
   select %1$s, found_.distance
-  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[]) with ordinality found_(key, distance, place)
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
   join %4$s p on %5$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(made.relation, '$5'))
   from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
@@ -163,11 +184,12 @@ declare
 begin
   perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
   perform mmdb.make_public_function(made, name,
-    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null',
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
            mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
-           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation)),
-    format('%s, %s, %s, %s', argument, 'integer', 'jsonb', mmdb.within_type(made.relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
+           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(made.relation), made.name));
 end

@@ -154,6 +154,7 @@ as $$
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
     when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
       'the table or its primary key was changed, or mmdb was upgraded'
+    else mmdb.call_drift(made)
   end
 $$;
 comment on function mmdb.function_drift(mmdb.embeddings) is 'How the generated functions no longer fit the table.';

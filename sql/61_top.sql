@@ -145,7 +145,7 @@ $$;
 comment on function mmdb.top_exact(mmdb.search_source, text, @extschema:vector@.halfvec, text[], integer) is 'Every row that passes is measured.';
 
 create or replace function mmdb.top(
-  parts mmdb.search_source, vector @extschema:vector@.halfvec, k integer, filter jsonb, within text[]
+  parts mmdb.search_source, vector @extschema:vector@.halfvec, k integer, filter jsonb, within text[], after text default null
 ) returns table (key text, distance double precision)
 language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
@@ -153,6 +153,7 @@ as $$
 #variable_conflict use_variable
 declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
@@ -178,7 +179,12 @@ begin
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
   -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 1.6 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
+      depth := least(1000, 4 * depth);
+      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
       needed := 2 * k * depth / (passed + 0.5);
@@ -186,20 +192,20 @@ begin
       passed := 0;
       enough := k;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, ceil(needed)::integer);
       end if;
       if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
         select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+        from mmdb.top_deep(parts, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
       end if;
     end if;
   end if;
   if passed is null or passed < enough then
-    select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
+    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
   end if;
   return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
-comment on function mmdb.top(mmdb.search_source, @extschema:vector@.halfvec, integer, jsonb, text[]) is
-  'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
+comment on function mmdb.top(mmdb.search_source, @extschema:vector@.halfvec, integer, jsonb, text[], text) is
+  'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';

@@ -27,6 +27,7 @@ create or replace aggregate mmdb.rrf(rank bigint, weight double precision) (
 );
 comment on aggregate mmdb.rrf(bigint, double precision) is 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
 
+-- Its model is looked up when it searches: it may have been switched since the function was made.
 create or replace function mmdb.embedding_leg(made mmdb.embeddings) returns mmdb.search_leg
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -35,9 +36,6 @@ declare
   leg mmdb.search_leg;
 begin
   leg.name := made.name;
-  leg.model := made.model;
-  leg.modalities := (select m.modalities from mmdb.models m where m.name = made.model);
-  leg.column_type := made.column_type;
   leg.parts := mmdb.search_source(made);
   return leg;
 end
@@ -77,7 +75,7 @@ declare
   factors double precision[];
   image bytea;
 begin
-  leg.model := mmdb.model_of((leg.parts).relation, leg.name);  -- it may have been switched since the function was made
+  leg.model := mmdb.model_of((leg.parts).relation, leg.name);
   leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
   if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
     vectors := array[mmdb.embed(query, leg.model)::real[]];
@@ -103,12 +101,12 @@ language sql immutable security invoker
 as $$ select coalesce((weights ->> name)::double precision, 1) $$;
 comment on function mmdb.weight_of(jsonb, text) is 'A weight, 1 unless given.';
 
-create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) returns void
+create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}') returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  known constant text[] := array(select l.name from unnest(legs) l) || others;
   entry record;
 begin
   if jsonb_typeof(weights) <> 'object' then
@@ -126,7 +124,7 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.check_weights(jsonb, mmdb.search_leg[]) is 'Refuse weights of legs that are not there.';
+comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is 'Refuse weights of legs that are not there.';
 
 -- Computed for so many rows that match at most: the closeness of each is read from its text.
 create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
@@ -156,7 +154,7 @@ language plpgsql stable security invoker rows 100
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if leg.model is null then
+  if leg.matches is not null then
     return query
     select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
            jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
@@ -173,7 +171,8 @@ comment on function mmdb.search_found(mmdb.search_leg, text, @extschema:vector@.
   'The candidates of one leg, with rank, nearness and reason.';
 
 create or replace function mmdb.search(
-  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer
+  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer,
+  diversity double precision default 0, after text default null
 ) returns table (key text, score double precision, ranks jsonb)
 language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
@@ -181,33 +180,32 @@ as $$
 declare
   leg mmdb.search_leg;
   vector @extschema:vector@.vector;
-  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  measure mmdb.search_leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
   found_ranks bigint[] := '{}';
   found_nearness double precision[] := '{}';
+  found_scores double precision[];
   found_how jsonb[] := '{}';
   found_legs text[] := '{}';
   names text[] := '{}';  -- of the embeddings
   weight double precision;
   nothing boolean := true;
 begin
-  if k is null or k not between 1 and 10000 then
-    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
-  elsif depth < k then
-    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
-  elsif btrim(query, E' \t\r\n') = '' then
+  if btrim(query, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
-    if leg.model is not null then
+    if leg.matches is null then
       names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
-    if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
+      measure := case when measure is null and vector is not null then leg else measure end;
       select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
              found_how || array_agg(f.how), found_legs || array_agg(leg.name)
       into found_keys, found_ranks, found_nearness, found_how, found_legs
@@ -218,19 +216,18 @@ begin
     raise exception 'there is nothing to search for'
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  return query
-  select f.key, sum(f.score), jsonb_object_agg(f.leg, f.how || jsonb_build_object('score', f.score))
+  select array_agg(f.key), array_agg(f.score), array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
+  into found_keys, found_scores, found_how
   from (
     select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
       then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
-  ) f
-  group by f.key
-  having max(f.score) > 0
-  order by 2 desc, 1 limit k;
+  ) f;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
-comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer) is
+comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text) is
   'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 
 create or replace function mmdb.table_call(relation regclass, verb text) returns text
@@ -251,12 +248,13 @@ as $$
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(relation, '$10'))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
@@ -280,16 +278,18 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
     mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
-    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
+    mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
+    mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+  perform mmdb.make_example_functions(first_made);
 end
 $$;
 comment on function mmdb.make_table_functions(regclass) is 'Make the functions of a table again, over the legs that it has now.';

@@ -1,4 +1,4 @@
-"""Embeddings as part of mapped classes: `embedding` declares, `nearest`, `distance` and `search` query.
+"""Embeddings as part of mapped classes: `embedding` declares, `nearest`, `search` and their kin query.
 
     class Product(Base):
         …
@@ -12,6 +12,7 @@
 from mmdb.orm import indexes  # CREATE INDEX with the operator classes of expressions
 from mmdb.orm.bulk import copy_rows
 from mmdb.orm.columns import embedding, embedding_column
+from mmdb.orm.examples import like, recommend
 from mmdb.orm.hybrid import search
 from mmdb.orm.search import distance, nearest
 from mmdb.orm.types import Embedding, Vec
@@ -25,7 +26,9 @@ __all__ = [
     "embedding",
     "embedding_column",
     "indexes",
+    "like",
     "nearest",
+    "recommend",
     "search",
     "wait_until_embedded",
 ]

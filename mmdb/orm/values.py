@@ -160,16 +160,16 @@ def _like(state: InstanceState[Any], column: Any, declaration: Declaration, wher
     key = dict(zip(state.mapper.primary_key, state.identity, strict=True))
     found = select(other.c[own.key])
     for key_column, value in key.items():
-        found = found.where(other.c[_same(own.table, key_column).key] == value)
+        found = found.where(other.c[same_column(own.table, key_column).key] == value)
     return found.scalar_subquery()
 
 
-def _same(table: Table, key_column: Any) -> Any:
+def same_column(table: Table, key_column: Any) -> Any:
     """The key column of `table` that has the value of `key_column`: the same, or in joined inheritance its own."""
     if key_column.table is table:
         return key_column
     for own in table.primary_key.columns:
-        if any(key.references(key_column) for key in own.foreign_keys) or own.name == key_column.name:
+        if own.references(key_column) or own.name == key_column.name:
             return own
     raise QueryError(f'table "{table.name}" has no column for key "{key_column.name}"')
 

@@ -482,6 +482,7 @@ def test_a_snapshot_of_before_reads_the_column_of_now(
             found = one(reader, f"select id, distance from {function}('item 2'::text) order by distance limit 1")
             assert found == (2, pytest.approx(0, abs=1e-3))
         assert one(reader, "select (ranks -> 'txt' ->> 'distance')::float8 from items_search('item 2', k => 1)") < 0.01
+        reader.execute("rollback; begin isolation level repeatable read; select count(*) from mmdb.embeddings")
         embedded.execute("select mmdb.rollback_model('items', 'txt'); select mmdb.drop_generation('items', 'txt')")
         found = one(reader, "select id, distance from items_by_txt('item 2'::text) order by distance limit 1")
         assert found == (2, pytest.approx(0, abs=1e-3)), "also when the generation of the snapshot is gone"

@@ -309,6 +309,39 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+CREATE FUNCTION mmdb.call_attributes() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set extra_float_digits = 1' $$;
+COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
+CREATE FUNCTION mmdb.call_drift(made mmdb.embeddings) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
+begin
+  if exists (select from pg_proc p
+             where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = mmdb.top_name(made.prefix, made.name)
+               and p.pronargs <> 5 and mmdb.is_made_by(p.oid, made.id)) then
+    return outdated;
+  elsif made.id <> (select min(e.id) from mmdb.embeddings e where e.relation = made.relation) then
+    return null;  -- the functions of the table are the first one's
+  elsif exists (
+    select from unnest(mmdb.table_verbs()) v(verb)
+    where not exists (
+      select from pg_proc p
+      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb
+        and mmdb.is_made_by(p.oid, made.id)
+        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation)
+                                   else mmdb.examples_body(made.relation, v.verb) end)) then
+    return outdated;
+  end if;
+  return null;
+exception when undefined_column then
+  return null;  -- of another embedding of the table, which says so itself
+end
+$$;
+COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -379,6 +412,46 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_column(planned mmdb.embeddings) IS 'Whether a column of the right name and type is there to be adopted.';
+CREATE FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) RETURNS double precision
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  weight double precision;
+begin
+  perform mmdb.check_weights(coalesce(weights, '{}'), legs, '{disliked}');
+  weight := coalesce((weights ->> 'disliked')::double precision, 0.2);
+  if weight < 0 then
+    raise exception 'the weight of "disliked" is %, expected 0 or more', weight using errcode = 'invalid_parameter_value';
+  end if;
+  return weight;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) IS 'The weight of what is disliked, 0.2 unless given, all weights checked.';
+CREATE FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  contradicted text;
+begin
+  if liked = 0 then
+    raise exception 'nothing is liked'
+      using errcode = 'invalid_parameter_value', hint = 'give the keys of one row or more: liked => array[…]';
+  elsif cardinality(keys) > 1000 then
+    raise exception '% examples are given, expected 1000 at most', cardinality(keys) using errcode = 'program_limit_exceeded';
+  elsif array_position(keys, null) is not null then
+    raise exception 'a key of an example is null' using errcode = 'null_value_not_allowed';
+  end if;
+  perform mmdb.known_key(relation, e.key, e.known) from unnest(keys, known) e(key, known);
+  contradicted := (select f from unnest(known[:liked]) f where f = any(known[liked + 1:]) limit 1);
+  if contradicted is not null then
+    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) IS 'Refuse examples that are none: nothing liked, a key that is not there, one in both lists.';
 CREATE FUNCTION mmdb.check_index_options(options jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -465,7 +538,7 @@ declare
   own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name), planned.prefix || '_recommend']) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
@@ -474,9 +547,9 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and (p.proname = planned.prefix || '_search'
+    and (p.proname in (select planned.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
          or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
-             and p.pronargs in (1, 4)
+             and p.pronargs in (1, 4, 5)
              and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)))
     and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
@@ -668,12 +741,12 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
-CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) RETURNS void
+CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] DEFAULT '{query,image}'::text[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  known constant text[] := array(select l.name from unnest(legs) l) || others;
   entry record;
 begin
   if jsonb_typeof(weights) <> 'object' then
@@ -691,7 +764,7 @@ begin
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) IS 'Refuse weights of legs that are not there.';
+COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) IS 'Refuse weights of legs that are not there.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1210,6 +1283,54 @@ CREATE FUNCTION mmdb.distance_operator(distance text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
 COMMENT ON FUNCTION mmdb.distance_operator(distance text) IS 'pgvector''s operator for a distance.';
+CREATE FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  count constant integer := cardinality(ordered);
+  vectors public.vector[];
+  likeness double precision[] := array_fill(0::double precision, array[count]);
+  relevance double precision[];
+  taken boolean[] := array_fill(false, array[count]);
+  anchor public.vector;
+  farthest double precision;
+  place integer := 1;
+  chosen integer[] := '{}';
+  value double precision;
+  greatest_value double precision;
+begin
+  execute format($query$
+    select array_agg(f.vector order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+           (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
+    from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+  $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
+  into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
+  farthest := (select max(v operator(public.<=>) anchor) from unnest(vectors) v);
+  for step in 1..least(wanted, count) loop
+    chosen := chosen || place;
+    taken[place] := true;
+    anchor := vectors[place];
+    greatest_value := null;
+    for i in 1..count loop
+      if not taken[i] then
+        value := coalesce(1 - (vectors[i] operator(public.<=>) anchor) / nullif(farthest, 0),
+                          case farthest when 0 then 1 else 0.5 end);
+        likeness[i] := greatest(likeness[i], value);
+        value := (1 - diversity) * coalesce(relevance[i], 1) - diversity * likeness[i];
+        if greatest_value is null or value > greatest_value then
+          greatest_value := value;
+          place := i;
+        end if;
+      end if;
+    end loop;
+  end loop;
+  return array(select ordered[c.place] from unnest(chosen) with ordinality c(place, turn) order by c.turn)
+      || array(select o.key from unnest(ordered) with ordinality o(key, place) where not taken[o.place] order by o.place);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) IS 'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1437,6 +1558,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) IS 'Drop the search functions of an embedding, but for those that take one of these as their query.';
+CREATE FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) RETURNS regprocedure[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(
+    select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = to_regnamespace(made.function_schema) and format('%s.%I', made.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v) from unnest(mmdb.table_verbs()) v) then true
+               else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
+      and (mmdb.is_made_by(p.oid, made.id)
+           or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
+$$;
+COMMENT ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) IS 'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
 CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1534,6 +1668,67 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
+CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  unit constant boolean := (select m.distance <> 'l2' from mmdb.models m where m.name = leg.model);
+  wanted public.vector;
+  unwanted public.vector;
+begin
+  if array_length(vectors, 1) = 1 then
+    return vectors[1][number];
+  end if;
+  select public.avg(e.vector) filter (where e.place <= liked), public.avg(e.vector) filter (where e.place > liked)
+  into wanted, unwanted
+  from (select i, case when unit then public.l2_normalize(vectors[i][number]) else vectors[i][number] end
+        from generate_subscripts(vectors, 1) i) e(place, vector);
+  if unwanted is not null then
+    wanted := wanted operator(public.-) (unwanted operator(public.*)
+      array_fill(disliked_weight::real, array[public.vector_dims(unwanted)])::public.vector);
+  end if;
+  -- What is left of equals is the rounding of half precision.
+  if unit and public.vector_norm(wanted) < 0.001 then
+    raise exception 'the examples cancel each other out in embedding "%"', leg.name
+      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
+  end if;
+  return case when unit then public.l2_normalize(wanted) else wanted end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector.';
+CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+#variable_conflict use_column
+begin
+  %1$sreturn query
+  select %2$s, found_.score, found_.ranks
+  from (
+    select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
+           array_agg(array[%5$s] order by k.place)
+    from (select case when g.given is not null then %6$s end, g.place from unnest(%7$s) with ordinality g(given, place)) k(key, place)
+    left join %8$s p on %9$s
+  ) examples_(keys, known, vectors)
+  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors, %11$s, %12$s, %13$s)
+    with ordinality found_(key, score, ranks, place)
+  join %8$s p on %14$s
+  order by found_.place;
+end
+$body$, case verb when 'like' then E'if $1 is null then\n    return;\n  end if;\n  ' else '' end, c.selected,
+        (select n.name from mmdb.key_columns(relation) n where n.place = 1), k.expression,
+        (select string_agg(mmdb.vector_sql(l.parts), ', ' order by l.ordinality) from unnest(e.legs) with ordinality l),
+        mmdb.given_key_sql(relation, 'g.given'), case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+        mmdb.relation_sql(relation), k.matches, e.legs, case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
+        case verb when 'like' then '$2, $3, $4::text[], $5, $6, $7' else '$3, $4, $5::text[], $6, $7, $8' end,
+        mmdb.known_key_sql(relation, case verb when 'like' then '$8' else '$9' end),
+        replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
+       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.model is not null)) e(legs)
+$_$;
+COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1832,6 +2027,11 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+CREATE FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) RETURNS mmdb.search_leg
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).model is not null order by i limit 1 $$;
+COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) IS 'The first leg that is an embedding.';
 CREATE FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1922,13 +2122,59 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
     when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
       'the table or its primary key was changed, or mmdb was upgraded'
+    else mmdb.call_drift(made)
   end
 $$;
 COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  ordered text[];
+  sums double precision[];
+  -- Varied are the first of them: a greedy choice takes time by the square.
+  varied constant integer := least(depth, 200);
+  seen integer := 0;
+begin
+  select array_agg(f.key order by f.score desc, f.key), array_agg(f.score order by f.score desc, f.key)
+  into ordered, sums
+  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key having max(u.score) > 0) f;
+  if diversity > 0 and ordered is not null then
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts, case when after is null then k else varied end, diversity)
+            || ordered[varied + 1:];
+  end if;
+  if after is not null then
+    seen := array_position(ordered, after);
+    if seen is null then
+      raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
+        using errcode = 'invalid_parameter_value',
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
+    end if;
+  end if;
+  return query
+  select o.key, sum(u.score), jsonb_object_agg(r.key, r.value)
+  from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
+  join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
+  cross join lateral jsonb_each(u.reason) r
+  group by o.key, o.place
+  order by o.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) IS 'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the name of its leg.';
 CREATE FUNCTION mmdb.generation_name(name text, model text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select name || '_' || translate(model, '.-', '__') $$;
 COMMENT ON FUNCTION mmdb.generation_name(name text, model text) IS 'What a generation that does not serve is called.';
+CREATE FUNCTION mmdb.given_key_sql(relation regclass, parameter text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(case count(*) when 1 then 'array[format(''%%s'', %s)]::text' else '(%s)::text[]::text' end, parameter)
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) IS 'A key as it was given, in the form in which keys travel.';
 CREATE FUNCTION mmdb.grant_privileges() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2205,6 +2451,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+CREATE FUNCTION mmdb.key_type(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select left(mmdb.within_type(relation), -2) $$;
+COMMENT ON FUNCTION mmdb.key_type(relation regclass) IS 'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
 CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2274,6 +2525,29 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
+CREATE FUNCTION mmdb.known_key(relation regclass, given text, known text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if known is null then
+    raise exception 'table % has no row "%"', relation, array_to_string(given::text[], ', ')
+      using errcode = 'no_data_found', hint = 'it is not there, or you may not see it';
+  end if;
+  return known;
+end
+$$;
+COMMENT ON FUNCTION mmdb.known_key(relation regclass, given text, known text) IS 'The key that is known, or an error that says what was given.';
+CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
+      (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
+    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression, mmdb.relation_sql(relation), k.matches)
+  from mmdb.key_sql(relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
 CREATE FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) RETURNS double precision[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2444,16 +2718,50 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+CREATE FUNCTION mmdb.make_example_functions(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  relation constant regclass := made.relation;
+  key_type constant text := mmdb.key_type(relation);
+  keys_type constant text := mmdb.within_type(relation);
+  others constant text := format('%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
+    '%I double precision default 0, %I integer default null, %I %s default null',
+    mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'), mmdb.free_name(relation, 'within'), keys_type,
+    mmdb.free_name(relation, 'weights'), mmdb.free_name(relation, 'diversity'), mmdb.free_name(relation, 'depth'),
+    mmdb.free_name(relation, 'after'), key_type);
+  other_types constant text := format('integer, jsonb, %s, jsonb, double precision, integer, %s', keys_type, key_type);
+  columns constant text := format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
+    mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
+begin
+  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
+    format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
+    format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
+  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
+    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
+    format('%s, %1$s, %s', keys_type, other_types),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'recommend'),
+    format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
+           mmdb.relation_sql(relation)), columns);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) IS 'Make T_like and T_recommend.';
 CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   call constant text := format('%s(%s)', name, types);
-  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = to_regprocedure(call));
+  earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier) order by p.proacl is null limit 1);
+  one regprocedure;
   right_given record;
 begin
-  execute format('drop function if exists %s', call);
+  foreach one in array earlier loop
+    execute format('drop function %s', one);
+  end loop;
   perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
     attributes), body, purpose, parameters);
@@ -2519,16 +2827,18 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
     mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
-    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
+    mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
+    mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+  perform mmdb.make_example_functions(first_made);
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_table_functions(relation regclass) IS 'Make the functions of a table again, over the legs that it has now.';
@@ -2541,11 +2851,12 @@ declare
 begin
   perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
   perform mmdb.make_public_function(made, name,
-    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null',
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
            mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
-           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation)),
-    format('%s, %s, %s, %s', argument, 'integer', 'jsonb', mmdb.within_type(made.relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
+           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(made.relation), made.name));
 end
@@ -3262,6 +3573,54 @@ CREATE FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT di
                      where c.name in ('distance', '_distance') and c.type in ('float4'::regtype, 'float8'::regtype) order by c.name desc limit 1) d on true
 $$;
 COMMENT ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) IS 'What makes two rows r of a function the same answer: their distance where they have one, else all but floating-point columns and ranks.';
+CREATE FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  disliked_weight constant double precision := mmdb.check_disliked(weights, legs);
+  leg mmdb.search_leg;
+  measure mmdb.search_leg;  -- the first embedding that takes part
+  weight double precision;
+  vector public.vector;
+  found_keys text[] := '{}';
+  found_scores double precision[] := '{}';
+  found_ranks jsonb[] := '{}';
+  wanted boolean := false;
+begin
+  perform mmdb.check_examples((legs[1].parts).relation, keys, known, liked);
+  for number in 1..cardinality(legs) loop
+    leg := legs[number];
+    weight := mmdb.weight_of(weights, leg.name);
+    wanted := wanted or weight > 0;
+    continue when weight = 0;
+    vector := mmdb.example_vector(leg, vectors, number, liked, disliked_weight);
+    continue when vector is null;
+    measure := case when measure is null then leg else measure end;
+    -- The examples, which are the nearest to themselves, make room for others.
+    select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
+           found_ranks || array_agg(jsonb_build_object(leg.name,
+             jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
+    into found_keys, found_scores, found_ranks
+    from (select t.key, t.distance, row_number() over (order by t.place) as rank
+          from mmdb.top(leg.parts, vector::public.halfvec, least(10000, deep + cardinality(known)), filter, within)
+            with ordinality t(key, distance, place)
+          where t.key <> all(known)) f
+    where f.rank <= deep;
+  end loop;
+  if not wanted then
+    raise exception 'there is nothing to search for'
+      using errcode = 'invalid_parameter_value', hint = 'give an embedding a positive weight';
+  elsif measure is null then
+    perform mmdb.refuse_pending(legs, known, liked, weights);
+  end if;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
+end
+$$;
+COMMENT ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) IS 'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what T_like and T_recommend return whole rows of.';
 CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3378,6 +3737,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
+CREATE FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  relation constant regclass := (legs[1].parts).relation;
+  names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l where mmdb.weight_of(weights, l.name) <> 0);
+begin
+  raise exception '% of table % is not embedded yet: %',
+    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', ')) else 'none of the liked rows' end, relation, names
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)', relation);
+end
+$$;
+COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3674,28 +4048,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
-CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) RETURNS TABLE(key text, score double precision, ranks jsonb)
+CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   leg mmdb.search_leg;
   vector public.vector;
-  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  measure mmdb.search_leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
   found_ranks bigint[] := '{}';
   found_nearness double precision[] := '{}';
+  found_scores double precision[];
   found_how jsonb[] := '{}';
   found_legs text[] := '{}';
   names text[] := '{}';  -- of the embeddings
   weight double precision;
   nothing boolean := true;
 begin
-  if k is null or k not between 1 and 10000 then
-    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
-  elsif depth < k then
-    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
-  elsif btrim(query, E' \t\r\n') = '' then
+  if btrim(query, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
@@ -3708,6 +4080,7 @@ begin
     end if;
     if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
+      measure := case when measure is null and vector is not null then leg else measure end;
       select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
              found_how || array_agg(f.how), found_legs || array_agg(leg.name)
       into found_keys, found_ranks, found_nearness, found_how, found_legs
@@ -3718,19 +4091,18 @@ begin
     raise exception 'there is nothing to search for'
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  return query
-  select f.key, sum(f.score), jsonb_object_agg(f.leg, f.how || jsonb_build_object('score', f.score))
+  select array_agg(f.key), array_agg(f.score), array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
+  into found_keys, found_scores, found_how
   from (
     select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
       then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
-  ) f
-  group by f.key
-  having max(f.score) > 0
-  order by 2 desc, 1 limit k;
+  ) f;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
+COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3764,6 +4136,23 @@ CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT
   from mmdb.shown_columns(relation) a
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
+CREATE FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif depth < k then
+    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
+  elsif diversity not between 0 and 1 then
+    raise exception 'diversity is %, expected 0 to 1', diversity
+      using errcode = 'invalid_parameter_value', hint = '0 orders by score alone; 0.3 is a good beginning';
+  end if;
+  return least(10000, coalesce(depth, greatest(40, 3 * k)));
+end
+$$;
+COMMENT ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) IS 'How many candidates each leg brings, the arguments checked.';
 CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3825,12 +4214,13 @@ CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(relation, '$10'))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
@@ -4262,6 +4652,10 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.table_name(name text, suffix text) IS 'A name as given, perhaps with its schema, and with a suffix, quoted.';
+CREATE FUNCTION mmdb.table_verbs() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select array['search', 'like', 'recommend'] $$;
+COMMENT ON FUNCTION mmdb.table_verbs() IS 'The functions that are made once for a table.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4300,13 +4694,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
-CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) RETURNS TABLE(key text, distance double precision)
+CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_variable
 declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
@@ -4332,7 +4727,12 @@ begin
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
   -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 1.6 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
+      depth := least(1000, 4 * depth);
+      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
       needed := 2 * k * depth / (passed + 0.5);
@@ -4340,22 +4740,44 @@ begin
       passed := 0;
       enough := k;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, ceil(needed)::integer);
       end if;
       if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
         select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+        from mmdb.top_deep(parts, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
       end if;
     end if;
   end if;
   if passed is null or passed < enough then
-    select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
+    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
   end if;
   return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
-COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
+COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
+CREATE FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET extra_float_digits TO '1'
+    AS $_$
+declare
+  reached double precision;
+begin
+  if after is null or vector is null then
+    return '';
+  end if;
+  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
+  into reached using vector, mmdb.within_keys(parts, array[after]);
+  if reached is null then
+    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '), parts.relation
+      using errcode = 'object_not_in_prerequisite_state', hint = 'after takes the key of the last row of the page before';
+  end if;
+  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select %4$L::text) a(after)))',
+                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4365,11 +4787,12 @@ CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
 begin
   return query
   select %1$s, found_.distance
-  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[]) with ordinality found_(key, distance, place)
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
   join %4$s p on %5$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(made.relation, '$5'))
   from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
@@ -4674,6 +5097,11 @@ CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigin
   where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat')
 $$;
 COMMENT ON FUNCTION mmdb.vector_scans() IS 'How often this transaction has read the vector indexes of each table.';
+CREATE FUNCTION mmdb.vector_sql(parts mmdb.search_source) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select regexp_replace(parts.present, ' is not null$', '::public.vector') $_$;
+COMMENT ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) IS 'The embedding of a row.';
 CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4784,6 +5212,11 @@ CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[])
   ) s
 $$;
 COMMENT ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) IS 'The weighted sum of vectors, of unit length.';
+CREATE FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+COMMENT ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) IS 'Keys in the form that `within` has them in.';
 CREATE FUNCTION mmdb.within_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5159,6 +5592,12 @@ GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) T
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
@@ -5167,6 +5606,12 @@ GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
@@ -5201,9 +5646,9 @@ GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embe
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -5282,6 +5727,9 @@ GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_operator(distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
@@ -5309,6 +5757,9 @@ GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed(image bytea, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
@@ -5331,6 +5782,12 @@ GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) FROM PUBLIC;
@@ -5375,6 +5832,9 @@ GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_worker;
@@ -5392,9 +5852,15 @@ GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_wor
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.generation_name(name text, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
@@ -5442,6 +5908,9 @@ GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_type(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_worker;
@@ -5454,6 +5923,12 @@ GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_method(language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_worker;
@@ -5485,6 +5960,9 @@ REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embeddi
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
@@ -5604,6 +6082,9 @@ GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT re
 REVOKE ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_worker;
@@ -5622,6 +6103,9 @@ GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.emb
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
@@ -5682,9 +6166,9 @@ GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, plac
 REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
@@ -5694,6 +6178,9 @@ GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
@@ -5772,13 +6259,19 @@ GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_name(name text, suffix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_verbs() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
@@ -5840,6 +6333,9 @@ GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.vector_scans() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
@@ -5860,6 +6356,9 @@ GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.within_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_worker;

@@ -35,10 +35,10 @@ def test_what_it_compiles_to() -> None:
     assert sql(statement) == (
         "SELECT products.id, products.title, products.price, products.maker_id, mmdb_hits.score AS score FROM products "
         "JOIN products_search(query => %(param_1)s::VARCHAR, images => %(param_2)s::BYTEA[], "
-        "depth => %(param_3)s::INTEGER, k => %(param_4)s::INTEGER, within => ARRAY(SELECT products.id FROM products "
-        "WHERE products.price < %(price_1)s::INTEGER), weights => %(param_5)s::VARCHAR::jsonb) AS mmdb_hits "
-        "ON products.id = mmdb_hits.id WHERE products.price < %(price_1)s::INTEGER ORDER BY mmdb_hits.score DESC "
-        "LIMIT %(param_4)s::INTEGER"
+        "weights => %(param_3)s::VARCHAR::jsonb, depth => %(param_4)s::INTEGER, k => %(param_5)s::INTEGER, "
+        "within => ARRAY(SELECT products.id FROM products WHERE products.price < %(price_1)s::INTEGER)) "
+        "WITH ORDINALITY AS mmdb_hits ON products.id = mmdb_hits.id WHERE products.price < %(price_1)s::INTEGER "
+        "ORDER BY mmdb_hits.ordinality LIMIT %(param_5)s::INTEGER"
     )
 
 

@@ -11,10 +11,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SUBJECT = "tests/orm/typed.py"
 MISTAKES = """
-from mmdb.orm import embedding, nearest
+from mmdb.orm import embedding, like, recommend
 embedding("photo", model=3)
 embedding("photo", modality="sound")
 embedding(7)
+recommend(int, 7)
+like(int, 7, diversity="much")
 """
 
 
@@ -42,5 +44,5 @@ def test_mistakes_are_seen(program: str, tmp_path: Path) -> None:
     file = tmp_path / "mistakes.py"
     file.write_text(MISTAKES)
     answer = check(program, str(file))
-    for line in (3, 4, 5):
+    for line in (3, 4, 5, 6, 7):
         assert f"mistakes.py:{line}:" in answer

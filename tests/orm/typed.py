@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Sessi
 
 from mmdb import embed_batch, load_model
 from mmdb.embedders.base import Embedder
-from mmdb.orm import Vec, distance, embedding, nearest, wait_until_embedded
+from mmdb.orm import Vec, distance, embedding, like, nearest, recommend, search, wait_until_embedded
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,6 +42,14 @@ def reveal(session: Session, asynchronous: AsyncSession, product: Product) -> No
     for found, d in session.execute(select(Product, near).order_by(near)).tuples():  # for SQLAlchemy 2.0
         assert_type(found, Product)
         assert_type(d, float)
+    for statement in (
+        search(Product, "red shoes", diversity=0.3, after=product),
+        like(Product, product),
+        recommend(Product, [product, 2], disliked=(3,), weights={"disliked": 0.5}).limit(5),
+    ):
+        for found, score in session.execute(statement).tuples():
+            assert_type(found, Product)
+            assert_type(score, float)
     assert_type(wait_until_embedded(session, Product, [1]), Any)
     waiting = wait_until_embedded(asynchronous, Product, [1])
     _ = assert_type(waiting, Coroutine[Any, Any, Any])
