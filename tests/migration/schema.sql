@@ -633,7 +633,8 @@ CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb,name}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,
+                  jsonb}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -3036,9 +3037,12 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
+  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
   -- So many are asked for on the deep road.
   wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
   estimate record;
+  needed real;
   expected real;  -- what the deep road will cost
   keys text[];
   distances double precision[];
@@ -3050,25 +3054,30 @@ begin
     return;
   end if;
   estimate := mmdb.top_estimate(parts, passes, vector, within);
-  -- As deep as k rows that pass are likely to lie, where that costs clearly less than what it may save.
-  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost * 0.6 then
-    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
-  end if;
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
-  -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < 1.5 * k then 1.6 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
-    expected := cost.walked * wanted * depth / (passed + 0.5);
-    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
-        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+  -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
+    if passed < enough then
+      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      needed := 2 * k * depth / (passed + 0.5);
+      expected := cost.walked * wanted * depth / (passed + 0.5);
+      passed := 0;
+      enough := k;
+      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
+        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
+      end if;
+      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+      end if;
     end if;
   end if;
-  if passed is null or passed < k then
+  if passed is null or passed < enough then
     select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
+  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
 COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
@@ -3091,7 +3100,7 @@ $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
-    AS $$ select 8.0, 3.0, 0.18, 0.17 $$;
+    AS $$ select 12.0, 3.0, 0.18, 0.17 $$;
 COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
