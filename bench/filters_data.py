@@ -17,7 +17,7 @@ SPREAD = 1.0
 """Of a cluster, where the clusters' centers are spread by 1."""
 CLUSTERS = 500
 ANCHORS = 10
-QUERIES_EACH = 6
+QUERIES_EACH = 4
 TENANT_SHARE = 0.0005
 TENANT = "bench_tenant"
 MODEL = "wide_hash"

@@ -26,8 +26,8 @@ COLOURS = {"off": "#b0b0b0", "relaxed 40": "#e0a030", "relaxed 200": "#c05030", 
 ABOUT = """# Filters: `bench/filters.py`
 
 Top 10 of tables of 512-d `halfvec` vectors in clusters, HNSW index with pgvector's own parameters, an index on each
-filter's column. Each cell is 60 queries that are no rows of the table, each asked three times, of which the fastest
-counts; competitors take turns on one server.
+filter's column. Each cell is 40 queries that are no rows of the table, each asked twice, of which the faster counts;
+competitors take turns on one server.
 
 - *off*: plain pgvector as it is installed. *relaxed 40*, *relaxed 200*: plain pgvector with
   `hnsw.iterative_scan = relaxed_order` and `hnsw.ef_search` 40 and 200.

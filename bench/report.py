@@ -26,5 +26,6 @@ def circumstances(conn: psycopg.Connection[Any]) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"Measured on {today} with mmdb {mmdb.__version__}, PostgreSQL {str(server).split()[0]} as `mmdb up` sets it, "
-        f"pgvector {pgvector}, Python {platform.python_version()}, on {cores} shared {platform.machine()} cores."
+        f"pgvector {pgvector}, Python {platform.python_version()}, on {cores} shared {platform.machine()} cores "
+        f"(load average {os.getloadavg()[1]:.0f})."
     )

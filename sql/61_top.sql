@@ -11,10 +11,10 @@
 
 -- In the unit "one row that passes the filter, fetched by an index and measured": 1.3 microseconds at 512 dimensions where
 -- this was measured. The ratios are what counts; bench/filters.py shows what comes of them. A row that a walk returns costs
--- from 3.5, where vectors vary in few directions and the graph is in the processor's cache, to 15: 8 errs by 2 either way.
+-- from 4, where vectors vary in few directions and the graph is in the processor's cache, to 17.
 create or replace function mmdb.top_costs(out walked real, out scanned real, out read real, out kept real)
 language sql immutable security invoker
-as $$ select 8.0, 3.0, 0.18, 0.17 $$;
+as $$ select 12.0, 3.0, 0.18, 0.17 $$;
 comment on function mmdb.top_costs() is
   'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 
@@ -177,8 +177,8 @@ begin
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
-  -- near the query, and 1.6 keeps the loss where they do not, and the gain that is missed where they do, both under a factor of 2.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 1.6 else 1 end) then
+  -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
     -- The rows of earlier pages lie nearest, and how many they were is not known.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
