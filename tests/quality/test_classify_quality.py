@@ -27,7 +27,7 @@ def test_the_first_label_is_right_often_enough(measured: dict[str, Sorted]) -> N
 
 
 def test_the_scale_that_ships_is_the_honest_one(measured: dict[str, Sorted], conn: Connection) -> None:
-    """Its log loss is within 2 % of the best, its mean probability within 0.05 of how often the first label is right."""
+    """Its log loss is within 2 % of the best; its mean probability of the first label, within 0.05 of the truth."""
     (scale,) = conn.execute("select mmdb.label_scale('lite')").fetchone() or (0,)
     for found in measured.values():
         loss, mean = found.calibration(scale)
