@@ -73,8 +73,10 @@ begin
   end if;
   select array_agg(1 - (l.vector operator(@extschema:vector@.<=>) embedding) order by l.place) into similarities
   from unnest(label_vectors) with ordinality l(vector, place);
-  if 'NaN' = any(similarities) then
-    raise exception 'the vector has no direction: all of it is zero' using errcode = 'data_exception';
+  if array_position(similarities, null) is not null then
+    raise exception 'the vector of label % is null', array_position(similarities, null) using errcode = 'null_value_not_allowed';
+  elsif 'NaN' = any(similarities) then
+    raise exception 'the vector, or that of a label, has no direction: all of it is zero' using errcode = 'data_exception';
   end if;
   -- PostgreSQL refuses to compute what is smaller than a double.
   return (select array_agg(w.weight / w.total order by w.place)

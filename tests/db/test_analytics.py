@@ -110,6 +110,8 @@ BAD_LABELS = [
     ("v, array['a'], 'hash', 0", pg.InvalidParameterValue, "the scale is 0"),
     ("v, array['a'], 'hash', 'NaN'", pg.InvalidParameterValue, "the scale is NaN"),
     ("v, array['a', 'b'], array[v]", pg.InvalidParameterValue, "there are 2 labels and 1 vectors of labels"),
+    ("v, array['a', 'b'], array[v, null]", pg.NullValueNotAllowed, "the vector of label 2 is null"),
+    ("v, array['a', 'b'], array[null, v]", pg.NullValueNotAllowed, "the vector of label 1 is null"),
     ("v, '{}', array[]::vector[]", pg.InvalidParameterValue, "there are no labels"),
 ]  # fmt: skip
 
