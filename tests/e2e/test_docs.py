@@ -43,7 +43,7 @@ def questions(page: Path) -> list[tuple[str, str | None]]:
     following = [*found[1:], ("", "")]
     return [
         (body, answer if after == "text" else None)
-        for (kind, body), (after, answer) in zip(found, following, strict=True)
+        for (kind, body), (after, answer) in zip(found, following, strict=False)
         if kind == "sql"
     ]
 

@@ -193,6 +193,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) IS 'Register a model. Its identity is fixed once an embedding uses it; an unused one is replaced.';
+CREATE FUNCTION mmdb.after_sql(relation regclass, key text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select replace(mmdb.later_sql(relation), '(after::text[])',
+                 case count(*) when 1 then format('(array[%s])', after_sql.key) else format('(%s::text[])', after_sql.key) end)
+  from mmdb.key_columns(relation)
+$$;
+COMMENT ON FUNCTION mmdb.after_sql(relation regclass, key text) IS 'The condition that row p comes after the key that this SQL gives, in the order of keys.';
 CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -343,6 +352,30 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.check_index_options(options jsonb) IS 'Index options that pgvector takes, or an error.';
+CREATE FUNCTION mmdb.check_labels(labels text[], vectors integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  twice text;
+begin
+  if coalesce(cardinality(labels), 0) = 0 then
+    raise exception 'there are no labels' using errcode = 'invalid_parameter_value', hint = 'as in array[''a cat'', ''a dog'']';
+  elsif array_position(labels, null) is not null then
+    raise exception 'label % is null', array_position(labels, null) using errcode = 'null_value_not_allowed';
+  elsif cardinality(labels) is distinct from vectors then
+    raise exception 'there are % labels and % vectors of labels', cardinality(labels), coalesce(vectors, 0)
+      using errcode = 'invalid_parameter_value', hint = 'each label needs its vector, in the same order';
+  end if;
+  select min(l.label) into twice from (select label from unnest(labels) label group by label having count(*) > 1) l;
+  if twice is not null then
+    raise exception 'label "%" is there twice', twice
+      using errcode = 'invalid_parameter_value', hint = 'two of the same would share its probability: give each label once';
+  end if;
+  return labels;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_labels(labels text[], vectors integer) IS 'The labels, if they are such and each has its vector.';
 CREATE FUNCTION mmdb.check_model(model text, modality text) RETURNS mmdb.models
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -396,6 +429,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_names(planned mmdb.embeddings) IS 'Refuse names that are too long or taken.';
+CREATE FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+begin
+  if k is null or k not between 1 and 999 then
+    raise exception '% neighbours, expected 1 to 999', coalesce(k::text, 'null') using errcode = 'invalid_parameter_value';
+  elsif max_distance = 'NaN' or (max_distance < 0 and distance in ('cosine', 'l2')) then
+    raise exception 'max_distance is %, expected a distance (%)', nullif(max_distance, 'NaN'), distance
+      using errcode = 'invalid_parameter_value', hint = 'a cosine distance goes from 0, the same, to 2, the opposite';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) IS 'Refuse a number of neighbours or a distance that makes no sense.';
 CREATE FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -475,6 +524,20 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_relation(relation regclass) IS 'Refuse a relation that cannot carry an embedding.';
+CREATE FUNCTION mmdb.check_resumed(target text, begun text, wanted text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if begun is distinct from wanted then
+    raise exception 'table "%" holds an unfinished search of %, not of %', target, begun, wanted
+      using errcode = 'object_in_use',
+            hint = format('finish that one, choose another target, or: drop table %s, %s',
+                          mmdb.table_name(target), mmdb.table_name(target, '_progress'));
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) IS 'Refuse to go on with a search for something else.';
 CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -574,6 +637,46 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) IS 'Take over one row whose worker died.';
+CREATE FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model text DEFAULT NULL::text, scale double precision DEFAULT NULL::double precision) RETURNS TABLE(label text, probability double precision)
+    LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
+    AS $_$
+  select c.label, c.probability
+  from rows from (pg_catalog.unnest($2), pg_catalog.unnest(mmdb.label_probabilities(
+    $1::public.vector, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))) c(label, probability)
+  where $1 is not null
+  order by c.probability desc, c.label
+$_$;
+COMMENT ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model text, scale double precision) IS 'The same for a halfvec, as embeddings are stored.';
+CREATE FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vectors public.vector[], scale double precision DEFAULT NULL::double precision) RETURNS TABLE(label text, probability double precision)
+    LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
+    AS $_$
+  select c.label, c.probability
+  from rows from (pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))), pg_catalog.unnest(mmdb.label_probabilities(
+    $1::public.vector, $3, coalesce($4, (select mmdb.label_scale()))))) c(label, probability)
+  where $1 is not null
+  order by c.probability desc, c.label
+$_$;
+COMMENT ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vectors public.vector[], scale double precision) IS 'The same for a halfvec, with vectors of the labels that are there already.';
+CREATE FUNCTION mmdb.classify(embedding public.vector, labels text[], model text DEFAULT NULL::text, scale double precision DEFAULT NULL::double precision) RETURNS TABLE(label text, probability double precision)
+    LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
+    AS $_$
+  select c.label, c.probability
+  from rows from (pg_catalog.unnest($2), pg_catalog.unnest(mmdb.label_probabilities(
+    $1, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))) c(label, probability)
+  where $1 is not null
+  order by c.probability desc, c.label
+$_$;
+COMMENT ON FUNCTION mmdb.classify(embedding public.vector, labels text[], model text, scale double precision) IS 'Which of these labels a vector comes nearest to, the most probable first: zero-shot, nothing is trained. The model is the one that made the vector (the default model where none is named). No rows for NULL. Over a table: from posters p, mmdb.classify(p.photo_embedding, array[''a cat'', ''a castle'']) c; the labels are then embedded once, if they are the same for every row. Scale: see mmdb.label_scale; a larger one makes the probabilities more decided, and leaves their order.';
+CREATE FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision DEFAULT NULL::double precision) RETURNS TABLE(label text, probability double precision)
+    LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
+    AS $_$
+  select c.label, c.probability
+  from rows from (pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))), pg_catalog.unnest(mmdb.label_probabilities(
+    $1, $3, coalesce($4, (select mmdb.label_scale()))))) c(label, probability)
+  where $1 is not null
+  order by c.probability desc, c.label
+$_$;
+COMMENT ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) IS 'The same with vectors of the labels that are there already: of mmdb.embed_labels, or centroids of rows that somebody has labelled. The scale is that of the default model unless given.';
 CREATE FUNCTION mmdb.clean_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -633,8 +736,7 @@ CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,
-                  jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -760,41 +862,31 @@ end
 $$;
 COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
 CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-declare
-  candidate oid;
-  written text;
-begin
-  for candidate in
-    with recursive base(oid) as (
-      select default_comparison.type
-      union all
-      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-    )
-    select c.oid from (
-      select b.oid, 1 as place from base b
-      union all
-      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
-      union all
-      select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                  when t.typtype = 'c' then 'record'::regtype end, 3
-      from base b join pg_type t on t.oid = b.oid
-    ) c order by c.place
-  loop
-    select format('operator(%I.%s)', n.nspname, o.oprname) into written
-    from pg_opclass k
-    join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-     and f.amopstrategy = strategy
-    join pg_operator o on o.oid = f.amopopr
-    join pg_namespace n on n.oid = o.oprnamespace
-    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
-    exit when written is not null;
-  end loop;
-  return written;
-end
+  with recursive base(oid) as (
+    select default_comparison.type
+    union all
+    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+  ), candidate(oid, place) as (
+    select b.oid, 1 from base b
+    union all
+    select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+    union all
+    select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
+                when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
+                when t.typtype = 'c' then 'record'::regtype end, 3
+    from base b join pg_type t on t.oid = b.oid
+  )
+  select format('operator(%I.%s)', n.nspname, o.oprname)
+  from candidate c
+  join pg_opclass k on k.opcintype = c.oid and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree')
+  join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
+   and f.amopstrategy = strategy
+  join pg_operator o on o.oid = f.amopopr
+  join pg_namespace n on n.oid = o.oprnamespace
+  order by c.place limit 1
 $$;
 COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
 CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
@@ -1007,6 +1099,14 @@ CREATE FUNCTION mmdb.embed_for(relation regclass, name text, query text) RETURNS
   select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
 $$;
 COMMENT ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) IS 'The vector of a text by the model that this embedding has now: what the search functions call.';
+CREATE FUNCTION mmdb.embed_labels(labels text[], model text DEFAULT NULL::text) RETURNS public.vector[]
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array_agg(mmdb.embed(l.label, model) order by l.place)
+  from unnest(mmdb.check_labels(labels, cardinality(labels))) with ordinality l(label, place)
+$$;
+COMMENT ON FUNCTION mmdb.embed_labels(labels text[], model text) IS 'The vectors of labels by a model, in their order: what mmdb.classify compares with. Give it longer texts than the labels that you want to read: mmdb.classify(v, array[''cat'', ''dog''], (select mmdb.embed_labels(array[''a photo of a cat'', ''a photo of a dog'']))).';
 CREATE FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) RETURNS public.vector
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1109,7 +1209,7 @@ declare
   target constant text := format('%s.%I', alias, of_column.attname);
   type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
+  equal constant text := mmdb.comparison(of_column.atttypid, 3);
 begin
   if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
@@ -1425,7 +1525,7 @@ declare
 begin
   execute 'revoke all on schema mmdb from public';
   execute 'revoke all on all tables in schema mmdb from public';
-  execute 'revoke all on all functions in schema mmdb from public';
+  execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
@@ -1437,7 +1537,7 @@ begin
     from pg_proc p
     where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
   loop
-    execute format('grant execute on function %s to %s', granted.function,
+    execute format('grant execute on routine %s to %s', granted.function,
                    (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
   end loop;
 end
@@ -1712,6 +1812,44 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
+CREATE FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) RETURNS double precision[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  similarities double precision[];
+begin
+  if scale is null or not (scale > 0 and scale < 'infinity') then
+    raise exception 'the scale is %, expected a positive number', scale using errcode = 'invalid_parameter_value';
+  elsif public.vector_dims(embedding) <> public.vector_dims(label_vectors[1]) then
+    raise exception 'the vector has % dimensions, and those of the labels have %',
+                    public.vector_dims(embedding), public.vector_dims(label_vectors[1])
+      using errcode = 'data_exception', hint = 'classify by the model that made the vector: model => mmdb.model_of(''TABLE'', ''NAME'')';
+  end if;
+  select array_agg(1 - (l.vector operator(public.<=>) embedding) order by l.place) into similarities
+  from unnest(label_vectors) with ordinality l(vector, place);
+  if array_position(similarities, null) is not null then
+    raise exception 'the vector of label % is null', array_position(similarities, null) using errcode = 'null_value_not_allowed';
+  elsif 'NaN' = any(similarities) then
+    raise exception 'the vector, or that of a label, has no direction: all of it is zero' using errcode = 'data_exception';
+  end if;
+  -- PostgreSQL refuses to compute what is smaller than a double.
+  return (select array_agg(w.weight / w.total order by w.place)
+          from (select e.place, e.weight, sum(e.weight) over () as total
+                from (select s.place, exp(greatest(-600, scale * (s.similarity - max(s.similarity) over ()))) as weight
+                      from unnest(similarities) with ordinality s(similarity, place)) e) w);
+end
+$$;
+COMMENT ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) IS 'The softmax of a vector''s cosine similarities with labels, times the scale.';
+CREATE FUNCTION mmdb.label_scale(model text DEFAULT NULL::text) RETURNS double precision
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce((m.options ->> 'logit_scale')::double precision, case m.backend when 'lite' then 20 else 100 end)
+  from mmdb.models m
+  where m.name = coalesce(label_scale.model, mmdb.setting('default_model'), 'lite')
+$$;
+COMMENT ON FUNCTION mmdb.label_scale(model text) IS 'By what mmdb.classify multiplies a model''s similarities: the option logit_scale of the model, else 20 for lite and 100 for others.';
 CREATE FUNCTION mmdb.later_sql(relation regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1734,6 +1872,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.later_sql(relation regclass) IS 'The condition "this row''s key comes after the key `after`".';
+CREATE FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('(select %s as key, p.%I as vector from %s p where p.%2$I is not null%4$s%5$s%6$s)',
+                mmdb.plain_key_sql(made.relation), made.column_name, mmdb.relation_sql(made.relation),
+                case when after is not null then ' and ' || mmdb.after_sql(made.relation, '$1') end,
+                case when upto is not null then ' and not (' || mmdb.after_sql(made.relation, '$2') || ')' end,
+                case when within is not null then ' and ' || replace(mmdb.within_sql(made.relation), '$2', within) end)
+$_$;
+COMMENT ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) IS 'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors.';
 CREATE FUNCTION mmdb.let_worker_in(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2026,6 +2175,24 @@ CREATE FUNCTION mmdb.may_clean(embedding bigint) RETURNS boolean
     where e.id = may_clean.embedding), false)
 $$;
 COMMENT ON FUNCTION mmdb.may_clean(embedding bigint) IS 'Worker only: asked right before the function is called that cleans up after a dropped table.';
+CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET enable_sort TO 'on'
+    AS $_$
+begin
+  -- The rows that pass are read once, and not once for each row of the left.
+  return query execute format($query$
+    with measured as materialized (select %s, p.%I as mmdb_vector from %s p where p.%2$I is not null and %4$s)
+    select l.key, r.key, r.distance, r.later from %5$s l cross join lateral %6$s r
+  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name, mmdb.relation_sql(rights.relation), passes,
+           mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
+           mmdb.nearest_sql(rights, passes, depth, false))
+  using after, upto, within;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) IS 'For each row of the left the nearest `depth` of the right, by measuring all that pass.';
 CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2043,6 +2210,101 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model that an embedding is bound to now.';
+CREATE FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer DEFAULT 10, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(key_a text, key_b text, distance double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  made constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(relation, name));
+begin
+  perform mmdb.check_pairs(made, neighbours, coalesce(max_distance, 'NaN'));
+  -- A pair that both of its rows name is told by the earlier one, whatever page that is on.
+  return query
+  with named as materialized (
+    select p.* from mmdb.nearest_pairs(made, made, neighbours, null, after, upto, null) p
+    where p.left_key <> p.right_key and p.distance <= max_distance
+  ), elsewhere as (
+    select array(select n.right_key from named n where not n.later except select n.left_key from named n) as keys
+  ), telling as (
+    select n.left_key, n.right_key from named n
+    union all
+    select p.left_key, p.right_key from elsewhere e, mmdb.nearest_pairs(made, made, neighbours, null, null, null, e.keys) p
+  )
+  select n.left_key, n.right_key, n.distance from named n where n.later
+  union all
+  select n.right_key, n.left_key, n.distance from named n
+  where not n.later and not exists (select from telling t where (t.left_key, t.right_key) = (n.right_key, n.left_key));
+end
+$$;
+COMMENT ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) IS 'Pairs of rows of a table within a distance of each other, each pair once, key_a the earlier key. Each row is asked for its nearest `neighbours` over the HNSW index, and a pair is found if one of the two names the other: of a group of more rows than that not every pair comes, but every row is in a pair. After and upto, keys (see mmdb.page_end), cut a large table into pages; mmdb.store_near_duplicates does that. The keys are texts: key_a::integer joins them.';
+CREATE FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+declare
+  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a filter.
+  passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
+  depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
+  cost constant record := mmdb.top_costs();
+  estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);
+begin
+  -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
+  if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
+     and mmdb.serving_index(rights, rights.relation, 'hnsw') is not null then
+    return query select p.* from mmdb.walked_pairs(lefts, rights, passes, depth, after, upto, within) p;
+  else
+    return query select p.* from mmdb.measured_pairs(lefts, rights, passes, depth, after, upto, within) p;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) IS 'For each row of the left the k nearest of the right, and itself, by the cheaper road; later: the right key is the later of the two.';
+CREATE FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
+                mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
+                case when walked then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p where p.%2$I is not null and %5$s '
+                                             'order by p.%2$I %3$s limit %6$s',
+                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes, depth)
+                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0', k.ordering, d.from_left) end,
+                case when not walked then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
+  from mmdb.key_sql(made.relation) k,
+       lateral (select format('operator(public.%s) l.vector::%s', mmdb.distance_operator(
+                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type)) d(from_left)
+$_$;
+COMMENT ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
+CREATE FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer DEFAULT 10, max_distance double precision DEFAULT NULL::double precision, filter jsonb DEFAULT NULL::jsonb, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(left_key text, right_key text, distance double precision, rank bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  lefts constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(left_relation, left_name));
+  rights constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(right_relation, right_name));
+begin
+  if lefts.model <> rights.model then
+    raise exception 'embedding "%" of table % is of model "%", and "%" of table % of model "%"',
+                    left_name, left_relation, lefts.model, right_name, right_relation, rights.model
+      using errcode = 'datatype_mismatch',
+            hint = 'vectors of two models cannot be compared: declare an embedding of the same model for both';
+  end if;
+  perform mmdb.check_pairs(rights, k, max_distance);
+  return query
+  select n.left_key, n.right_key, n.distance, n.rank
+  from (select p.*, row_number() over (partition by p.left_key order by p.distance, p.right_key) as rank
+        from mmdb.nearest_pairs(lefts, rights, k, filter, after, upto, null) p
+        where left_relation <> right_relation or p.left_key <> p.right_key) n
+  where n.rank <= k and (max_distance is null or n.distance <= max_distance);
+end
+$$;
+COMMENT ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) IS 'A join by likeness of two tables whose embeddings are of one model, which may be the same: for each row of the left the k nearest rows of the right, over the HNSW index of the right; k of them while k pass the filter and may be seen. Of one table with itself, without the row itself. The keys are texts: left_key::integer joins them. After and upto, keys of the left (see mmdb.page_end), cut a large join into pages.';
 CREATE FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2113,6 +2375,30 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
   join pg_namespace n on n.oid = i.relnamespace
 $$;
 COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, and of keywords.';
+CREATE FUNCTION mmdb.page_end(relation regclass, after text DEFAULT NULL::text, count integer DEFAULT 1000) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+declare
+  keys constant record := mmdb.key_sql(relation);
+  page_end text;
+begin
+  if count is null or count < 1 then
+    raise exception 'a page of % rows', count using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
+  end if;
+  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p where %4$s '
+                 'order by %2$s limit %5$s) s order by s.place desc limit 1', mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
+                 case when after is null then 'true' else mmdb.after_sql(relation, '$1') end, count)
+  into page_end using after;
+  return page_end;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) IS 'The key of the last of the `count` rows that follow the key `after` (of the first rows, where that is NULL); NULL where none follows. It cuts a large table into pages for mmdb.near_duplicates and mmdb.neighbours.';
 CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2221,6 +2507,14 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name)) else (select s.expression from mmdb.key_sql(relation) s) end
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.plain_key_sql(relation regclass) IS 'The SQL by which the key of row p is written for people.';
 CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2575,11 +2869,8 @@ declare
   vector public.vector;
   deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
   found_keys text[] := '{}';
-  found_ranks bigint[] := '{}';
-  found_nearness double precision[] := '{}';
-  found_how jsonb[] := '{}';
-  found_legs text[] := '{}';
-  names text[] := '{}';  -- of the embeddings
+  found_scores double precision[] := '{}';
+  found_ranks jsonb[] := '{}';
   weight double precision;
   nothing boolean := true;
 begin
@@ -2595,15 +2886,14 @@ begin
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
     if leg.model is not null then
-      names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
     if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
-      select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
-             found_how || array_agg(f.how), found_legs || array_agg(leg.name)
-      into found_keys, found_ranks, found_nearness, found_how, found_legs
-      from mmdb.search_found(leg, query, vector, deep, filter, within) f;
+      select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
+             found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
+      into found_keys, found_scores, found_ranks
+      from mmdb.search_found(leg, query, images, vector, deep, filter, within) f;
     end if;
   end loop;
   if nothing then
@@ -2611,12 +2901,8 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
   return query
-  select f.key, sum(f.score), jsonb_object_agg(f.leg, f.how || jsonb_build_object('score', f.score))
-  from (
-    select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
-      then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
-    from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
-  ) f
+  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
+  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
   group by f.key
   having max(f.score) > 0
   order by 2 desc, 1 limit k;
@@ -2646,25 +2932,21 @@ CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT
   where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
-CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
+CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, how jsonb)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   if leg.model is null then
-    return query
-    select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
-           jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
-    from mmdb.words_found(leg, query, filter, within, depth) f;
+    return query select f.key, f.rank, jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
+                 from mmdb.words_found(leg, query, filter, within, depth) f;
   else
-    return query
-    select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
-           jsonb_build_object('rank', f.place, 'distance', f.distance)
-    from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+    return query select f.key, f.place, jsonb_build_object('rank', f.place, 'distance', f.distance)
+                 from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank, nearness and reason.';
+COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank and reason.';
 CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2961,6 +3243,39 @@ $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+CREATE PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer DEFAULT 10, IN batch integer DEFAULT 1000)
+    LANGUAGE plpgsql
+    AS $_$
+declare
+  made constant text := mmdb.table_name(target);
+  progress constant text := mmdb.table_name(target, '_progress');
+  wanted constant text := pg_catalog.format('%s "%s" within %s, %s neighbours',
+                                            mmdb.relation_sql(relation), name, max_distance, neighbours);
+  begun text;
+  last text;
+  page_end text;
+begin
+  perform mmdb.check_pairs(mmdb.embedding_of(relation, name), neighbours, coalesce(max_distance, 'NaN'));
+  if pg_catalog.to_regclass(progress) is null then
+    execute pg_catalog.format('create table %s (key_a text, key_b text, distance double precision not null, '
+                              'primary key (key_a, key_b))', made);
+    execute pg_catalog.format('create table %s as select %L::text as search, null::text as after', progress, wanted);
+  end if;
+  execute pg_catalog.format('select search, after from %s', progress) into begun, last;
+  perform mmdb.check_resumed(target, begun, wanted);
+  loop
+    page_end := mmdb.page_end(relation, last, batch);
+    exit when page_end is null;
+    execute pg_catalog.format('insert into %s select * from mmdb.near_duplicates($1, $2, $3, $4, $5, $6) on conflict do nothing', made)
+      using relation, name, max_distance, neighbours, last, page_end;
+    execute pg_catalog.format('update %s set after = $1', progress) using page_end;
+    commit;
+    last := page_end;
+  end loop;
+  execute pg_catalog.format('drop table %s', progress);
+end
+$_$;
+COMMENT ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) IS 'Write mmdb.near_duplicates into a new table `target` (key_a, key_b, distance), page by page, each in its own transaction: for tables of millions of rows. Called again after an interruption it goes on where it was; that is kept in the table TARGET_progress, which goes in the end. Not inside a transaction.';
 CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding bigint, pass uuid, schema text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2990,6 +3305,23 @@ CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
   from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
 $$;
 COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+CREATE FUNCTION mmdb.table_name(name text, suffix text DEFAULT ''::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  names text[] := parse_ident(name);
+  last constant integer := cardinality(names);
+begin
+  names[last] := names[last] || suffix;
+  if last > 2 or octet_length(names[last]) > 63 then
+    raise exception '"%" cannot be the name of a table', array_to_string(names, '.')
+      using errcode = 'invalid_name', hint = 'as in poster_duplicates or shop.poster_duplicates, of at most 63 bytes';
+  end if;
+  return (select string_agg(quote_ident(n.name), '.' order by n.place) from unnest(names) with ordinality n(name, place));
+end
+$$;
+COMMENT ON FUNCTION mmdb.table_name(name text, suffix text) IS 'A name as given, perhaps with its schema, and with a suffix, quoted.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3037,12 +3369,9 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
-  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
-  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
   -- So many are asked for on the deep road.
   wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
   estimate record;
-  needed real;
   expected real;  -- what the deep road will cost
   keys text[];
   distances double precision[];
@@ -3054,30 +3383,24 @@ begin
     return;
   end if;
   estimate := mmdb.top_estimate(parts, passes, vector, within);
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
-  -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, enough, depth);
-    if passed < enough then
-      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
-      needed := 2 * k * depth / (passed + 0.5);
-      expected := cost.walked * wanted * depth / (passed + 0.5);
-      passed := 0;
-      enough := k;
-      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, ceil(needed)::integer);
-      end if;
-      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(parts, passes, vector, within, k, wanted,
-          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
-      end if;
+  -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
+  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
+    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
+  end if;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
+    expected := cost.walked * wanted * depth / (passed + 0.5);
+    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
+        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
     end if;
   end if;
-  if passed is null or passed < enough then
+  if passed is null or passed < k then
     select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
+  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
 end
 $$;
 COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
@@ -3100,7 +3423,7 @@ $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
-    AS $$ select 12.0, 3.0, 0.18, 0.17 $$;
+    AS $$ select 8.0, 3.0, 0.18, 0.17 $$;
 COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3342,6 +3665,30 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.wake_workers() IS 'Have workers look for pending rows now, whatever becomes of this transaction.';
+CREATE FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET enable_sort TO 'off'
+    SET "hnsw.iterative_scan" TO 'relaxed_order'
+    SET "hnsw.ef_search" TO '100'
+    AS $_$
+begin
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth))::text, true);
+  return query execute format($query$
+    with walked as materialized (
+      select l.key as left_key, r.key as right_key, r.distance, r.later, count(r.key) over (partition by l.key) as found
+      from %s l left join lateral %s r on true
+    )
+    select w.left_key, w.right_key, w.distance, w.later from walked w where w.found >= $4
+    union all
+    select m.* from mmdb.measured_pairs($5, $6, $7, $4, null, null, array(select distinct w.left_key from walked w where w.found < $4)) m
+  $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
+           mmdb.nearest_sql(rights, passes, depth, true))
+  using after, upto, within, depth, lefts, rights, passes;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) IS 'For each row of the left the nearest `depth` of the right, along its HNSW index.';
 CREATE FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3661,6 +4008,9 @@ GRANT ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], langu
 GRANT SELECT ON TABLE mmdb.models TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) FROM PUBLIC;
@@ -3680,12 +4030,18 @@ GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_model(model text, modality text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_user;
@@ -3693,6 +4049,9 @@ GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
@@ -3702,6 +4061,18 @@ GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) 
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model text, scale double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model text, scale double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model text, scale double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vectors public.vector[], scale double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], model text, scale double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], model text, scale double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], model text, scale double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_worker;
@@ -3771,6 +4142,9 @@ GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) 
 REVOKE ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_user;
@@ -3883,9 +4257,18 @@ GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_method(language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.label_scale(model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.label_scale(model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.label_scale(model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_worker;
@@ -3927,9 +4310,24 @@ REVOKE ALL ON FUNCTION mmdb.may_call(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_call(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.may_clean(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_clean(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
@@ -3944,6 +4342,9 @@ GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.own_indexes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pairs(content text, singles boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_worker;
@@ -3962,6 +4363,9 @@ GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pend
 REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_worker;
@@ -4024,9 +4428,9 @@ GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vect
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_legs(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_worker;
@@ -4070,11 +4474,17 @@ GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) FROM PUBLIC;
+GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_user;
+GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_name(name text, suffix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
@@ -4133,6 +4543,9 @@ GRANT ALL ON FUNCTION mmdb.wake() TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.wake_workers() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_worker;
