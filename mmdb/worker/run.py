@@ -177,7 +177,7 @@ class _Worker:
     def _embedder(self, spec: ModelSpec) -> Embedder:
         known = (spec.name, spec.identity)
         if known not in self._loaded:
-            self._loaded[known] = load(spec, self.settings.cache)
+            self._loaded[known] = load(spec, self.settings)
         return self._loaded[known]
 
 
