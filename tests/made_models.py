@@ -82,6 +82,38 @@ def make_clip(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+def open_clip_config() -> dict[str, Any]:
+    """A small ViT CLIP, CLIP_WIDTH wide, with the usual tokenizer of OpenCLIP."""
+    return {
+        "embed_dim": CLIP_WIDTH,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+    }
+
+
+def make_open_clip(folder: Path, *, seed: int = 0) -> Path:
+    """A model of OpenCLIP in `folder`, with configuration and weights as the library publishes them."""
+    import open_clip
+    import torch
+    from open_clip.push_to_hf_hub import save_config_for_hf
+    from safetensors.torch import save_file
+
+    torch.manual_seed(seed)
+    model = open_clip.CLIP(**open_clip_config())
+    folder.mkdir(parents=True)
+    preparation = {
+        "mean": [0.5, 0.4, 0.3],
+        "std": [0.3, 0.3, 0.2],
+        "interpolation": "bilinear",
+        "resize_mode": "squash",
+    }
+    open_clip.set_model_preprocess_cfg(model, {"size": 32, "mode": "RGB", "fill_color": 0, **preparation})
+    save_config_for_hf(model, folder / "open_clip_config.json", model_config=open_clip_config())
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
+    return folder
+
+
 def _beside(folder: Path) -> Path:
     """A folder for what transformers saves before sentence-transformers does."""
     plain = folder.with_name(f"{folder.name}-plain")

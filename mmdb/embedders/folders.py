@@ -100,11 +100,12 @@ def fingerprint(folder: Path, names: Sequence[PurePosixPath]) -> str:
     """A short SHA-256 of those files and their names; a gigabyte takes some 2 s."""
     whole = hashlib.sha256()
     for name in names:
-        whole.update(f"{name}\0{_hash(folder / name)}\n".encode())
+        whole.update(f"{name}\0{hash_file(folder / name)}\n".encode())
     return whole.hexdigest()[:16]
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """The SHA-256 of its content."""
     content = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

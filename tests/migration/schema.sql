@@ -1409,7 +1409,7 @@ declare
     'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -2458,6 +2458,32 @@ CREATE FUNCTION mmdb.remake_other_views(relation regclass, id bigint) RETURNS vo
   where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
 $$;
 COMMENT ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) IS 'The search views of a table''s other embeddings, made again after its columns changed.';
+CREATE FUNCTION mmdb.remove_model(name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  users constant text := (select string_agg(format('%s.%I', e.relation, e.name), ', ' order by e.id)
+                          from mmdb.embeddings e where e.model = remove_model.name);
+begin
+  if users is not null then
+    raise exception 'model "%" is in use by %', name, users
+      using errcode = 'object_in_use', hint = 'drop these embeddings first: mmdb.drop_embedding(relation, name)';
+  end if;
+  if name = coalesce(mmdb.setting('default_model'), 'lite') then
+    raise exception 'model "%" is the default model', name
+      using errcode = 'object_in_use', hint = 'choose another one first: mmdb.set_setting(''default_model'', …)';
+  end if;
+  delete from mmdb.models m where m.name = remove_model.name;
+  if not found then
+    raise exception 'model "%" does not exist', name
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  end if;
+  delete from mmdb.queries q where q.model = remove_model.name;
+end
+$$;
+COMMENT ON FUNCTION mmdb.remove_model(name text) IS 'Forget a model that no embedding uses, and the queries that it has embedded.';
 CREATE FUNCTION mmdb.report_drift(embedding bigint, drift text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3957,6 +3983,7 @@ GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.remove_model(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
