@@ -114,10 +114,10 @@ class Server:
         if error.retry_after:
             self._rest_until = max(self._rest_until, now + error.retry_after)
         if now + seconds >= end:
-            if error.status == 429 or error.retry_after:
-                raise self._resting(max(seconds, error.retry_after or 0), error.problem) from error
-            times = "once" if attempt == 1 else f"{attempt} times"
-            raise GaveUpError(f'server "{self.url}" {error.problem}, asked {times}') from error
+            if error.retry_after:
+                raise self._resting(error.retry_after, error.problem) from error
+            problem = f'server "{self.url}" {error.problem}, asked {"once" if attempt == 1 else f"{attempt} times"}'
+            raise (ModelServiceError if error.status == 429 else GaveUpError)(problem) from error
         time.sleep(seconds)
 
     def _resting(self, seconds: float, problem: str = "asks to wait") -> ModelServiceError:

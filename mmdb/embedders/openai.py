@@ -104,7 +104,7 @@ class OpenAIEmbedder(Embedder):
         self._base64: bool | None = None
         """Whether the server packs vectors, 5 characters a number instead of 20; None until it was asked."""
         self._threads = ThreadPoolExecutor(self._concurrency, "mmdb-openai")
-        self.dimensions = spec.dimensions or self._find_width()
+        self.dimensions = spec.dimensions or self._find_width(spec)
 
     @classmethod
     def load(cls, spec: ModelSpec, settings: Settings) -> OpenAIEmbedder:
@@ -193,13 +193,18 @@ class OpenAIEmbedder(Embedder):
         self._base64 = False
         return answer
 
-    def _find_width(self) -> int:
+    def _find_width(self, spec: ModelSpec) -> int:
         """By a word. Raises ModelError."""
-        first: Item = "mmdb"
         try:
-            return int(self._ask([first], "document", PATIENCE["query"]).shape[1])
+            width = int(self._ask(["mmdb"], "document", PATIENCE["query"]).shape[1])
         except GaveUpError as error:
             raise ModelServiceError(error.message, hint="is the server running?") from error
+        if width != spec.options.get("dimensions", width):
+            raise ModelError(
+                f"the server returns {width} dimensions, but was asked for {spec.options['dimensions']}",
+                hint="the model or the server cannot shorten vectors: leave option dimensions out",
+            )
+        return width
 
 
 def _requests(spec: ModelSpec) -> _Requests:

@@ -142,7 +142,7 @@ class _Worker:
         self.options = options
         self.reporter = reporter
         self.totals = Totals()
-        self._loaded: dict[tuple[str, str], Embedder] = {}
+        self._loaded: dict[str, tuple[ModelSpec, Embedder]] = {}
 
     def session(self, stop: threading.Event, ready: threading.Event) -> None:
         """Register and work until `stop`, the end of the work, or an error in any thread, which is raised."""
@@ -175,10 +175,11 @@ class _Worker:
             return None
 
     def _embedder(self, spec: ModelSpec) -> Embedder:
-        known = (spec.name, spec.identity)
-        if known not in self._loaded:
-            self._loaded[known] = load(spec, self.settings)
-        return self._loaded[known]
+        """Loaded once, and again where its row has changed: its identity may be the same and its server have moved."""
+        known = self._loaded.get(spec.name)
+        if known is None or known[0] != spec:
+            known = self._loaded[spec.name] = (spec, load(spec, self.settings))
+        return known[1]
 
 
 def read_specs(connection: Connection) -> Specs:

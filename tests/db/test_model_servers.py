@@ -105,6 +105,22 @@ def test_a_server_that_is_down_costs_no_row_an_attempt(
     check(notes)
 
 
+def test_a_server_that_moves_is_followed(
+    notes: Connection, database: Database, remote: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    with embedding_server() as elsewhere:
+        both = Settings.from_environment({**os.environ, "MMDB_PROVIDERS": f"{remote.origin},{elsewhere.origin}"})
+        with background(database.url, options=OPTIONS, settings=both):
+            until(lambda: not pending(notes))
+            move = Jsonb({"base_url": elsewhere.base_url})
+            notes.execute("update mmdb.models set options = %s where name = 'remote'", [move])
+            remote.stop()
+            notes.execute("insert into notes values (4, 'note 4')")
+            until(lambda: not pending(notes))
+    check(notes)
+
+
 def test_once_ends_where_the_server_is_down(
     notes: Connection, database: Database, remote: EmbeddingServer, settings: Settings
 ) -> None:
@@ -123,6 +139,18 @@ def test_a_poisonous_text_fails_alone(
     failures = notes.execute("select key[1], error from mmdb.failures").fetchall()
     assert [key for key, _ in failures] == ["2"]
     assert "this text is too long" in failures[0][1]
+    check(notes)
+
+
+def test_a_poisonous_text_among_many_costs_few_requests(
+    notes: Connection, database: Database, remote: EmbeddingServer, settings: Settings
+) -> None:
+    notes.execute("insert into notes select g, 'note ' || g from generate_series(4, 128) g")
+    notes.execute("select mmdb.set_setting('max_attempts', '1')")
+    remote.always = refuses_text("note 77")
+    assert work(database.url, options=ONCE, settings=settings) == Totals(stored=130, failed=1)
+    assert pending(notes) == [77]
+    assert len(remote.requests) < 128
     check(notes)
 
 

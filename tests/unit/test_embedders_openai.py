@@ -143,6 +143,12 @@ def test_dimensions_are_asked_of_the_server_only_where_they_were_chosen(server: 
     assert "dimensions" not in server.requests[-1].body
 
 
+def test_a_server_that_cannot_shorten_vectors(server: EmbeddingServer) -> None:
+    server.always = changes(lambda entries: [{**entry, "embedding": [1.0] * WIDTH} for entry in entries])
+    with pytest.raises(ModelError, match=f"returns {WIDTH} dimensions, but was asked for 5"):
+        describe(spec(server, dimensions=5), settings(server))
+
+
 def test_vectors_come_packed_where_the_server_can(server: EmbeddingServer) -> None:
     embedder = loaded(server)
     embedder.embed(["a"])
@@ -347,6 +353,12 @@ def test_a_wait_beyond_our_patience_is_said_and_not_waited_for(
     assert time.monotonic() - began < 0.5
     assert caught.value.retry_after is not None
     assert 3500 < caught.value.retry_after <= 3600
+
+
+def test_too_many_requests_for_too_long_is_the_servers_affair(server: EmbeddingServer) -> None:
+    server.always = fails(429, "slow down")
+    with pytest.raises(ModelServiceError, match=r'answered 429 "slow down", asked \d+ times'):
+        loaded(server).embed(TEXTS)
 
 
 # What does not pass: whose fault is it?
