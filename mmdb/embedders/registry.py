@@ -121,15 +121,14 @@ def _loaded(spec: ModelSpec, settings: Settings) -> Embedder:
     try:
         backend = getattr(import_module(f"mmdb.embedders.{spec.backend}"), BACKENDS[spec.backend])
         embedder: Embedder = backend.load(spec, settings)
-    except ModuleNotFoundError as error:
-        raise _not_installed(spec.backend, error) from error
     except MmdbError:
         raise
-    except Exception as error:  # a library's own, for damaged files above all: the other models are served nevertheless
+    except Exception as error:  # a library's own, for damaged files above all: other models are served nevertheless
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            raise _not_installed(spec.backend, error) from error
         reason = str(error).strip().partition("\n")[0][:300]
-        raise ModelUnavailableError(
-            f'model "{spec.name}" cannot be loaded: {type(error).__name__}: {reason}'
-        ) from error
+        message = f'model "{spec.name}" cannot be loaded: {type(error).__name__}: {reason}'
+        raise ModelUnavailableError(message) from error
     return embedder
 
 
