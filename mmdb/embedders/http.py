@@ -70,6 +70,8 @@ class Server:
 
     FIRST_PAUSE = 0.5
     MOST_PAUSE = 20.0
+    MOST_REST = 300.0
+    """A server that asks for a day is asked again all the same: it may have meant something else."""
 
     def __init__(self, url: str, provider: Provider, seconds: float, concurrency: int) -> None:
         self.url = url
@@ -112,7 +114,7 @@ class Server:
     def _pause(self, error: _TransientError, seconds: float, end: float, attempt: int) -> None:
         now = time.monotonic()
         if error.retry_after:
-            self._rest_until = max(self._rest_until, now + error.retry_after)
+            self._rest_until = max(self._rest_until, now + min(error.retry_after, self.MOST_REST))
         if now + seconds >= end:
             if error.retry_after:
                 raise self._resting(error.retry_after, error.problem) from error

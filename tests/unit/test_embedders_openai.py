@@ -355,6 +355,17 @@ def test_a_wait_beyond_our_patience_is_said_and_not_waited_for(
     assert 3500 < caught.value.retry_after <= 3600
 
 
+def test_a_server_that_asks_for_an_hour_is_asked_again_sooner(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "MOST_REST", 0.2)
+    server.misbehave(fails(429, Retry_After="3600"))
+    embedder = loaded(server)
+    with pytest.raises(ModelServiceError, match="asked to wait 3600 s"):
+        embedder.embed(["a"])
+    np.testing.assert_allclose(embedder.embed(TEXTS), expected(), atol=1e-6)
+
+
 def test_too_many_requests_for_too_long_is_the_servers_affair(server: EmbeddingServer) -> None:
     server.always = fails(429, "slow down")
     with pytest.raises(ModelServiceError, match=r'answered 429 "slow down", asked \d+ times'):
