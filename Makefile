@@ -57,5 +57,5 @@ $(VENV)/dev: $(VENV)/light
 
 .venv-models/ready: pyproject.toml
 	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models
-	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" pytest pytest-timeout
+	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" pytest pytest-timeout pytest-xdist
 	@touch $@

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -89,12 +89,12 @@ class SentenceTransformersEmbedder(TorchEmbedder):
 
 
 def _find(spec: ModelSpec, settings: Settings, engine: str) -> Found:
-    """The folder; the one format of weights that is read of it, and is part of the identity, is there."""
-    ignored = IGNORED if engine != "torch" else (*IGNORED, *OTHERS)
+    """The folder, with the weights that `engine` reads in it."""
+    ignored = _ignored(engine)
     found = find_folder(spec, settings, (*SETTINGS, *ENGINES[engine]), ignored)
-    if engine == "torch" and not matching(found.folder, WEIGHTS, ignored) and found.revision:
+    if engine == "torch" and found.revision and not _weights(found.folder, engine):
         found = find_folder(spec, settings, (*SETTINGS, *PICKLED_WEIGHTS), ignored)
-    if not matching(found.folder, (*ENGINES[engine], *PICKLED_WEIGHTS), ignored):
+    if not _weights(found.folder, engine):
         raise ModelUnavailableError(
             f'the folder "{found.folder}" of model "{spec.name}" holds no weights for engine "{engine}",'
             f" expected {', '.join(ENGINES[engine])}",
@@ -103,14 +103,23 @@ def _find(spec: ModelSpec, settings: Settings, engine: str) -> Found:
     return found
 
 
+def _ignored(engine: str) -> tuple[str, ...]:
+    return (*IGNORED, *OTHERS) if engine == "torch" else IGNORED
+
+
+def _weights(folder: Path, engine: str) -> list[PurePosixPath]:
+    """Those that are read: of PyTorch's two formats the one that cannot hold code, where it is there."""
+    found = matching(folder, ENGINES[engine], _ignored(engine))
+    return found or (matching(folder, PICKLED_WEIGHTS, _ignored(engine)) if engine == "torch" else [])
+
+
 def _identity(spec: ModelSpec, folder: Path, engine: str, model: Any) -> str:
     """Of the content, not of its place. `max_tokens` and `dimensions` are those in effect."""
-    ignored = IGNORED if engine != "torch" else (*IGNORED, *OTHERS)
-    weights = matching(folder, ENGINES[engine], ignored) or matching(folder, PICKLED_WEIGHTS, ignored)
+    weights = _weights(folder, engine)
     if engine != "torch" and "file_name" in spec.options:
         stem = Path(str(spec.options["file_name"])).stem
         weights = [name for name in weights if name.name.startswith(stem)]
-    files = fingerprint(folder, sorted([*weights, *matching(folder, SETTINGS, ignored)]))
+    files = fingerprint(folder, sorted([*weights, *matching(folder, SETTINGS, _ignored(engine))]))
     prompts = digest(spec.query_prompt, spec.document_prompt)
     return (
         f"sentence_transformers/1 files={files} engine={engine} dimensions={model.get_embedding_dimension()}"

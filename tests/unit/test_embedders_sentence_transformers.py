@@ -416,6 +416,6 @@ def test_a_download_is_the_same_model_as_a_copy_and_pins_its_commit(hub: Hub, be
     )
     hub.asked.clear()
     hub.stop()
-    again = _describe_elsewhere("org/bert", tmp_path / "models", HF_ENDPOINT=hub.endpoint)
+    again = _describe_elsewhere("org/bert", tmp_path / "models", HF_ENDPOINT=hub.endpoint, HF_HUB_OFFLINE="1")
     assert again == first, "what was downloaded is there without the hub"
     hub.asked.clear()
