@@ -194,7 +194,10 @@ def _show_test(seen: Row, memory: int | None, measured: list[Row]) -> None:
     out.print(Text(plain(f"{seen['name']}: {seen['identity']}")), soft_wrap=True)
     grown = "" if memory is None else f", at most {memory} MB more memory than before"
     out.print(f"{seen['dimensions']} dimensions; loaded in {seen['seconds_to_load']:.1f} s{grown}")
-    show(measured, list(measured[0]))
+    shown = [
+        {key: f"{value:.1f}" if isinstance(value, float) else value for key, value in row.items()} for row in measured
+    ]
+    show(shown, list(shown[0]))
 
 
 def _measured(embedder: Embedder, modality: Modality) -> Row:
