@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from PIL import Image
 
@@ -18,9 +19,14 @@ from mmdb.config import Settings
 from mmdb.embedders.base import Embedder, Item, Vectors
 from mmdb.embedders.registry import ModelSpec, describe, load
 from mmdb.errors import ModelError, ModelUnavailableError
+from mmdb.media.image import decode_image
+from mmdb.worker import WorkerOptions, background
+from tests.conftest import Database
+from tests.e2e.programs import Program
 from tests.made_models import CLIP_WIDTH, make_open_clip, open_clip_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+PHOTOS = Path(__file__).parents[2] / "examples" / "shop" / "photos"
 TEXTS = ["red shoes", "a boat on a house", "ein rotes Haus", "x", "word " * 200]
 
 
@@ -200,3 +206,23 @@ def test_damaged_weights(clip: Path, tmp_path: Path) -> None:
     (copy / "open_clip_pytorch_model.bin").unlink()
     with pytest.raises(ModelUnavailableError, match="holds no model of OpenCLIP"):
         loaded(copy)
+
+
+def test_from_a_folder_to_a_search_by_words(database: Database, conn: psycopg.Connection[Any], clip: Path) -> None:
+    """Pictures in rows and a text as the query: the distances are those of the library's vectors."""
+    program = Program(clip.parent, database.url)
+    answer = program.run("models", "add", "clip", "--backend", "open_clip", "--model", str(clip))
+    assert answer.code == 0, answer.err
+    conn.execute("create table posters (name text primary key, photo bytea)")
+    photos = {path.stem: path for path in sorted(PHOTOS.glob("*.jpg"))[:4]}
+    for name, path in photos.items():
+        conn.execute("insert into posters values (%s, %s)", [name, path.read_bytes()])
+    conn.execute("select mmdb.add_embedding('posters', 'photo', model => 'clip')")
+    with background(database.url, options=WorkerOptions(poll_seconds=0.1, models=("clip",))):
+        conn.execute("select mmdb.wait_until_embedded('posters')")
+        found = dict(conn.execute("select name, distance from posters_by_photo('a cat')").fetchall())
+    pictures = [decode_image(path.read_bytes()) for path in photos.values()]
+    vectors = library(f"local-dir:{clip}", None, ["a cat"], pictures)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    wanted = 1 - vectors[1:] @ vectors[0]
+    np.testing.assert_allclose([found[name] for name in photos], wanted, atol=2e-3)
