@@ -7,7 +7,7 @@ STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint install schema docs bench clean
+.PHONY: demo test test-models lint install schema docs bench clean
 
 demo: install ## the poster shop: tables, pictures, searches
 	@$(BIN)/mmdb demo
@@ -17,6 +17,9 @@ demo: install ## the poster shop: tables, pictures, searches
 
 test: $(VENV)/dev ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-models: .venv-models/ready ## the backends that need the largest PyTorch, in an environment of 6 GB
+	.venv-models/bin/python -m pytest tests/models tests/unit/test_embedders_sentence_transformers.py
 
 lint: $(VENV)/dev ## format, rules, types, the compose file
 	$(BIN)/ruff format --check .
@@ -34,8 +37,8 @@ docs: $(VENV)/dev ## write docs/sql.md and docs/cli.md again
 bench: $(VENV)/dev ## the budgets of speed, as ratios
 	$(BIN)/python -m bench
 
-clean: ## remove .venv; the database under MMDB_HOME stays
-	rm -rf $(VENV)
+clean: ## remove .venv and .venv-models; the database under MMDB_HOME stays
+	rm -rf $(VENV) .venv-models
 
 # The light set is to stay small: byte code of what is never imported would be a tenth of it, and Python 3.11 puts a
 # setuptools of 10 MB into every environment.
@@ -50,4 +53,9 @@ $(VENV)/light: pyproject.toml
 $(VENV)/dev: $(VENV)/light
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --no-compile --editable . --group dev
+	@touch $@
+
+.venv-models/ready: pyproject.toml
+	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models
+	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" pytest pytest-timeout pytest-xdist
 	@touch $@

@@ -90,7 +90,7 @@ def main(folder: Path) -> None:
     from mmdb.config import Settings
 
     lite = next(spec for spec in builtin_specs() if spec.name == "lite")
-    for what, found in measure(load(lite, Settings.from_environment().cache), folder).items():
+    for what, found in measure(load(lite, Settings.from_environment()), folder).items():
         print(f"{len(found.answers)} {what}, {len(LABELS)} labels: the first is right in {found.accuracy():.3f}")
         for scale in SCALES:
             loss, mean = found.calibration(scale)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmdb.config import Settings
 from mmdb.embedders.base import Embedder, Item, Vectors
 from mmdb.embedders.registry import builtin_specs, load
 from mmdb.media.image import decode_image
@@ -155,7 +156,7 @@ def _timed_loads() -> Embedder:
     with tempfile.TemporaryDirectory() as cache:
         for what in ("first load, cache empty", "second load"):
             start = time.perf_counter()
-            embedder = load(lite, Path(cache))
+            embedder = load(lite, Settings.from_environment({"MMDB_CACHE": cache}))
             print(f"{what:<26}{time.perf_counter() - start:>8.1f} s")
     return embedder
 

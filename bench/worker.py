@@ -32,7 +32,7 @@ BUDGET = 0.9
 
 def run(url: str) -> list[Result]:
     spec = next(spec for spec in builtin_specs() if spec.name == "lite")
-    embedder = load(spec, Settings.from_environment().cache)
+    embedder = load(spec, Settings.from_environment())
     with connection(url) as conn, background(url, options=WorkerOptions(models=("lite",))):
         return [
             _compare(conn, embedder, "text", "text", _texts(), str, index=False),

@@ -30,7 +30,8 @@ CALLED = {
         "neighbours",
         "page_end",
     ),
-    "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "add_model", "drift", "live_workers"),
+    "Operating": ("wait_until_embedded", "retry", "doctor", "set_setting", "drift", "live_workers"),
+    "Models": ("add_model", "remove_model"),
 }
 """What people call, in the order of the page; all else in schema mmdb is mmdb's own."""
 FUNCTIONS = """
@@ -91,9 +92,12 @@ def _function(row: tuple[str, str, str, str]) -> str:
 
 def cli_reference() -> str:
     """The text of docs/cli.md."""
+    from mmdb.cli import models
     from mmdb.cli.app import COMMANDS
 
     names = ["", *(command.__name__ for command in COMMANDS)]
+    place = names.index("models") + 1
+    names[place:place] = [f"models {command.name}" for command in models.group.registered_commands]
     return "# Command line\n\nMade by `make docs` from `mmdb --help`.\n" + "".join(map(_help, names))
 
 
@@ -102,7 +106,7 @@ def _help(command: str) -> str:
 
     from mmdb.cli.app import app
 
-    words = [command, "--help"] if command else ["--help"]
+    words = [*command.split(), "--help"]
     answer = CliRunner().invoke(app, words, prog_name="mmdb", env={"COLUMNS": "100", "TERMINAL_WIDTH": "100"})
     assert answer.exit_code == 0, answer.output
     return f"\n## mmdb {command}".rstrip() + f"\n\n```\n{answer.stdout.strip()}\n```\n"

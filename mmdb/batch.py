@@ -38,7 +38,7 @@ def load_model(name: str = "lite", *, url: str | None = None) -> Embedder:
     specs = {spec.name: spec for spec in builtin_specs()} if url is None else _specs_of(url)
     if name not in specs:
         raise ModelError(f'model "{name}" does not exist', hint=f"there are: {', '.join(specs)}")
-    return load(specs[name], Settings.from_environment().cache)
+    return load(specs[name], Settings.from_environment())
 
 
 def _specs_of(url: str) -> dict[str, ModelSpec]:

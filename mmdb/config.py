@@ -13,16 +13,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import TypeAlias, overload
+from urllib.parse import urlsplit
 
 import platformdirs
 
 from mmdb.errors import ConfigError
 
 SCHEMES = ("file", "https", "http")
+PROVIDERS = "https://api.openai.com=OPENAI_API_KEY"
+"""What MMDB_PROVIDERS is where it is not set."""
+PORTS = {"https": 443, "http": 80}
 # Root's own home (/root, mode 0700) cannot be entered by the unprivileged user that the embedded server runs as.
 ROOT_HOME = Path("/var/lib/mmdb")
 
 Network = IPv4Network | IPv6Network
+Origin: TypeAlias = tuple[str, str, int]
+"""Scheme, lower-case host and port: what a key may be sent to."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A server of models that this worker may call. Its key goes there and nowhere else."""
+
+    origin: Origin
+    variable: str | None = None
+    """The variable that holds the key; None for a server that wants none."""
+    key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,14 @@ class Settings:
     """(lower-case host, port) pairs that may be private addresses."""
     media_allow_networks: tuple[Network, ...] = ()
     """Networks whose private addresses may be fetched from."""
+    models: Path | None = None
+    """Where local copies of models are looked for; None is the folder "models" in `home`."""
+    providers: tuple[Provider, ...] = ()
+    """The servers of models that may be called."""
+
+    @property
+    def models_folder(self) -> Path:
+        return self.models or self.home / "models"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +80,8 @@ class Settings:
             media_schemes=_schemes(values.get("MMDB_MEDIA_SCHEMES", "")),
             media_allow_hosts=hosts,
             media_allow_networks=networks,
+            models=_folder("MMDB_MODELS", values, None),
+            providers=_providers(values),
         )
 
 
@@ -65,11 +92,15 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("mmdb"))
 
 
-def _folder(variable: str, values: Mapping[str, str], default: Path) -> Path:
+@overload
+def _folder(variable: str, values: Mapping[str, str], default: Path) -> Path: ...
+@overload
+def _folder(variable: str, values: Mapping[str, str], default: None) -> Path | None: ...
+def _folder(variable: str, values: Mapping[str, str], default: Path | None) -> Path | None:
     value = values.get(variable, "")
     if not value:
         return default
-    path = _absolute(variable, value, example=str(default))
+    path = _absolute(variable, value, example=str(default or "/srv/models"))
     if path.exists() and not path.is_dir():
         raise ConfigError(
             f'{variable} is "{value}", which is a file, expected a folder',
@@ -159,6 +190,35 @@ def _not_allowable(item: str) -> ConfigError:
         f'MMDB_MEDIA_ALLOW_PRIVATE names "{item}", expected host:port, an address or a network',
         hint='for example "media.internal:8080,10.1.0.0/16"',
     )
+
+
+def origin_of(url: str) -> Origin:
+    """The origin of an http or https URL that holds no user, query or fragment. Raises ValueError."""
+    parts = urlsplit(url)
+    port = parts.port or PORTS.get(parts.scheme)
+    plain = "@" not in parts.netloc and not {"?", "#"} & set(url) and url.isprintable() and " " not in url
+    if port is None or parts.scheme not in PORTS or not parts.hostname or not plain:
+        raise ValueError(url)
+    return parts.scheme, parts.hostname, port
+
+
+def _providers(values: Mapping[str, str]) -> tuple[Provider, ...]:
+    return tuple(_provider(item, values) for item in _items(values.get("MMDB_PROVIDERS", "") or PROVIDERS))
+
+
+def _provider(item: str, values: Mapping[str, str]) -> Provider:
+    """`item` is URL or URL=VARIABLE. A path would promise what is not kept: the key is bound to the server alone."""
+    url, equals, variable = item.partition("=")
+    try:
+        if urlsplit(url).path not in ("", "/") or bool(equals) != variable.isidentifier():
+            raise ValueError(item)
+        return Provider(origin_of(url), variable or None, values.get(variable, "").strip() or None)
+    except ValueError as error:  # not quoted whole: somebody may have written the key itself
+        raise ConfigError(
+            f'MMDB_PROVIDERS names "{url.rpartition("@")[2]}" in a way that is not understood, expected the'
+            " address of a server, and after = the name of the variable that holds its key",
+            hint='for example "https://api.openai.com=OPENAI_API_KEY,http://vllm.internal:8000"',
+        ) from error
 
 
 def _items(value: str) -> list[str]:

@@ -51,6 +51,18 @@ class ModelUnavailableError(ModelError):
     """A model cannot be loaded here, because its backend or a package is missing; another worker may have it."""
 
 
+class ModelServiceError(ModelError):
+    """A model's server does not serve, whatever it is asked: down, overloaded, or the key is refused.
+
+    What was to be embedded is not at fault, so it is not counted as a failure: it waits until the server is back.
+    `retry_after` is what the server asked for, in seconds.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class MediaError(MmdbError):
     """One item cannot be fetched or decoded. `permanent` says whether trying again could help."""
 

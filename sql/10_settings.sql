@@ -104,3 +104,30 @@ end
 $$;
 comment on function mmdb.add_model(text, text, text, integer, text[], text, text, text, text, text, jsonb) is
   'Register a model. Its identity is fixed once an embedding uses it; an unused one is replaced.';
+
+create or replace function mmdb.remove_model(name text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  users constant text := (select string_agg(format('%s.%I', e.relation, e.name), ', ' order by e.id)
+                          from mmdb.embeddings e where e.model = remove_model.name);
+begin
+  if users is not null then
+    raise exception 'model "%" is in use by %', name, users
+      using errcode = 'object_in_use', hint = 'drop these embeddings first: mmdb.drop_embedding(relation, name)';
+  end if;
+  if name = coalesce(mmdb.setting('default_model'), 'lite') then
+    raise exception 'model "%" is the default model', name
+      using errcode = 'object_in_use', hint = 'choose another one first: mmdb.set_setting(''default_model'', …)';
+  end if;
+  delete from mmdb.models m where m.name = remove_model.name;
+  if not found then
+    raise exception 'model "%" does not exist', name
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  end if;
+  delete from mmdb.queries q where q.model = remove_model.name;
+end
+$$;
+comment on function mmdb.remove_model(text) is 'Forget a model that no embedding uses, and the queries that it has embedded.';

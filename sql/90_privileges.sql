@@ -14,7 +14,7 @@ declare
     'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mmdb import __version__
-from mmdb.cli import clusters, demo, doctor, embeddings, generations, search, server, setup, worker
+from mmdb.cli import clusters, demo, doctor, embeddings, generations, models, search, server, setup, worker
 from mmdb.cli.errors import describe
 from mmdb.cli.target import Target
 
@@ -44,13 +44,16 @@ COMMANDS = (
     embeddings.status,
     search.search,
     clusters.clusters,
-    embeddings.models,
+    models.models,
     embeddings.queries,
     doctor.doctor,
     demo.demo,
 )
 for command in COMMANDS:
-    app.command(context_settings=PASSING_ON if command is server.psql else None)(command)
+    if command is models.models:
+        app.add_typer(models.group, name="models")
+    else:
+        app.command(context_settings=PASSING_ON if command is server.psql else None)(command)
 
 
 def _version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""`mmdb add`, `drop`, `status`, `models` and `queries`: what is declared, and how far it is."""
+"""`mmdb add`, `drop`, `status` and `queries`: what is declared, and how far it is."""
 
 from __future__ import annotations
 
@@ -173,21 +173,6 @@ def _status_row(row: Row) -> Row:
     counts = {key: f"{mark}{row[key]}" if row[key] is not None and mark else row[key] for key in ("rows", "embedded")}
     rate = row["rows_per_second"]
     return {**row, **counts, "rows/s": None if rate is None else round(rate)}
-
-
-def models(
-    context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
-) -> None:
-    """List the models that an embedding can be bound to.
-
-    \b
-    Example:
-      mmdb models
-    """
-    columns = ["name", "backend", "model", "dimensions", "modalities", "distance", "embeddings"]
-    with context.obj.connect() as connection:
-        show(_rows(connection, "models"), columns, form)
 
 
 def queries(

@@ -1,12 +1,15 @@
 """The contract between mmdb and a model: text or decoded images in, one float32 vector an item out.
 
 A backend is one file beside this one with one required method, `embed_batch`. The base class groups items
-by modality, cuts them into batches and checks what comes back, so that a wrong width, a NaN or a zero
-vector is an error that names the item, never a row in somebody's table.
+by modality, cuts them into batches, halves a batch that does not fit into memory, and checks what comes back, so
+that a wrong width, a NaN or a zero vector is an error that names the item, never a row in somebody's table.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
@@ -17,23 +20,33 @@ from PIL import Image
 
 from mmdb.errors import ModelError
 
+logger = logging.getLogger(__name__)
+
 Modality: TypeAlias = Literal["text", "image"]
 Purpose: TypeAlias = Literal["document", "query"]
 Item: TypeAlias = str | Image.Image
 Vectors: TypeAlias = NDArray[np.float32]
+MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 
 def modality_of(item: Item) -> Modality:
     return "text" if isinstance(item, str) else "image"
 
 
+def digest(*parts: object) -> str:
+    """A short name of values that are JSON, for identities."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
 class Embedder(ABC):
     """A loaded model. Calls from several threads at once are allowed."""
 
-    modalities: ClassVar[frozenset[Modality]]
+    modalities: frozenset[Modality]
     distance: ClassVar[Literal["cosine"]] = "cosine"
     batch_size: int = 32
     dimensions: int
+    revision: str | None = None
+    """The revision that was loaded, where there are several of the model."""
 
     @property
     @abstractmethod
@@ -51,7 +64,7 @@ class Embedder(ABC):
         non-finite value or no length.
         """
         vectors = np.empty((len(items), self.dimensions), dtype=np.float32)
-        for modality in ("text", "image"):
+        for modality in MODALITIES:
             places = [i for i, item in enumerate(items) if modality_of(item) == modality]
             if places and modality not in self.modalities:
                 raise ModelError(
@@ -60,9 +73,40 @@ class Embedder(ABC):
                 )
             for start in range(0, len(places), self.batch_size):
                 batch = places[start : start + self.batch_size]
-                made = self.embed_batch(modality, [items[i] for i in batch], purpose)
+                made = self._fitting(modality, [items[i] for i in batch], purpose)
                 vectors[batch] = self._checked(made, batch)
         return vectors
+
+    def _fitting(self, modality: Modality, items: Sequence[Item], purpose: Purpose) -> Vectors:
+        """`embed_batch`, in halves where the whole does not fit into memory. The next batch is tried whole again: what
+        took the memory may have been a long text, or another process.
+        """
+        try:
+            return self.embed_batch(modality, items, purpose)
+        except Exception as error:
+            if not self.is_out_of_memory(error):
+                raise
+            problem = str(error).partition("\n")[0]
+        # Outside the handler, whose traceback holds on to the memory of the batch.
+        self.free_memory()
+        if len(items) == 1:
+            raise ModelError(
+                f"one {modality} alone does not fit into memory: {problem}",
+                hint="give the worker more memory, or limit the length of texts",
+            )
+        logger.warning(
+            "a batch of %d does not fit into memory and is halved; a smaller --batch-size is faster", len(items)
+        )
+        middle = len(items) // 2
+        halves = (self._fitting(modality, part, purpose) for part in (items[:middle], items[middle:]))
+        return np.concatenate(list(halves))
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether a smaller batch could do what failed with `error`."""
+        return isinstance(error, MemoryError)
+
+    def free_memory(self) -> None:  # noqa: B027 - most have nothing to do
+        """Give back what the failed batch took."""
 
     def _checked(self, made: Vectors, places: Sequence[int]) -> Vectors:
         expected = (len(places), self.dimensions)

@@ -10,37 +10,30 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
+from mmdb.config import Settings
 from mmdb.embedders.base import Embedder, Item, Modality, Purpose, Vectors
 from mmdb.embedders.registry import ModelSpec
-from mmdb.errors import ModelError
 
 DIMENSIONS = 64
 _MAXIMUM = 4000  # what pgvector indexes as halfvec
 
 
 class HashEmbedder(Embedder):
-    modalities: ClassVar[frozenset[Modality]] = frozenset(("text", "image"))
+    modalities: frozenset[Modality] = frozenset(("text", "image"))
     batch_size = 256
 
     def __init__(self, dimensions: int = DIMENSIONS) -> None:
         self.dimensions = dimensions
 
     @classmethod
-    def load(cls, spec: ModelSpec, cache: Path) -> HashEmbedder:
+    def load(cls, spec: ModelSpec, settings: Settings) -> HashEmbedder:
         """Option `dimensions`, 1 to 4000, sets the width; nothing is cached."""
         spec.accept_options("dimensions")
-        dimensions = spec.options.get("dimensions", DIMENSIONS)
-        if type(dimensions) is not int or not 1 <= dimensions <= _MAXIMUM:
-            raise ModelError(
-                f'option "dimensions" of model "{spec.name}" is "{dimensions}", expected a whole number'
-                f" from 1 to {_MAXIMUM}"
-            )
-        return cls(dimensions)
+        spec.refuse_prompts()
+        return cls(spec.number("dimensions", DIMENSIONS, _MAXIMUM))
 
     @property
     def identity(self) -> str:

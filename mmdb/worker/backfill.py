@@ -19,7 +19,7 @@ import psycopg
 
 from mmdb.embedders.base import Embedder, Vectors
 from mmdb.embedders.registry import ModelSpec
-from mmdb.errors import MmdbError
+from mmdb.errors import MmdbError, ModelServiceError
 from mmdb.worker.claim import TRY_LATER, Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
 from mmdb.worker.load import Batch, Loader
 from mmdb.worker.report import Reporter
@@ -32,6 +32,8 @@ LOOKS = 5
 """With `once`, how often to look again for a row that somebody had locked: another model's store, for instance."""
 STUMBLE_SECONDS, REST_SECONDS = 1.0, 30.0
 """How long an embedding is left alone whose functions do not work: the first time, and from then on."""
+SERVICE_REST_SECONDS = (5.0, 300.0)
+"""How long a model's server that does not serve is left alone: at first, doubled each time, and at most."""
 RECOUNT_SECONDS = (60.0, 300.0)
 """How often the rows of a table are counted for mmdb.status while it is worked on, and while nothing is pending."""
 RECOUNT_SHARE = 20
@@ -90,6 +92,10 @@ class Backfill:
         self.cursors: dict[int, Cursor] = {}
         self.turns: deque[int] = deque()
         self.unsettled = 0  # looks since a row was locked or changed while it was embedded
+        self.rest_until = 0.0
+        self.outages = 0
+        self.working: set[int] = set()
+        """Embeddings of which a batch went through the model since its server last failed."""
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         with ExitStack() as stack:
@@ -118,6 +124,9 @@ class Backfill:
 
     def _idle(self) -> float | None:
         """Seconds to wait for more to do; None where this is the end."""
+        resting = self.rest_until - time.monotonic()
+        if resting > 0:
+            return None if self.once else min(resting, self.poll_seconds)
         waiting = [self._caught_up(cursor) for cursor in self.cursors.values()]
         soonest = min((seconds for seconds in waiting if seconds is not None), default=None)
         if self.once and (soonest is None or soonest > self.poll_seconds):
@@ -139,6 +148,8 @@ class Backfill:
 
     def _next_batch(self) -> Batch | None:
         """Claim and load a batch of the embedding whose turn it is; None where no row of any is free."""
+        if self.rest_until > time.monotonic():
+            return None
         self._refresh_cursors()
         for _ in range(len(self.turns)):
             cursor = self.cursors[self.turns[0]]
@@ -261,21 +272,61 @@ class Backfill:
 
     def _embed(self, batch: Batch) -> Vectors:
         """The vectors of the batch's rows; rows that the model refuses become failures."""
+        if self.rest_until > time.monotonic():
+            return self._release(batch, 0)
         try:
-            return self.embedder.embed(batch.items, "document")
+            vectors = self.embedder.embed(batch.items, "document")
+        except ModelServiceError as error:
+            return self._out_of_service(batch, 0, error)
         except Exception:
-            return self._embed_singly(batch)
+            return self._embed_apart(batch)
+        self._serves(batch.task)
+        return vectors
 
-    def _embed_singly(self, batch: Batch) -> Vectors:
-        kept, vectors = [], []
-        for row, item in zip(batch.rows, batch.items, strict=True):
+    def _embed_apart(self, batch: Batch) -> Vectors:
+        """Halve what the model refuses until it is single rows: one bad row among 512 costs some 18 calls, not 512."""
+        kept, vectors = [], [np.empty((0, self.embedder.dimensions), np.float32)]
+        parts = _halves(range(len(batch.rows)))
+        while parts:
+            part = parts.pop()
             try:
-                vectors.append(self.embedder.embed([item], "document")[0])
-                kept.append(row)
+                vectors.append(self.embedder.embed([batch.items[place] for place in part], "document"))
+                kept += [batch.rows[place] for place in part]
+            except ModelServiceError as error:
+                self._out_of_service(batch, part.start, error)
+                break
             except Exception as error:
-                batch.failures.append(Failure(row, _reason(error), permanent=False))
+                if len(part) > 1:
+                    parts += _halves(part)
+                else:
+                    batch.failures.append(Failure(batch.rows[part.start], _reason(error), permanent=False))
         batch.rows = kept
-        return np.stack(vectors) if vectors else np.empty((0, self.embedder.dimensions), np.float32)
+        return np.concatenate(vectors)
+
+    def _out_of_service(self, batch: Batch, start: int, error: ModelServiceError) -> Vectors:
+        """The model's server does not serve: no row is at fault, and all of this model wait."""
+        shortest, longest = SERVICE_REST_SECONDS
+        pause = min(longest, max(error.retry_after or 0.0, shortest * 2**self.outages))
+        self.outages = min(self.outages + 1, 10)
+        self.rest_until = time.monotonic() + pause
+        self.working.clear()
+        self.reporter.log(f'model "{self.model.name}" waits {pause:.0f} s: {error}')
+        self.feeding.report_drift(batch.task, str(error))
+        return self._release(batch, start)
+
+    def _release(self, batch: Batch, start: int) -> Vectors:
+        """Give the rows from `start` on back, unharmed."""
+        released = batch.rows[start:]
+        if released:
+            self.feeding.settle(batch.task, [(row.key, "locked") for row in released])
+        batch.rows = batch.rows[:start]
+        return np.empty((0, self.embedder.dimensions), np.float32)
+
+    def _serves(self, task: Task) -> None:
+        if task.id not in self.working:
+            self.outages = 0
+            self.working.add(task.id)
+            self.feeding.report_drift(task, None)
 
     # What runs in the storer's thread.
 
@@ -313,6 +364,12 @@ class Backfill:
         if cursor is not None:
             cursor.done += len(batch.rows) + len(batch.failures) + len(batch.gone)
             self.reporter.progress(batch.task.label, cursor.done, max(cursor.total, cursor.done))
+
+
+def _halves(part: range) -> list[range]:
+    """Both, the first one last, to be popped; one row is its own half."""
+    middle = len(part) // 2
+    return [half for half in (part[middle:], part[:middle]) if half]
 
 
 def _reason(error: Exception) -> str:

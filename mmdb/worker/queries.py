@@ -14,7 +14,7 @@ from uuid import UUID
 from pgvector import Vector
 
 from mmdb.embedders.base import Embedder, Item, Vectors
-from mmdb.errors import MmdbError, ModelError
+from mmdb.errors import MmdbError, ModelError, ModelServiceError
 from mmdb.media.image import decode_image
 from mmdb.worker.claim import Connection, composed
 
@@ -60,11 +60,12 @@ class Queries:
         try:
             vectors = self._vectors(questions)
         except Exception as error:
-            if len(questions) > 1:
+            if len(questions) > 1 and not isinstance(error, ModelServiceError):
                 for question in questions:
                     self._answer([question])
                 return
-            self._send(questions[0].token, None, _reason(error))
+            for question in questions:
+                self._send(question.token, None, _reason(error))
             return
         for question, vector in zip(questions, vectors, strict=True):
             self._send(question.token, vector, None)

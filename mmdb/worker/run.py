@@ -77,7 +77,7 @@ def work(
             worker.session(stop, ready)
             return worker.totals
         except ModelsChanged:
-            worker.reporter.log("mmdb.models has changed: loading the models again")
+            worker.reporter.log("going on with the models that there are now")
         except psycopg.OperationalError as error:
             if not ready.is_set():
                 raise DatabaseError(
@@ -142,16 +142,25 @@ class _Worker:
         self.options = options
         self.reporter = reporter
         self.totals = Totals()
-        self._loaded: dict[tuple[str, str], Embedder] = {}
+        self._loaded: dict[str, tuple[ModelSpec, Embedder]] = {}
+        self._missing: Specs = {}
+        """What was just tried in vain, and need not be tried again by the session that follows."""
 
     def session(self, stop: threading.Event, ready: threading.Event) -> None:
         """Register and work until `stop`, the end of the work, or an error in any thread, which is raised."""
         with ExitStack() as stack:
             control = stack.enter_context(open_connection(self.url))
             specs = read_specs(control)
-            session = _Session(self, control, specs, self._load_models(specs, running=ready.is_set()), stack)
+            embedders = self._load_models(specs, running=ready.is_set())
+            self._missing = {}
+            session = _Session(self, control, specs, embedders, stack)
             ready.set()
             session.run(stop)
+
+    def preload(self, specs: Specs) -> None:
+        """Load what is new in `specs` while a session goes on."""
+        loaded = self._load_models(specs, running=True)
+        self._missing = {name: spec for name, spec in specs.items() if name not in loaded}
 
     def _load_models(self, specs: Specs, *, running: bool) -> dict[str, Embedder]:
         """The models to serve. One that was asked for by name must be there, unless it changed while we run."""
@@ -168,6 +177,8 @@ class _Worker:
         self, spec: ModelSpec, tolerated: type[ModelError] | tuple[type[ModelError], ...]
     ) -> Embedder | None:
         """None where this machine lacks what the model needs: another worker may have it."""
+        if self._missing.get(spec.name) == spec:
+            return None
         try:
             return self._embedder(spec)
         except tolerated as error:
@@ -175,10 +186,11 @@ class _Worker:
             return None
 
     def _embedder(self, spec: ModelSpec) -> Embedder:
-        known = (spec.name, spec.identity)
-        if known not in self._loaded:
-            self._loaded[known] = load(spec, self.settings.cache)
-        return self._loaded[known]
+        """Loaded once, and again where its row has changed: its identity may be the same and its server have moved."""
+        known = self._loaded.get(spec.name)
+        if known is None or known[0] != spec:
+            known = self._loaded[spec.name] = (spec, load(spec, self.settings))
+        return known[1]
 
 
 def read_specs(connection: Connection) -> Specs:
@@ -200,6 +212,7 @@ class _Session:
         self.stack = stack
         self.end = threading.Event()
         self.error: BaseException | None = None
+        self.loading: threading.Thread | None = None
         self.wakes = {name: threading.Event() for name in embedders}
         self.worker = self._register(list(embedders))
         self.loader = Loader(owner.settings)
@@ -290,11 +303,19 @@ class _Session:
             if now >= next_sweep:
                 self._sweep()
                 next_sweep = now + SWEEP_SECONDS
-            if now >= next_look:
+            if self.loading is not None and not self.loading.is_alive():
+                raise ModelsChanged
+            if now >= next_look and self.loading is None:
                 next_look = now + LOOK_SECONDS
-                if read_specs(self.control) != self.specs:
-                    raise ModelsChanged
+                self._look()
             stop.wait(min(0.1, beat_seconds))
+
+    def _look(self) -> None:
+        """A model that is new is loaded, which may mean to download gigabytes, while the others are served."""
+        specs = read_specs(self.control)
+        if specs != self.specs:
+            self.owner.reporter.log("mmdb.models has changed: loading what is new")
+            self.loading = self._thread(partial(self.owner.preload, specs))
 
     def _is_needed(self, filling: list[threading.Thread]) -> bool:
         """Not when all is done; without a model there may be one later."""

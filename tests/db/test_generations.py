@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from psycopg import errors as pg
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from mmdb.config import Settings
 from mmdb.connect import sqlalchemy_url
 from mmdb.embedders.base import Embedder, Modality, Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
@@ -47,7 +48,7 @@ class Mirror(HashEmbedder):
 class Wordy(HashEmbedder):
     """Takes no pictures."""
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset(("text",))
+    modalities: frozenset[Modality] = frozenset(("text",))
 
     def __init__(self) -> None:
         super().__init__(96)
@@ -62,9 +63,9 @@ def models(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     add_text = add.replace("'text', 'image'", "'text'")
     conn.execute(add_text, ["wordy", 96, "hash/1 dimensions=96", '{"dimensions": 96}'])
 
-    def loaded(spec: ModelSpec, cache: Path) -> Embedder:
+    def loaded(spec: ModelSpec, settings: Settings) -> Embedder:
         special = {"mirror": Mirror, "wordy": Wordy}
-        return special[spec.name]() if spec.name in special else load(spec, cache)
+        return special[spec.name]() if spec.name in special else load(spec, settings)
 
     monkeypatch.setattr("mmdb.worker.run.load", loaded)
 

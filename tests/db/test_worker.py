@@ -14,8 +14,9 @@ import pytest
 from psycopg import errors as pg
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Purpose, Vectors
+from mmdb.embedders.base import Embedder, Purpose, Vectors
 from mmdb.embedders.hash import HashEmbedder
+from mmdb.embedders.registry import ModelSpec, load
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.worker import Totals, background, work
 from mmdb.worker.claim import Row
@@ -389,3 +390,50 @@ def test_models_that_come_while_it_runs_are_served(conn: Connection, database: D
         )
         until(lambda: conn.execute("select models from mmdb.workers where alive").fetchall() == [(["hash", "late"],)])
         assert conn.execute("select mmdb.embed('x', 'late') = mmdb.embed('x', 'hash')").fetchone() == (True,)
+
+
+def test_a_model_that_takes_long_to_load_keeps_no_other_waiting(
+    conn: Connection, database: Database, monkeypatch: Any
+) -> None:
+    """It may have to be downloaded; meanwhile the others answer queries and fill rows."""
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow(spec: ModelSpec, settings: Settings) -> Embedder:
+        if spec.name == "late":
+            loading.set()
+            assert go_on.wait(30)
+        if spec.name == "gone":
+            raise ModelUnavailableError("it is nowhere")
+        return load(spec, settings)
+
+    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("mmdb.worker.run.load", slow)
+    conn.execute("delete from mmdb.models where name = 'lite'")
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    told = Told()
+    with background(database.url, options=replace(QUICK, models=None), reporter=told):
+        conn.execute(
+            "select mmdb.add_model(new, backend, model, dimensions, modalities, identity)"
+            " from mmdb.models, unnest(array['late', 'gone']) new where name = 'hash'"
+        )
+        assert loading.wait(20)
+        conn.execute("insert into items values (1, 'item 1')")
+        until(lambda: conn.execute("select from items where txt_embedding is null").rowcount == 0)
+        assert conn.execute("select mmdb.embed('x', 'hash') is not null").fetchone() == (True,)
+        go_on.set()
+        until(lambda: conn.execute("select models from mmdb.workers where alive").fetchall() == [(["hash", "late"],)])
+    assert told.lines.count("not served here: it is nowhere") == 1
+
+
+class Told:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
+
+    def progress(self, embedding: str, done: int, total: int) -> None:
+        """Not asked for."""

@@ -21,6 +21,14 @@ CREATE TYPE mmdb.search_leg AS (
 	closeness text
 );
 COMMENT ON TYPE mmdb.search_leg IS 'One of the searches that T_search fuses.';
+CREATE TYPE mmdb.stored_query AS (
+	function regprocedure,
+	calls text[],
+	identity text,
+	distance text,
+	search_path text
+);
+COMMENT ON TYPE mmdb.stored_query IS 'A function of a user with what it takes to run it and to compare its answers.';
 CREATE TABLE mmdb.embeddings (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -42,6 +50,9 @@ CREATE TABLE mmdb.embeddings (
     pass_hash bytea NOT NULL,
     source_expressions oid[] DEFAULT '{}'::oid[] NOT NULL,
     index_options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    generation_of integer,
+    column_place smallint,
+    switched_at timestamp with time zone,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
 );
@@ -52,40 +63,20 @@ COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in
 COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
 COMMENT ON COLUMN mmdb.embeddings.source_expressions IS 'The generation expressions of the sources (pg_attrdef): another one makes another source of the same columns.';
 COMMENT ON COLUMN mmdb.embeddings.index_options IS 'The HNSW index: m, ef_construction, or type none. Empty: an index with pgvector''s own parameters.';
+COMMENT ON COLUMN mmdb.embeddings.generation_of IS 'The embedding that serves searches; this one has the same sources and another model, and takes no part in searches.';
+COMMENT ON COLUMN mmdb.embeddings.column_place IS 'Where the search functions list the column, after another one took its name; else its number.';
+COMMENT ON COLUMN mmdb.embeddings.switched_at IS 'When this generation stopped serving; NULL where it never did, or serves.';
 CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
     AS $$
 #variable_conflict use_variable
-declare
-  made mmdb.embeddings;
-  statement text;
-  pass constant uuid := gen_random_uuid();
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance);
-  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
-  if made.adopted then
-    perform mmdb.warn_of_adopted(made);
-  else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(relation), made.column_name, made.column_type);
-  end if;
-  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
-  from pg_attribute a where a.attrelid = relation and a.attname = made.column_name;
-  perform mmdb.make_trigger(made);
-  perform mmdb.make_worker_functions(made);
-  perform mmdb.make_search_views(made);
-  perform mmdb.remake_other_views(relation, made.id);
-  made := mmdb.record_embedding(made, pass);
-  perform mmdb.make_table_functions(relation);
-  if index then
-    for statement in select mmdb.index_statements(relation, made.name, concurrent => false) loop
-      execute statement;
-    end loop;
-  end if;
-  return made;
+  return mmdb.declare_embedding(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
@@ -213,6 +204,17 @@ CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error tex
   where q.token = answer_query.token
 $$;
 COMMENT ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) IS 'Worker only: store the vector (or the error) of a query and forget the query itself.';
+CREATE FUNCTION mmdb.answers_in_common(found text[], expected text[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select count(*) from (
+    select f.answer, row_number() over (partition by f.answer) from unnest(found) f(answer)
+    intersect
+    select e.answer, row_number() over (partition by e.answer) from unnest(expected) e(answer)
+  ) c
+$$;
+COMMENT ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) IS 'How many answers two lists share, each as often as both have it.';
 CREATE FUNCTION mmdb.ask(model text, modality text, content text, data bytea) RETURNS real[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -242,6 +244,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) IS 'Post a query, wait for a worker''s answer, return the vector.';
+CREATE FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  setting text;
+begin
+  perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
+  foreach setting in array mmdb.tuned_settings() loop
+    execute format('alter function %s reset %s', function, setting);
+  end loop;
+  foreach setting in array settings loop
+    if split_part(setting, '=', 1) <> all(mmdb.tuned_settings()) then
+      raise exception 'setting "%" is none of those that are tuned', setting using errcode = 'invalid_parameter_value';
+    end if;
+    execute format('alter function %s set %s = %L', function, split_part(setting, '=', 1), split_part(setting, '=', 2));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) IS 'Attach these search settings to a function and no others.';
 CREATE FUNCTION mmdb.attachment(relation regclass) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -287,6 +309,40 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+CREATE FUNCTION mmdb.call_attributes() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set extra_float_digits = 1' $$;
+COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
+CREATE FUNCTION mmdb.call_drift(made mmdb.embeddings) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
+begin
+  if exists (select from pg_proc p
+             where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = mmdb.top_name(made.prefix, made.name)
+               and p.pronargs <> 5 and mmdb.is_made_by(p.oid, made.id)) then
+    return outdated;
+  elsif made.id <> (select min(e.id) from mmdb.embeddings e where e.relation = made.relation and e.generation_of is null)
+        or made.generation_of is not null then
+    return null;  -- the functions of the table are the first one's
+  elsif exists (
+    select from unnest(mmdb.table_verbs()) v(verb)
+    where not exists (
+      select from pg_proc p
+      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb
+        and mmdb.is_made_by(p.oid, made.id)
+        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation)
+                                   else mmdb.examples_body(made.relation, v.verb) end)) then
+    return outdated;
+  end if;
+  return null;
+exception when undefined_column then
+  return null;  -- of another embedding of the table, which says so itself
+end
+$$;
+COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -301,6 +357,41 @@ CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
   where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
 COMMENT ON FUNCTION mmdb.caught_up(embedding bigint) IS 'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
+CREATE FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean DEFAULT true, index_options jsonb DEFAULT NULL::jsonb) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  serving mmdb.embeddings;
+  made mmdb.embeddings;
+  chosen mmdb.models;
+  other text;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
+  chosen := mmdb.check_model(model, serving.modality);
+  if other is not null then
+    raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
+      using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
+  elsif model = serving.model then
+    raise exception 'embedding "%" of table % has model "%" already', name, relation, model using errcode = 'duplicate_object';
+  elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
+    raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
+      using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
+  end if;
+  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
+                              serving.prefix, coalesce(index_options, serving.index_options), null);
+  if serving.column_type not like '%halfvec(%' then
+    made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
+  end if;
+  made.generation_of := serving.id;
+  return mmdb.declare_embedding(made, index);
+end
+$$;
+COMMENT ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) IS 'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
 CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -322,6 +413,46 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_column(planned mmdb.embeddings) IS 'Whether a column of the right name and type is there to be adopted.';
+CREATE FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) RETURNS double precision
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  weight double precision;
+begin
+  perform mmdb.check_weights(coalesce(weights, '{}'), legs, '{disliked}');
+  weight := coalesce((weights ->> 'disliked')::double precision, 0.2);
+  if weight < 0 then
+    raise exception 'the weight of "disliked" is %, expected 0 or more', weight using errcode = 'invalid_parameter_value';
+  end if;
+  return weight;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) IS 'The weight of what is disliked, 0.2 unless given, all weights checked.';
+CREATE FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  contradicted text;
+begin
+  if liked = 0 then
+    raise exception 'nothing is liked'
+      using errcode = 'invalid_parameter_value', hint = 'give the keys of one row or more: liked => array[…]';
+  elsif cardinality(keys) > 1000 then
+    raise exception '% examples are given, expected 1000 at most', cardinality(keys) using errcode = 'program_limit_exceeded';
+  elsif array_position(keys, null) is not null then
+    raise exception 'a key of an example is null' using errcode = 'null_value_not_allowed';
+  end if;
+  perform mmdb.known_key(relation, e.key, e.known) from unnest(keys, known) e(key, known);
+  contradicted := (select f from unnest(known[:liked]) f where f = any(known[liked + 1:]) limit 1);
+  if contradicted is not null then
+    raise exception 'row "%" is both liked and disliked', array_to_string(contradicted::text[], ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) IS 'Refuse examples that are none: nothing liked, a key that is not there, one in both lists.';
 CREATE FUNCTION mmdb.check_index_options(options jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -408,7 +539,7 @@ declare
   own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name)]) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name), planned.prefix || '_recommend']) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
@@ -417,9 +548,9 @@ begin
   select p.oid::regprocedure into foreign_function
   from pg_proc p
   where p.pronamespace = planned.function_schema::regnamespace
-    and (p.proname = planned.prefix || '_search'
+    and (p.proname in (select planned.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
          or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
-             and p.pronargs in (1, 4)
+             and p.pronargs in (1, 4, 5)
              and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)))
     and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
@@ -491,7 +622,9 @@ begin
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
-     or made.id > (select q.last_value from mmdb.embeddings_id_seq q) then
+     or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or made.generation_of is not null and not exists (
+       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
@@ -538,6 +671,62 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) IS 'Refuse to go on with a search for something else.';
+CREATE FUNCTION mmdb.check_stored_query(function regprocedure) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_function pg_proc;
+begin
+  select p.* into found_function from pg_proc p where p.oid = function;
+  if found_function.oid is null then
+    raise exception 'function % does not exist', function using errcode = 'undefined_function';
+  elsif found_function.prokind <> 'f' or found_function.prorettype in ('trigger'::regtype, 'void'::regtype) then
+    raise exception '% is not a function that returns rows', function using errcode = 'wrong_object_type';
+  elsif found_function.provolatile = 'v' then
+    raise exception 'function % is volatile: measuring it would do again what it does', function
+      using errcode = 'wrong_object_type', hint = format('if it only reads: alter function %s stable', function);
+  elsif exists (select from mmdb.embeddings e where found_function.proname = mmdb.search_name(e.prefix, e.name)
+                  and mmdb.is_made_by(function, e.id)) then
+    raise exception 'function % is a search view: it has no LIMIT of its own, and attached settings would keep it from being inlined', function
+      using errcode = 'wrong_object_type', hint = 'write a function around it that ends in: order by distance limit k';
+  elsif current_setting('track_counts') = 'off' then
+    raise exception 'track_counts is off, and without it no search can be shown to be exact'
+      using errcode = 'object_not_in_prerequisite_state', hint = 'set track_counts = on';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_stored_query(function regprocedure) IS 'Refuse what recall cannot be measured of.';
+CREATE FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  now_counted constant record := mmdb.count_rows(serving, 0);
+  next_counted constant record := mmdb.count_rows(other, 0);
+begin
+  if next_counted.pending is null then
+    raise exception 'what is embedded by model "%" cannot be counted', other.model
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select drift from mmdb.status where name = %L', other.name);
+  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+    raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
+  elsif force then
+    return;
+  elsif next_counted.pending > 0 then
+    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'searches would miss them; mmdb.status shows how far it is, force => true switches nevertheless';
+  elsif next_counted.failed > now_counted.failed then
+    raise exception '% rows of table % could not be embedded by model "%", % by model "%"',
+                    next_counted.failed, other.relation, other.model, now_counted.failed, serving.model
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'mmdb.failures says why; force => true switches nevertheless, and searches miss them';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) IS 'Refuse to switch to a generation that would find less.';
 CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -553,12 +742,12 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
-CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) RETURNS void
+CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] DEFAULT '{query,image}'::text[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  known constant text[] := array(select l.name from unnest(legs) l) || array['query', 'image'];
+  known constant text[] := array(select l.name from unnest(legs) l) || others;
   entry record;
 begin
   if jsonb_typeof(weights) <> 'object' then
@@ -576,7 +765,7 @@ begin
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) IS 'Refuse weights of legs that are not there.';
+COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) IS 'Refuse weights of legs that are not there.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -731,12 +920,73 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer DEFAULT 10) RETURNS TABLE(image bigint, overlap double precision, only_now text[], only_next text[])
+    LANGUAGE plpgsql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  return query
+  select q.place, c.overlap, c.only_now, c.only_next
+  from unnest(compare_models.images) with ordinality q(image, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k, null) c
+  order by q.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) IS 'The same by pictures, numbered in their order.';
+CREATE FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer DEFAULT 10, expected jsonb DEFAULT NULL::jsonb) RETURNS TABLE(query text, overlap double precision, recall double precision, recall_next double precision, only_now text[], only_next text[])
+    LANGUAGE plpgsql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  serving constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(compare_models.relation, compare_models.name));
+  other constant mmdb.embeddings := mmdb.resolved(mmdb.other_generation(serving));
+begin
+  if coalesce(cardinality(queries), 0) = 0 then
+    raise exception 'there are no queries to compare models by' using errcode = 'invalid_parameter_value';
+  elsif expected is not null and jsonb_typeof(expected) <> 'object' then
+    raise exception 'expected is an object of arrays of keys by query, not %', left(expected::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"red shoes": [17, 4]}';
+  end if;
+  return query
+  select q.query, c.*
+  from unnest(compare_models.queries) with ordinality q(query, place)
+  cross join lateral mmdb.compare_query(
+    serving, other, array[mmdb.embed(q.query, serving.model), mmdb.embed(q.query, other.model)], compare_models.k,
+    array(select jsonb_array_elements_text(compare_models.expected -> q.query))) c
+  order by q.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) IS 'Before a switch: for each query the share of the k rows that both generations find, the keys that only one finds, and, where the rows are given that a query is to find ({"red shoes": [17, 4]}), how many of them each has among its k. Summarize with avg().';
+CREATE FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  now_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(serving), vectors[1]::public.halfvec, k, null, null) t);
+  next_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(other), vectors[2]::public.halfvec, k, null, null) t);
+begin
+  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
+  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
+  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)), 0)::double precision;
+  if cardinality(expected) > 0 then
+    recall := (select count(*) from unnest(expected) x(key) where x.key = any(now_found)) / cardinality(expected)::double precision;
+    recall_next := (select count(*) from unnest(expected) x(key) where x.key = any(next_found)) / cardinality(expected)::double precision;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) IS 'How the answers of two generations to one query differ, and which of the expected rows each has.';
 CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,
+                  jsonb}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -755,6 +1005,100 @@ CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+CREATE FUNCTION mmdb.context(question text, k integer DEFAULT 5, relations regclass[] DEFAULT NULL::regclass[], characters integer DEFAULT 8000) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  source record;
+  text_of_source text;
+  context text := '';
+begin
+  if characters is null or characters < 1 then
+    raise exception 'characters is %, expected 1 or more', characters using errcode = 'invalid_parameter_value';
+  end if;
+  for source in
+    select row_number() over () as number, f.* from mmdb.find(question, null, k, relations) f
+  loop
+    text_of_source := format(E'[%s] %s %s\n%s\n\n', source.number, source.relation, source.key, (
+      select string_agg(format('%s: %s', e.key, e.value), E'\n') from jsonb_each_text(source.found) e where e.value is not null));
+    -- A source is whole or not there: half of one says something else.
+    exit when length(context) + length(text_of_source) > characters and context <> '';
+    context := context || left(text_of_source, characters);
+  end loop;
+  return context;
+end
+$$;
+COMMENT ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) IS 'What the database knows about a question, as text for the prompt of a language model: the best rows of mmdb.find, numbered so that an answer can cite them, at most so many characters. With the rights of who asks. [mmdb query]';
+CREATE TABLE mmdb.recall_contracts (
+    function text NOT NULL,
+    target double precision NOT NULL,
+    samples jsonb NOT NULL,
+    settings text[] NOT NULL,
+    tuned_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    tuned_by name DEFAULT SESSION_USER NOT NULL
+);
+COMMENT ON TABLE mmdb.recall_contracts IS 'The recall that a function is to keep, the samples it is measured with, and the settings attached to it.';
+CREATE TABLE mmdb.recalls (
+    id bigint NOT NULL,
+    function text NOT NULL,
+    measured_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    measured_by name DEFAULT SESSION_USER NOT NULL,
+    by_owner boolean NOT NULL,
+    samples integer NOT NULL,
+    recall double precision NOT NULL,
+    low double precision NOT NULL,
+    high double precision NOT NULL,
+    milliseconds double precision NOT NULL,
+    exact_milliseconds double precision NOT NULL,
+    index_scans bigint NOT NULL,
+    settings text[] NOT NULL,
+    tables jsonb NOT NULL
+);
+COMMENT ON TABLE mmdb.recalls IS 'Every measurement of recall. tables: rows and changes so far of each table whose vector index was used.';
+CREATE FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when f.oid is null then format('the function is gone: select mmdb.drop_contract(%L)', made.function)
+    when mmdb.settings_of(f.oid) <> made.settings then
+      format('other settings are attached than when it was tuned, as after CREATE OR REPLACE: select * from mmdb.tune(%L)', made.function)
+    when last.recall < made.target then
+      format('recall was %s when last measured: select * from mmdb.tune(%L); where much was deleted, reindex first', round(last.recall::numeric, 3), made.function)
+    when exists (
+      select from jsonb_each(last.tables) then_(relation, seen)
+      join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k))) now_(relation, seen) using (relation)
+      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
+      format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
+  end
+  from (select to_regprocedure(made.function)) f(oid)
+$$;
+COMMENT ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) IS 'Why a contract may no longer hold, with the remedy; NULL where it does.';
+CREATE FUNCTION mmdb.contract_samples(function regprocedure) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.recall_contracts;
+begin
+  select c.* into made from mmdb.recall_contracts c where c.function = mmdb.signature(contract_samples.function);
+  if made.function is null then
+    raise exception 'function % has no contract whose samples could be used', function
+      using errcode = 'undefined_object', hint = 'give samples, or let mmdb.tune make a contract';
+  elsif not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = contract_samples.function) then
+    raise exception 'the samples of function % are its owner''s', function
+      using errcode = 'insufficient_privilege', hint = 'give samples of your own';
+  end if;
+  return made.samples;
+end
+$$;
+COMMENT ON FUNCTION mmdb.contract_samples(function regprocedure) IS 'The samples a function was tuned with, for its owner.';
+CREATE FUNCTION mmdb.contract_settings(function regprocedure) RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select c.settings from mmdb.recall_contracts c where c.function = mmdb.signature(contract_settings.function) $$;
+COMMENT ON FUNCTION mmdb.contract_settings(function regprocedure) IS 'The settings that a function was tuned to; NULL without a contract.';
 CREATE FUNCTION mmdb.count_body(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -847,7 +1191,7 @@ CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name tex
 declare
   made mmdb.embeddings;
 begin
-  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation order by e.id loop
+  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is null order by e.id loop
     begin
       made := mmdb.resolved(made);
     exception when undefined_column then
@@ -861,32 +1205,75 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
-CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
-    LANGUAGE sql STABLE
+CREATE FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with recursive base(oid) as (
-    select default_comparison.type
-    union all
-    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  ), candidate(oid, place) as (
-    select b.oid, 1 from base b
-    union all
-    select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
-    union all
-    select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                when t.typtype = 'c' then 'record'::regtype end, 3
-    from base b join pg_type t on t.oid = b.oid
-  )
-  select format('operator(%I.%s)', n.nspname, o.oprname)
-  from candidate c
-  join pg_opclass k on k.opcintype = c.oid and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree')
-  join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-   and f.amopstrategy = strategy
-  join pg_operator o on o.oid = f.amopopr
-  join pg_namespace n on n.oid = o.oprnamespace
-  order by c.place limit 1
+declare
+  statement text;
+  pass constant uuid := gen_random_uuid();
+begin
+  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if made.adopted then
+    perform mmdb.warn_of_adopted(made);
+  else
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
+  from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
+  perform mmdb.make_trigger(made);
+  perform mmdb.make_worker_functions(made);
+  made := mmdb.record_embedding(made, pass);
+  perform mmdb.make_search_views(made);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(made.relation, made.id);
+    perform mmdb.make_table_functions(made.relation);
+  end if;
+  if index then
+    for statement in select mmdb.index_statements(made.relation, made.name, concurrent => false) loop
+      execute statement;
+    end loop;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) IS 'Make everything that a planned embedding consists of.';
+CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  candidate oid;
+  written text;
+begin
+  for candidate in
+    with recursive base(oid) as (
+      select default_comparison.type
+      union all
+      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+    )
+    select c.oid from (
+      select b.oid, 1 as place from base b
+      union all
+      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      union all
+      select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
+                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
+                  when t.typtype = 'c' then 'record'::regtype end, 3
+      from base b join pg_type t on t.oid = b.oid
+    ) c order by c.place
+  loop
+    select format('operator(%I.%s)', n.nspname, o.oprname) into written
+    from pg_opclass k
+    join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
+     and f.amopstrategy = strategy
+    join pg_operator o on o.oid = f.amopopr
+    join pg_namespace n on n.oid = o.oprnamespace
+    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+    exit when written is not null;
+  end loop;
+  return written;
+end
 $$;
 COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
 CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
@@ -898,6 +1285,54 @@ CREATE FUNCTION mmdb.distance_operator(distance text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
 COMMENT ON FUNCTION mmdb.distance_operator(distance text) IS 'pgvector''s operator for a distance.';
+CREATE FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  count constant integer := cardinality(ordered);
+  vectors public.vector[];
+  likeness double precision[] := array_fill(0::double precision, array[count]);
+  relevance double precision[];
+  taken boolean[] := array_fill(false, array[count]);
+  anchor public.vector;
+  farthest double precision;
+  place integer := 1;
+  chosen integer[] := '{}';
+  value double precision;
+  greatest_value double precision;
+begin
+  execute format($query$
+    select array_agg(f.vector order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+           (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
+    from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+  $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
+  into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
+  farthest := (select max(v operator(public.<=>) anchor) from unnest(vectors) v);
+  for step in 1..least(wanted, count) loop
+    chosen := chosen || place;
+    taken[place] := true;
+    anchor := vectors[place];
+    greatest_value := null;
+    for i in 1..count loop
+      if not taken[i] then
+        value := coalesce(1 - (vectors[i] operator(public.<=>) anchor) / nullif(farthest, 0),
+                          case farthest when 0 then 1 else 0.5 end);
+        likeness[i] := greatest(likeness[i], value);
+        value := (1 - diversity) * coalesce(relevance[i], 1) - diversity * likeness[i];
+        if greatest_value is null or value > greatest_value then
+          greatest_value := value;
+          place := i;
+        end if;
+      end if;
+    end loop;
+  end loop;
+  return array(select ordered[c.place] from unnest(chosen) with ordinality c(place, turn) order by c.turn)
+      || array(select o.key from unnest(ordered) with ordinality o(key, place) where not taken[o.place] order by o.place);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) IS 'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -925,6 +1360,11 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   union all
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
+  union all
+  select format('recall of %s', c.function), 'warning', mmdb.contract_drift(c, r), 'see the finding'
+  from mmdb.recall_contracts c
+  left join lateral (select r.* from mmdb.recalls r where r.function = c.function and r.by_owner order by r.id desc limit 1) r on true
+  where mmdb.contract_drift(c, r) is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
@@ -975,6 +1415,27 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drift(id bigint) IS 'How a table no longer fits what mmdb made for it, with the remedy; NULL where all is well.';
+CREATE FUNCTION mmdb.drop_contract(function text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.recall_contracts;
+  found_function regprocedure;
+begin
+  select c.* into made from mmdb.recall_contracts c
+  where c.function = drop_contract.function or to_regprocedure(c.function) = to_regprocedure(drop_contract.function);
+  found_function := to_regprocedure(made.function);
+  if made.function is null then
+    raise exception 'function "%" has no contract', function
+      using errcode = 'undefined_object', hint = 'select function from mmdb.contracts lists them';
+  elsif not (select pg_has_role(session_user, coalesce((select p.proowner::regrole::name from pg_proc p where p.oid = found_function), made.tuned_by), 'member')) then
+    raise exception 'must be owner of function "%"', function using errcode = 'insufficient_privilege';
+  end if;
+  delete from mmdb.recall_contracts c where c.function = made.function;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_contract(function text) IS 'Forget a contract, by the function''s signature as mmdb.contracts has it. The settings stay attached: ALTER FUNCTION … RESET takes them away.';
 CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -990,6 +1451,7 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
@@ -1001,12 +1463,23 @@ begin
   elsif pending is not null then
     execute format('drop index %s', pending);
   end if;
-  perform mmdb.remake_other_views(relation, made.id);
   perform mmdb.forget_embedding(made.id);
-  perform mmdb.make_table_functions(relation);
+  if made.generation_of is null then
+    perform mmdb.remake_other_views(relation, made.id);
+    perform mmdb.make_table_functions(relation);
+  end if;
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
+CREATE FUNCTION mmdb.drop_generation(relation regclass, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.drop_embedding(relation, (mmdb.other_generation(mmdb.embedding_of(relation, name))).name);
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_generation(relation regclass, name text) IS 'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, which cannot be rolled back then.';
 CREATE FUNCTION mmdb.drop_keywords(relation regclass, name text DEFAULT 'keywords'::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1069,6 +1542,37 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+CREATE FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] DEFAULT '{}'::text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
+      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+      and format_type(p.proargtypes[0], null) <> all(kept_arguments)
+  loop
+    execute format('drop function %s', made_function);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) IS 'Drop the search functions of an embedding, but for those that take one of these as their query.';
+CREATE FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) RETURNS regprocedure[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(
+    select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = to_regnamespace(made.function_schema) and format('%s.%I', made.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v) from unnest(mmdb.table_verbs()) v) then true
+               else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
+      and (mmdb.is_made_by(p.oid, made.id)
+           or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
+$$;
+COMMENT ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) IS 'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
 CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1138,9 +1642,6 @@ declare
   leg mmdb.search_leg;
 begin
   leg.name := made.name;
-  leg.model := made.model;
-  leg.modalities := (select m.modalities from mmdb.models m where m.name = made.model);
-  leg.column_type := made.column_type;
   leg.parts := mmdb.search_source(made);
   return leg;
 end
@@ -1166,6 +1667,67 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
+CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  unit constant boolean := (select m.distance <> 'l2' from mmdb.models m where m.name = mmdb.model_of((leg.parts).relation, leg.name));
+  wanted public.vector;
+  unwanted public.vector;
+begin
+  if array_length(vectors, 1) = 1 then
+    return vectors[1][number];
+  end if;
+  select public.avg(e.vector) filter (where e.place <= liked), public.avg(e.vector) filter (where e.place > liked)
+  into wanted, unwanted
+  from (select i, case when unit then public.l2_normalize(vectors[i][number]) else vectors[i][number] end
+        from generate_subscripts(vectors, 1) i) e(place, vector);
+  if unwanted is not null then
+    wanted := wanted operator(public.-) (unwanted operator(public.*)
+      array_fill(disliked_weight::real, array[public.vector_dims(unwanted)])::public.vector);
+  end if;
+  -- What is left of equals is the rounding of half precision.
+  if unit and public.vector_norm(wanted) < 0.001 then
+    raise exception 'the examples cancel each other out in embedding "%"', leg.name
+      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
+  end if;
+  return case when unit then public.l2_normalize(wanted) else wanted end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector.';
+CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+#variable_conflict use_column
+begin
+  %1$sreturn query
+  select %2$s, found_.score, found_.ranks
+  from (
+    select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
+           array_agg(array[%5$s] order by k.place)
+    from (select case when g.given is not null then %6$s end, g.place from unnest(%7$s) with ordinality g(given, place)) k(key, place)
+    left join %8$s p on %9$s
+  ) examples_(keys, known, vectors)
+  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors, %11$s, %12$s, %13$s)
+    with ordinality found_(key, score, ranks, place)
+  join %8$s p on %14$s
+  order by found_.place;
+end
+$body$, case verb when 'like' then E'if $1 is null then\n    return;\n  end if;\n  ' else '' end, c.selected,
+        (select n.name from mmdb.key_columns(relation) n where n.place = 1), k.expression,
+        (select string_agg(mmdb.vector_sql(l.parts), ', ' order by l.ordinality) from unnest(e.legs) with ordinality l),
+        mmdb.given_key_sql(relation, 'g.given'), case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+        mmdb.relation_sql(relation), k.matches, e.legs, case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
+        case verb when 'like' then '$2, $3, $4::text[], $5, $6, $7' else '$3, $4, $5::text[], $6, $7, $8' end,
+        mmdb.known_key_sql(relation, case verb when 'like' then '$8' else '$9' end),
+        replace(k.matches, 'k.key', 'found_.key'))
+  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
+       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs)
+$_$;
+COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1209,7 +1771,7 @@ declare
   target constant text := format('%s.%I', alias, of_column.attname);
   type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := mmdb.comparison(of_column.atttypid, 3);
+  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
   if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
@@ -1430,6 +1992,61 @@ CREATE FUNCTION mmdb.filter_strategy(operator text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
 COMMENT ON FUNCTION mmdb.filter_strategy(operator text) IS 'The B-tree strategy of a comparing operator, NULL of another.';
+CREATE FUNCTION mmdb.find(query text DEFAULT NULL::text, image bytea DEFAULT NULL::bytea, k integer DEFAULT 10, relations regclass[] DEFAULT NULL::regclass[]) RETURNS TABLE(relation regclass, key text, score double precision, ranks jsonb, found jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+declare
+  searched regclass;
+  call text;
+  parts text[] := '{}';
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  end if;
+  for searched in
+    select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    where find.relations is null or e.relation = any(find.relations)
+  loop
+    call := mmdb.search_call(searched, find.query is not null, find.image is not null);
+    if call is not null then
+      parts := parts || format('(select %L::regclass, %s, p.%I, p.%I, to_jsonb(p) - %L::text[] from %s($1, $2, $3) p)',
+        mmdb.relation_sql(searched), (select k.expression from mmdb.key_sql(searched) k), mmdb.free_name(searched, 'score'),
+        mmdb.free_name(searched, 'ranks'), mmdb.hidden_columns(searched), call);
+    end if;
+  end loop;
+  if cardinality(parts) = 0 then
+    raise exception 'there is no table to search in'
+      using errcode = 'undefined_object', hint = 'select relation from mmdb.status lists what you may read; the models of a table must take the query';
+  end if;
+  return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
+                              'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
+               using find.query, find.image, find.k;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+CREATE FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) RETURNS mmdb.search_leg
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).matches is null order by i limit 1 $$;
+COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) IS 'The first leg that is an embedding.';
+CREATE FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  argument text;
+  vector text;
+begin
+  perform mmdb.drop_search_functions(serving, array(select q.argument from mmdb.query_arguments(serving) q));
+  for argument, vector in select q.* from mmdb.query_arguments(serving) q where q.argument <> all(before) loop
+    perform mmdb.make_search_view(serving, argument, vector);
+    perform mmdb.make_top_function(serving, argument, vector || '::public.halfvec');
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) IS 'Have search functions for the kinds of query that the model takes.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1487,9 +2104,9 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     select p.* from pg_proc p
     where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
   ), expected as (
-    select array_agg(a.attname::text order by a.attnum) || mmdb.distance_name(made.relation) as names,
-           array_agg(a.atttypid order by a.attnum) || 'float8'::regtype::oid as types
-    from pg_attribute a where a.attrelid = made.relation and a.attnum > 0 and not a.attisdropped
+    select array_agg(a.name order by a.place) || mmdb.distance_name(made.relation) as names,
+           array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
+    from mmdb.shown_columns(made.relation) a
   )
   select case
     when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
@@ -1504,9 +2121,59 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
                    and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
     when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
       'the table or its primary key was changed, or mmdb was upgraded'
+    else mmdb.call_drift(made)
   end
 $$;
 COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  ordered text[];
+  sums double precision[];
+  -- Varied are the first of them: a greedy choice takes time by the square.
+  varied constant integer := least(depth, 200);
+  seen integer := 0;
+begin
+  select array_agg(f.key order by f.score desc, f.key), array_agg(f.score order by f.score desc, f.key)
+  into ordered, sums
+  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key having max(u.score) > 0) f;
+  if diversity > 0 and ordered is not null then
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts, case when after is null then k else varied end, diversity)
+            || ordered[varied + 1:];
+  end if;
+  if after is not null then
+    seen := array_position(ordered, after);
+    if seen is null then
+      raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
+        using errcode = 'invalid_parameter_value',
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
+    end if;
+  end if;
+  return query
+  select o.key, sum(u.score), jsonb_object_agg(r.key, r.value)
+  from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
+  join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
+  cross join lateral jsonb_each(u.reason) r
+  group by o.key, o.place
+  order by o.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) IS 'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the name of its leg.';
+CREATE FUNCTION mmdb.generation_name(name text, model text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select name || '_' || translate(model, '.-', '__') $$;
+COMMENT ON FUNCTION mmdb.generation_name(name text, model text) IS 'What a generation that does not serve is called.';
+CREATE FUNCTION mmdb.given_key_sql(relation regclass, parameter text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(case count(*) when 1 then 'array[format(''%%s'', %s)]::text' else '(%s)::text[]::text' end, parameter)
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) IS 'A key as it was given, in the form in which keys travel.';
 CREATE FUNCTION mmdb.grant_privileges() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1520,14 +2187,14 @@ declare
     'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'query_hash'];
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers to %I, %I', user_role, worker_role);
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
@@ -1582,6 +2249,23 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.guard_session() IS 'Refuse a session in which code of a table''s owner has run.';
+CREATE FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made_function regprocedure;
+begin
+  for made_function in
+    select p.oid from pg_proc p
+    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef and mmdb.is_made_by(p.oid, serving.id)
+  loop
+    execute format('comment on function %s is %L', made_function,
+                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id), mmdb.made_for(other.id)));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) IS 'Mark the public functions of one generation as the other''s.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1599,6 +2283,16 @@ CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
   where d.datname = current_database()
 $$;
 COMMENT ON FUNCTION mmdb.here(standby boolean) IS 'This database as one text: of this very server, or of its whole replication cluster.';
+CREATE FUNCTION mmdb.hidden_columns(relation regclass) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select a.attname from pg_attribute a
+               where a.attrelid = hidden_columns.relation and a.attnum > 0
+                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, 'public.vector'::regtype, 'public.halfvec'::regtype))
+      || array[mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')]
+$$;
+COMMENT ON FUNCTION mmdb.hidden_columns(relation regclass) IS 'The columns of T_search that are left out where a row is shown as JSON.';
 CREATE FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) RETURNS SETOF text
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1702,6 +2396,19 @@ exception when undefined_column or object_not_in_prerequisite_state then
 end
 $$;
 COMMENT ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
+CREATE FUNCTION mmdb.keep_contract(function regprocedure) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  settings constant text[] := mmdb.contract_settings(function);
+begin
+  if settings is not null then
+    perform mmdb.attach_settings(function, settings);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.keep_contract(function regprocedure) IS 'Attach the settings of a function''s contract again, where it has one.';
 CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, name text, type_name text, equal text, greater text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1743,6 +2450,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+CREATE FUNCTION mmdb.key_type(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select left(mmdb.within_type(relation), -2) $$;
+COMMENT ON FUNCTION mmdb.key_type(relation regclass) IS 'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
 CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1812,6 +2524,29 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
+CREATE FUNCTION mmdb.known_key(relation regclass, given text, known text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if known is null then
+    raise exception 'table % has no row "%"', relation, array_to_string(given::text[], ', ')
+      using errcode = 'no_data_found', hint = 'it is not there, or you may not see it';
+  end if;
+  return known;
+end
+$$;
+COMMENT ON FUNCTION mmdb.known_key(relation regclass, given text, known text) IS 'The key that is known, or an error that says what was given.';
+CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
+      (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
+    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression, mmdb.relation_sql(relation), k.matches)
+  from mmdb.key_sql(relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
 CREATE FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) RETURNS double precision[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1872,6 +2607,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.later_sql(relation regclass) IS 'The condition "this row''s key comes after the key `after`".';
+CREATE FUNCTION mmdb.latest_name(relation regclass, number smallint) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
+COMMENT ON FUNCTION mmdb.latest_name(relation regclass, number smallint) IS 'The name of a column now, whatever the snapshot of the statement.';
 CREATE FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1979,16 +2719,50 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+CREATE FUNCTION mmdb.make_example_functions(made mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  relation constant regclass := made.relation;
+  key_type constant text := mmdb.key_type(relation);
+  keys_type constant text := mmdb.within_type(relation);
+  others constant text := format('%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
+    '%I double precision default 0, %I integer default null, %I %s default null',
+    mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'), mmdb.free_name(relation, 'within'), keys_type,
+    mmdb.free_name(relation, 'weights'), mmdb.free_name(relation, 'diversity'), mmdb.free_name(relation, 'depth'),
+    mmdb.free_name(relation, 'after'), key_type);
+  other_types constant text := format('integer, jsonb, %s, jsonb, double precision, integer, %s', keys_type, key_type);
+  columns constant text := format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
+    mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
+begin
+  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
+    format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
+    format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
+  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
+    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
+    format('%s, %1$s, %s', keys_type, other_types),
+    mmdb.call_attributes(), mmdb.examples_body(relation, 'recommend'),
+    format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
+           mmdb.relation_sql(relation)), columns);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) IS 'Make T_like and T_recommend.';
 CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   call constant text := format('%s(%s)', name, types);
-  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = to_regprocedure(call));
+  earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier) order by p.proacl is null limit 1);
+  one regprocedure;
   right_given record;
 begin
-  execute format('drop function if exists %s', call);
+  foreach one in array earlier loop
+    execute format('drop function %s', one);
+  end loop;
   perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
     attributes), body, purpose, parameters);
@@ -2001,6 +2775,7 @@ begin
                      case when right_given.grantee = 'public' then '' else right_given.extra end);
     end loop;
   end if;
+  perform mmdb.keep_contract(to_regprocedure(call));
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
@@ -2022,24 +2797,17 @@ COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, v
 CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
   argument text;
   vector text;
-  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  for argument, vector in
-    select case m.modality when 'text' then 'text' else 'bytea' end,
-           format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, made.column_type)
-    from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality)
-    union all
-    select vector_type, '$1'
-  loop
+  for argument, vector in select * from mmdb.query_arguments(made) loop
     perform mmdb.make_search_view(made, argument, vector);
     perform mmdb.make_top_function(made, argument, vector || '::public.halfvec');
   end loop;
 end
-$_$;
+$$;
 COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
 CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
     LANGUAGE plpgsql
@@ -2052,7 +2820,7 @@ declare
   name text;
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation order by e.id limit 1;
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
@@ -2060,16 +2828,18 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null',
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
     mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
-    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'));
+    mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
+    mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer', mmdb.within_type(relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.search_table_body(relation),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
+    mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
            mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')));
+  perform mmdb.make_example_functions(first_made);
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_table_functions(relation regclass) IS 'Make the functions of a table again, over the legs that it has now.';
@@ -2082,11 +2852,12 @@ declare
 begin
   perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
   perform mmdb.make_public_function(made, name,
-    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null',
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
            mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
-           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation)),
-    format('%s, %s, %s, %s', argument, 'integer', 'jsonb', mmdb.within_type(made.relation)),
-    'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100', mmdb.top_body(made, vector),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
+           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(made.relation), made.name));
 end
@@ -2175,6 +2946,32 @@ CREATE FUNCTION mmdb.may_clean(embedding bigint) RETURNS boolean
     where e.id = may_clean.embedding), false)
 $$;
 COMMENT ON FUNCTION mmdb.may_clean(embedding bigint) IS 'Worker only: asked right before the function is called that cleans up after a dropped table.';
+CREATE FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  hits bigint[];
+  sizes bigint[];
+  before constant jsonb := (select jsonb_object_agg(v.relation::oid, v.scans) from mmdb.vector_scans() v);
+begin
+  select array_agg(mmdb.answers_in_common(r.answers, x.answers) order by r.place), array_agg(cardinality(x.answers) order by r.place),
+         percentile_cont(0.5) within group (order by r.milliseconds), bool_and(coalesce(r.ordered, false)),
+         count(*) filter (where cardinality(r.answers) < cardinality(x.answers))
+  into hits, sizes, made.milliseconds, ordered, short
+  from mmdb.run_samples(query) r cross join lateral (select expected[r.place]::text[]) x(answers);
+  select i.recall, i.low, i.high into made.recall, made.low, made.high from mmdb.recall_interval(hits, sizes) i;
+  if made.recall is null then
+    raise exception 'no sample finds a row' using errcode = 'invalid_parameter_value', hint = 'give samples whose filters some rows pass';
+  end if;
+  made.function := mmdb.signature(query.function);
+  made.samples := cardinality(query.calls);
+  made.settings := mmdb.settings_of(query.function);
+  select coalesce(sum(v.scans - (before ->> v.relation::oid::text)::bigint), 0), coalesce(array_agg(v.relation), '{}') into made.index_scans, tables
+  from mmdb.vector_scans() v where v.scans > (before ->> v.relation::oid::text)::bigint;
+end
+$$;
+COMMENT ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) IS 'Run the calls and compare their answers with the true ones.';
 CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2198,18 +2995,30 @@ CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  found_embedding mmdb.embeddings;
+  seen_name text;
   found_model text;
 begin
-  select e.model into found_model from mmdb.embeddings e
+  select e.* into found_embedding from mmdb.embeddings e
   where e.relation = model_of.relation and e.name = model_of.name;
-  if found_model is null then
+  if found_embedding.id is null then
     raise exception 'table % has no embedding "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  select a.attname into seen_name from pg_attribute a where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
+    return found_embedding.model;
+  end if;
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and mmdb.latest_name(e.relation, e.column_number) = seen_name;
+  if found_model is null then
+    raise exception 'the columns of table % were renamed since this transaction began', relation
+      using errcode = 'serialization_failure', hint = 'begin the transaction again';
   end if;
   return found_model;
 end
 $$;
-COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model that an embedding is bound to now.';
+COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model of the column that an embedding has now.';
 CREATE FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer DEFAULT 10, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(key_a text, key_b text, distance double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2349,6 +3158,25 @@ CREATE FUNCTION mmdb.operator_class(column_type text, distance text) RETURNS tex
                 case distance when 'cosine' then 'cosine' when 'l2' then 'l2' else 'ip' end)
 $$;
 COMMENT ON FUNCTION mmdb.operator_class(column_type text, distance text) IS 'pgvector''s HNSW operator class for a column type and a distance.';
+CREATE FUNCTION mmdb.other_generation(serving mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  made mmdb.embeddings;
+begin
+  select e.* into made from mmdb.embeddings e where e.generation_of = serving.id;
+  if made.id is null then
+    raise exception 'embedding "%" of table % has no other generation', serving.name, serving.relation
+      using errcode = 'undefined_object',
+            hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
+                          (select e.name from mmdb.embeddings e where e.id = serving.generation_of))
+                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation, serving.name) end;
+  end if;
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) IS 'The generation that waits to serve, or served before.';
 CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2360,6 +3188,18 @@ CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
 $$;
 COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
+CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
+  where e.generation_of is not null
+$$;
+COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve.';
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2368,13 +3208,15 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
   from (
     select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
+    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is not null
+    union all
     select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
     where c.relname = w.index_name
   ) made(oid)
   join pg_class i on i.oid = made.oid
   join pg_namespace n on n.oid = i.relnamespace
 $$;
-COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, and of keywords.';
+COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, of keywords, of generations that do not serve.';
 CREATE FUNCTION mmdb.page_end(relation regclass, after text DEFAULT NULL::text, count integer DEFAULT 1000) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2507,6 +3349,11 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+CREATE FUNCTION mmdb.plain_key(key text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case cardinality(key::text[]) when 1 then (key::text[])[1] else key end $$;
+COMMENT ON FUNCTION mmdb.plain_key(key text) IS 'A key as people write it: of one column its value, of several the text of an array.';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2625,6 +3472,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argument text, vector text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select case m.modality when 'text' then 'text' else 'bytea' end,
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, t.name)
+  from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
+       regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
+  union all
+  select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
+$_$;
+COMMENT ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
 CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2641,6 +3500,8 @@ declare
   factors double precision[];
   image bytea;
 begin
+  leg.model := mmdb.model_of((leg.parts).relation, leg.name);
+  leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
   if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
     vectors := array[mmdb.embed(query, leg.model)::real[]];
     factors := array[mmdb.weight_of(weights, 'query')];
@@ -2658,6 +3519,123 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+CREATE FUNCTION mmdb.recall(function regprocedure, samples jsonb DEFAULT NULL::jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
+    LANGUAGE sql ROWS 1
+    AS $$ select r.* from mmdb.recall_in(pg_catalog.current_setting('search_path'), function, samples) r $$;
+COMMENT ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) IS 'How many of the truly nearest rows a function with a LIMIT of its own finds, over sample calls (an array of arrays or objects of arguments; those of its contract where none are given), with an interval of 95 % confidence. The truth is the same function without vector indexes. short: samples that got fewer rows than there are. Milliseconds are medians. Kept in mmdb.recall_log.';
+CREATE FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
+    LANGUAGE plpgsql ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  query constant mmdb.stored_query := mmdb.stored_query(recall_in.function, recall_in.samples, recall_in.search_path);
+  expected record;
+  measured record;
+  made mmdb.recalls;
+begin
+  perform from mmdb.run_samples(query);  -- texts are embedded, pages are in memory: as in use
+  expected := mmdb.run_exact(query);
+  measured := mmdb.measure(query, expected.answers);
+  made := measured.made;
+  made.exact_milliseconds := expected.milliseconds;
+  perform mmdb.record_recall(made, measured.tables);
+  return query select r.recall, r.low, r.high, made.samples, measured.short, r.milliseconds, r.exact_milliseconds, made.index_scans from mmdb.rounded(made) r;
+end
+$$;
+COMMENT ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) IS 'mmdb.recall for a function whose body is read with this search_path.';
+CREATE FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with s as (
+    select sum(h)::double precision / sum(z) as p, sum(z)::double precision as total, count(*)::double precision as queries
+    from unnest(hits, sizes) u(h, z) where z > 0
+  ), e as (
+    select s.p, s.total / greatest(1, case when s.p > 0 and s.p < 1 and s.queries > 1 then
+             s.queries / (s.queries - 1) * (select sum((h - s.p * z) ^ 2) from unnest(hits, sizes) u(h, z)) / (s.total * s.p * (1 - s.p)) else 1 end) as n
+    from s
+  )
+  select e.p, greatest(0, (e.p + z2 / (2 * e.n) - w) / (1 + z2 / e.n)), least(1, (e.p + z2 / (2 * e.n) + w) / (1 + z2 / e.n))
+  from e cross join lateral (select 1.96 ^ 2, 1.96 * sqrt(e.p * (1 - e.p) / e.n + 1.96 ^ 2 / (4 * e.n ^ 2))) c(z2, w)
+$$;
+COMMENT ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) IS 'Recall over queries, and its interval of 95 % confidence.';
+CREATE FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when d.name is not null then format('(r.%I)::real::text', d.name)
+              when c.inexact is null then 'to_jsonb(r)::text'
+              else format('(to_jsonb(r) - %L::text[])::text', c.inexact) end,
+         case when d.name is null then 'null::double precision' else format('r.%I', d.name) end
+  from (select array_agg(c.name) filter (where c.type in ('float4'::regtype, 'float8'::regtype) or c.name in ('ranks', '_ranks')) || '{}'
+        from mmdb.result_columns(function) c having count(*) > 1) c(inexact)
+  right join (select) one on true
+  left join lateral (select c.name from mmdb.result_columns(function) c
+                     where c.name in ('distance', '_distance') and c.type in ('float4'::regtype, 'float8'::regtype) order by c.name desc limit 1) d on true
+$$;
+COMMENT ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) IS 'What makes two rows r of a function the same answer: their distance where they have one, else all but floating-point columns and ranks.';
+CREATE FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  disliked_weight constant double precision := mmdb.check_disliked(weights, legs);
+  leg mmdb.search_leg;
+  measure mmdb.search_leg;  -- the first embedding that takes part
+  weight double precision;
+  vector public.vector;
+  found_keys text[] := '{}';
+  found_scores double precision[] := '{}';
+  found_ranks jsonb[] := '{}';
+  wanted boolean := false;
+begin
+  perform mmdb.check_examples((legs[1].parts).relation, keys, known, liked);
+  for number in 1..cardinality(legs) loop
+    leg := legs[number];
+    weight := mmdb.weight_of(weights, leg.name);
+    wanted := wanted or weight > 0;
+    continue when weight = 0;
+    vector := mmdb.example_vector(leg, vectors, number, liked, disliked_weight);
+    continue when vector is null;
+    measure := case when measure is null then leg else measure end;
+    -- The examples, which are the nearest to themselves, make room for others.
+    select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
+           found_ranks || array_agg(jsonb_build_object(leg.name,
+             jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
+    into found_keys, found_scores, found_ranks
+    from (select t.key, t.distance, row_number() over (order by t.place) as rank
+          from mmdb.top(leg.parts, vector::public.halfvec, least(10000, deep + cardinality(known)), filter, within)
+            with ordinality t(key, distance, place)
+          where t.key <> all(known)) f
+    where f.rank <= deep;
+  end loop;
+  if not wanted then
+    raise exception 'there is nothing to search for'
+      using errcode = 'invalid_parameter_value', hint = 'give an embedding a positive weight';
+  elsif measure is null then
+    perform mmdb.refuse_pending(legs, known, liked, weights);
+  end if;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
+end
+$$;
+COMMENT ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) IS 'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what T_like and T_recommend return whole rows of.';
+CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)) then
+    raise exception 'must be owner of function %', made.function using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.recall_contracts (function, target, samples, settings) values (made.function, made.target, made.samples, made.settings)
+  on conflict (function) do update
+    set (target, samples, settings, tuned_at, tuned_by) = (excluded.target, excluded.samples, excluded.settings, excluded.tuned_at, excluded.tuned_by);
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) IS 'Enter a contract, for the function''s owner only.';
 CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2673,9 +3651,9 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -2696,6 +3674,44 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_keywords(made mmdb.keywords) IS 'Enter keywords into the catalogue, for the table''s owner only.';
+CREATE FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not has_function_privilege(session_user, to_regprocedure(made.function), 'execute') then
+    raise exception 'permission denied for function %', made.function using errcode = 'insufficient_privilege';
+  end if;
+  insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables)
+  values (made.function,
+          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)),
+          made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds, made.index_scans, made.settings,
+          mmdb.table_changes(tables));
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) IS 'Enter a measurement into the log, for who may call the function.';
+CREATE FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving.id, other.id);
+  if not exists (select from mmdb.embeddings n join mmdb.embeddings s on s.id = n.generation_of and s.relation = n.relation
+                 where n.id = other.id and s.id = serving.id and s.name = serving.name)
+     or set_aside <> mmdb.generation_name(serving.name, (select s.model from mmdb.embeddings s where s.id = serving.id)) then
+    raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
+  end if;
+  update mmdb.embeddings e
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
+  where e.id = serving.id;
+  update mmdb.embeddings e
+  set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
+      column_place = coalesce(serving.column_place, serving.column_number)
+  where e.id = other.id;
+  perform pg_notify('mmdb', '');
+end
+$$;
+COMMENT ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) IS 'Enter a switch into the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2722,6 +3738,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
+CREATE FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  relation constant regclass := (legs[1].parts).relation;
+  names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l where mmdb.weight_of(weights, l.name) <> 0);
+begin
+  raise exception '% of table % is not embedded yet: %',
+    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', ')) else 'none of the liked rows' end, relation, names
+    using errcode = 'object_not_in_prerequisite_state',
+          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)', relation);
+end
+$$;
+COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2763,6 +3794,32 @@ CREATE FUNCTION mmdb.remake_other_views(relation regclass, id bigint) RETURNS vo
   where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
 $$;
 COMMENT ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) IS 'The search views of a table''s other embeddings, made again after its columns changed.';
+CREATE FUNCTION mmdb.remove_model(name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  users constant text := (select string_agg(format('%s.%I', e.relation, e.name), ', ' order by e.id)
+                          from mmdb.embeddings e where e.model = remove_model.name);
+begin
+  if users is not null then
+    raise exception 'model "%" is in use by %', name, users
+      using errcode = 'object_in_use', hint = 'drop these embeddings first: mmdb.drop_embedding(relation, name)';
+  end if;
+  if name = coalesce(mmdb.setting('default_model'), 'lite') then
+    raise exception 'model "%" is the default model', name
+      using errcode = 'object_in_use', hint = 'choose another one first: mmdb.set_setting(''default_model'', …)';
+  end if;
+  delete from mmdb.models m where m.name = remove_model.name;
+  if not found then
+    raise exception 'model "%" does not exist', name
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  end if;
+  delete from mmdb.queries q where q.model = remove_model.name;
+end
+$$;
+COMMENT ON FUNCTION mmdb.remove_model(name text) IS 'Forget a model that no embedding uses, and the queries that it has embedded.';
 CREATE FUNCTION mmdb.report_drift(embedding bigint, drift text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2789,6 +3846,7 @@ begin
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
+    made.column_place := null;
   end if;
   select format_type(a.atttypid, a.atttypmod) into made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
@@ -2796,6 +3854,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.resolved(made mmdb.embeddings) IS 'The embedding with the names and numbers that its columns have now.';
+CREATE FUNCTION mmdb.result_columns(function regprocedure) RETURNS TABLE(name text, type oid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select a.name, a.type from pg_proc p
+  cross join lateral unnest(p.proargnames, p.proargmodes, p.proallargtypes) a(name, mode, type)
+  where p.oid = function and a.mode in ('o', 'b', 't')
+  union all
+  select a.attname, a.atttypid from pg_proc p join pg_type t on t.oid = p.prorettype join pg_attribute a on a.attrelid = t.typrelid
+  where p.oid = function and a.attnum > 0 and not a.attisdropped
+$$;
+COMMENT ON FUNCTION mmdb.result_columns(function regprocedure) IS 'The columns of the rows that a function returns; none where they are single values.';
 CREATE FUNCTION mmdb.retry(relation regclass DEFAULT NULL::regclass, name text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2822,6 +3892,35 @@ CREATE FUNCTION mmdb.retry_delay(attempts integer) RETURNS interval
     LANGUAGE sql IMMUTABLE
     AS $$ select least(interval '5 seconds' * 4 ^ (attempts - 1), interval '1 hour') $$;
 COMMENT ON FUNCTION mmdb.retry_delay(attempts integer) IS 'Back-off: 5 s, 20 s, 80 s, … one hour at most.';
+CREATE FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean DEFAULT false) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  before constant mmdb.embeddings := mmdb.other_generation(mmdb.embedding_of(relation, name));
+begin
+  if before.switched_at is null then
+    raise exception 'model "%" of embedding "%" has not served yet', before.model, name
+      using errcode = 'object_not_in_prerequisite_state', hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
+  end if;
+  return mmdb.switch_model(relation, name, force);
+end
+$$;
+COMMENT ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) IS 'Have the generation serve again that served before mmdb.switch_model.';
+CREATE FUNCTION mmdb.rounded(made mmdb.recalls) RETURNS mmdb.recalls
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  made.recall := round(made.recall::numeric, 4);
+  made.low := round(made.low::numeric, 4);
+  made.high := round(made.high::numeric, 4);
+  made.milliseconds := round(made.milliseconds::numeric, 2);
+  made.exact_milliseconds := round(made.exact_milliseconds::numeric, 2);
+  return made;
+end
+$$;
+COMMENT ON FUNCTION mmdb.rounded(made mmdb.recalls) IS 'A measurement to the digits that mean something.';
 CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2849,6 +3948,64 @@ CREATE FUNCTION mmdb.run_as_owner(made mmdb.embeddings) RETURNS boolean
   where c.oid = made.relation
 $$;
 COMMENT ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) IS 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+CREATE FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_indexscan TO 'off'
+    SET enable_indexonlyscan TO 'off'
+    SET max_parallel_workers_per_gather TO '0'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+declare
+  before constant bigint := (select sum(v.scans) from mmdb.vector_scans() v);
+begin
+  discard plans;
+  select array_agg(r.answers::text order by r.place), percentile_cont(0.5) within group (order by r.milliseconds)
+  into answers, milliseconds from mmdb.run_samples(query) r;
+  if (select sum(v.scans) from mmdb.vector_scans() v) > before then
+    raise exception 'function % reads a vector index even where index scans are off: there is nothing to compare it with', query.function
+      using errcode = 'object_not_in_prerequisite_state', hint = 'it, or a function that it calls, sets enable_indexscan or enable_sort: reset that';
+  end if;
+  discard plans;
+end
+$$;
+COMMENT ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) IS 'The true answer to each call, an array as text: no vector index is read, or it is an error.';
+CREATE FUNCTION mmdb.run_samples(query mmdb.stored_query) RETURNS TABLE(place bigint, answers text[], ordered boolean, milliseconds double precision)
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  started timestamptz;
+  distances double precision[];
+begin
+  for i in 1 .. cardinality(query.calls) loop
+    perform set_config('search_path', query.search_path, true);
+    started := clock_timestamp();
+    execute format('select array_agg(%s), array_agg(%s) from %s r', query.identity, query.distance, query.calls[i]) into answers, distances;
+    milliseconds := 1000 * date_part('epoch', clock_timestamp() - started);
+    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+    place := i;
+    answers := coalesce(answers, '{}');
+    -- An index compares rounded vectors: what is off by as much is in order.
+    ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
+                from (select d, max(d) over (order by n) from unnest(distances) with ordinality d(d, n)) u(d, farthest));
+    if cardinality(answers) > 10000 then
+      raise exception '% returned % rows', left(query.calls[i], 200), cardinality(answers)
+        using errcode = 'invalid_parameter_value', hint = 'recall is measured of functions with a LIMIT of their own, of at most 10000 rows';
+    end if;
+    return next;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.run_samples(query mmdb.stored_query) IS 'The answer to each call, whether it came in order of distance, and the time it took.';
+CREATE FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, %s) a) is not distinct from %L',
+                mmdb.relation_sql(relation), number, name)
+$$;
+COMMENT ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) IS 'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a table''s owner.';
 CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2860,55 +4017,119 @@ CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.same_key_sql(relation regclass) IS 'The condition "the primary key is made of the same columns as now".';
-CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) RETURNS TABLE(key text, score double precision, ranks jsonb)
+CREATE FUNCTION mmdb.sample_argument(argument jsonb, type oid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  value text;
+begin
+  execute format('select quote_nullable(x.value::text) from jsonb_to_record($1) x(value %s)', format_type(type, null))
+  into value using jsonb_build_object('value', argument);
+  return format('%s::%s', value, format_type(type, null));
+end
+$_$;
+COMMENT ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) IS 'An argument of a sample as SQL of the parameter''s type.';
+CREATE FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  called constant text := (select format('%I.%I', n.nspname, p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+                           where p.oid = function);
+  types constant oid[] := (select p.proargtypes::oid[] from pg_proc p where p.oid = function);
+  names constant text[] := array(
+    select a.name from pg_proc p cross join lateral unnest(p.proargnames, coalesce(p.proargmodes, array_fill('i'::"char", array[cardinality(p.proargnames)])))
+                                      with ordinality a(name, mode, place)
+    where p.oid = function and a.mode in ('i', 'b', 'v') order by a.place);
+  stranger text;
+begin
+  if jsonb_typeof(sample) = 'array' and jsonb_array_length(sample) <= cardinality(types) then
+    return format('%s(%s)', called, (
+      select string_agg(mmdb.sample_argument(e.value, types[array_lower(types, 1) + e.place::integer - 1]), ', ' order by e.place)
+      from jsonb_array_elements(sample) with ordinality e(value, place)));
+  elsif jsonb_typeof(sample) = 'object' then
+    stranger := (select k from jsonb_object_keys(sample) k where k <> all(names) limit 1);
+    if stranger is null then
+      return format('%s(%s)', called, (
+        select string_agg(format('%I => %s', e.key, mmdb.sample_argument(e.value, types[array_lower(types, 1) + array_position(names, e.key) - 1])), ', ')
+        from jsonb_each(sample) e));
+    end if;
+  end if;
+  raise exception 'sample % is %, which are not arguments of %', place, left(sample::text, 100), function
+    using errcode = 'invalid_parameter_value',
+          hint = 'a sample is an array of arguments in order, or an object of arguments by name, which leaves those with defaults out';
+end
+$$;
+COMMENT ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) IS 'One sample as a call of the function.';
+CREATE FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if samples is null or jsonb_typeof(samples) <> 'array' or jsonb_array_length(samples) = 0 then
+    raise exception 'there are no samples to measure function % with', function
+      using errcode = 'invalid_parameter_value', hint = 'samples are an array of calls, as in: [["red shoes", 100], ["boots", 50]]';
+  end if;
+  return array(select mmdb.sample_call(function, s.sample, s.place) from jsonb_array_elements(samples) with ordinality s(sample, place) order by s.place);
+end
+$$;
+COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
+CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   leg mmdb.search_leg;
   vector public.vector;
-  deep constant integer := least(10000, coalesce(depth, greatest(40, 3 * k)));
+  deep constant integer := mmdb.search_depth(k, depth, diversity);
+  measure mmdb.search_leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
-  found_scores double precision[] := '{}';
-  found_ranks jsonb[] := '{}';
+  found_ranks bigint[] := '{}';
+  found_nearness double precision[] := '{}';
+  found_scores double precision[];
+  found_how jsonb[] := '{}';
+  found_legs text[] := '{}';
+  names text[] := '{}';  -- of the embeddings
   weight double precision;
   nothing boolean := true;
 begin
-  if k is null or k not between 1 and 10000 then
-    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
-  elsif depth < k then
-    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
-  elsif btrim(query, E' \t\r\n') = '' then
+  if btrim(query, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
-    if leg.model is not null then
+    if leg.matches is null then
+      names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
-    if weight <> 0 and (vector is not null or (leg.model is null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
-      select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
-             found_ranks || array_agg(jsonb_build_object(leg.name, f.how || jsonb_build_object('score', weight / (60 + f.rank))))
-      into found_keys, found_scores, found_ranks
-      from mmdb.search_found(leg, query, images, vector, deep, filter, within) f;
+      measure := case when measure is null and vector is not null then leg else measure end;
+      select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
+             found_how || array_agg(f.how), found_legs || array_agg(leg.name)
+      into found_keys, found_ranks, found_nearness, found_how, found_legs
+      from mmdb.search_found(leg, query, vector, deep, filter, within) f;
     end if;
   end loop;
   if nothing then
     raise exception 'there is nothing to search for'
       using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  return query
-  select f.key, sum(f.score), (select jsonb_object_agg(r.key, r.value) from unnest(array_agg(f.how)) h(how), jsonb_each(h.how) r)
-  from unnest(found_keys, found_scores, found_ranks) f(key, score, how)
-  group by f.key
-  having max(f.score) > 0
-  order by 2 desc, 1 limit k;
+  select array_agg(f.key), array_agg(f.score), array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
+  into found_keys, found_scores, found_how
+  from (
+    select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
+      then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
+    from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
+  ) f;
+  return query select f.key, f.score, f.ranks
+               from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
+COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2922,36 +4143,68 @@ $body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
   from mmdb.search_columns(made.relation) c
 $_$;
 COMMENT ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) IS 'The one SELECT of a search view.';
+CREATE FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.table_call(search_call.relation, 'search')
+  where has_table_privilege(search_call.relation, 'select') and exists (
+    select from mmdb.embeddings e join mmdb.models m on m.name = e.model
+    where e.relation = search_call.relation and e.generation_of is null
+      and (has_text and 'text' = any(m.modalities) or has_image and 'image' = any(m.modalities)))
+$$;
+COMMENT ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) IS 'T_search of a table that the caller may read and that takes such a query; NULL for others.';
 CREATE FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', ' order by a.attnum),
-         string_agg(format('p.%I', a.attname), ', ' order by a.attnum)
-  from pg_attribute a
-  where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  select string_agg(format('%I %s', a.name, format_type(a.type, null)), ', ' order by a.place),
+         string_agg(format('p.%I', a.name), ', ' order by a.place)
+  from mmdb.shown_columns(relation) a
 $$;
 COMMENT ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) IS 'The columns of a table, as a search view declares and as it selects them.';
-CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, how jsonb)
+CREATE FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif depth < k then
+    raise exception 'depth is %, less than k, which is %', depth, k using errcode = 'invalid_parameter_value';
+  elsif diversity not between 0 and 1 then
+    raise exception 'diversity is %, expected 0 to 1', diversity
+      using errcode = 'invalid_parameter_value', hint = '0 orders by score alone; 0.3 is a good beginning';
+  end if;
+  return least(10000, coalesce(depth, greatest(40, 3 * k)));
+end
+$$;
+COMMENT ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) IS 'How many candidates each leg brings, the arguments checked.';
+CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if leg.model is null then
-    return query select f.key, f.rank, jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
-                 from mmdb.words_found(leg, query, filter, within, depth) f;
+  if leg.matches is not null then
+    return query
+    select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
+           jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
+    from mmdb.words_found(leg, query, filter, within, depth) f;
   else
-    return query select f.key, f.place, jsonb_build_object('rank', f.place, 'distance', f.distance)
-                 from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+    return query
+    select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
+           jsonb_build_object('rank', f.place, 'distance', f.distance)
+    from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank and reason.';
+COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank, nearness and reason.';
 CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e where e.relation = search_legs.relation order by e.id)
+  select array(select mmdb.embedding_leg(mmdb.resolved(e)) from mmdb.embeddings e
+               where e.relation = search_legs.relation and e.generation_of is null order by e.name)
       || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
 $$;
 COMMENT ON FUNCTION mmdb.search_legs(relation regclass) IS 'The legs of T_search: every embedding of the table, and its keywords.';
@@ -2988,12 +4241,13 @@ CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(relation, '$10'))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
@@ -3067,6 +4321,15 @@ CREATE FUNCTION mmdb.setting(name text) RETURNS text
   select s.value from mmdb.settings s where s.name = setting.name
 $$;
 COMMENT ON FUNCTION mmdb.setting(name text) IS 'The value of one setting of this installation, NULL where it has none.';
+CREATE FUNCTION mmdb.settings_of(function regprocedure) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(array_agg(c.setting order by c.setting), '{}')
+  from pg_proc p cross join lateral unnest(p.proconfig) c(setting)
+  where p.oid = function and split_part(c.setting, '=', 1) = any(mmdb.tuned_settings())
+$$;
+COMMENT ON FUNCTION mmdb.settings_of(function regprocedure) IS 'The search settings that are attached to a function.';
 CREATE FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3121,6 +4384,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.short_name(wanted text, id bigint) IS 'A name of at most 63 bytes.';
+CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint, name text, type oid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select row_number() over (order by coalesce(e.column_place, a.attnum)), a.attname, a.atttypid
+  from pg_attribute a
+  left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
+  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+$$;
+COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
+CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select function::text $$;
+COMMENT ON FUNCTION mmdb.signature(function regprocedure) IS 'A function''s qualified name and argument types: how contracts know it.';
 CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3221,6 +4499,8 @@ begin%7$s
   if not %8$s then
     raise exception 'the primary key of table %% is another one than it was', %9$L
       using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
+  elsif not %11$s then
+    raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
   return query
   with stored as (
@@ -3239,7 +4519,8 @@ begin%7$s
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
-        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)))
+        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
@@ -3276,6 +4557,37 @@ begin
 end
 $_$;
 COMMENT ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) IS 'Write mmdb.near_duplicates into a new table `target` (key_a, key_b, distance), page by page, each in its own transaction: for tables of millions of rows. Called again after an interruption it goes on where it was; that is kept in the table TARGET_progress, which goes in the end. Not inside a transaction.';
+CREATE FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) RETURNS mmdb.stored_query
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  stored mmdb.stored_query;
+begin
+  perform mmdb.check_stored_query(function);
+  stored.function := function;
+  stored.calls := mmdb.sample_calls(function, coalesce(samples, mmdb.contract_samples(function)));
+  select r.identity, r.distance into stored.identity, stored.distance from mmdb.recall_row(function) r;
+  stored.search_path := search_path;
+  return stored;
+end
+$$;
+COMMENT ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) IS 'What it takes to run a function over samples; without samples those of its contract.';
+CREATE FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  name constant text := (select c.relname from pg_class c where c.oid = serving);
+begin
+  if serving is not null and other is not null then
+    execute format('alter index %s rename to %I', serving, mmdb.short_name('~' || name, serving::oid::bigint));
+    execute format('alter index %s rename to %I', other, name);
+    execute format('alter index %s rename to %I', serving, set_aside);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) IS 'Give the name of one index to another, and set the first aside.';
 CREATE FUNCTION mmdb.sweep() RETURNS TABLE(embedding bigint, pass uuid, schema text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3297,14 +4609,59 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sweep() IS 'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
+CREATE FUNCTION mmdb.switch_model(relation regclass, name text, force boolean DEFAULT false) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  serving mmdb.embeddings;
+  other mmdb.embeddings;
+  set_aside text;
+  taken text[];
+  indexes regclass[];
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  serving := mmdb.resolved(mmdb.embedding_of(relation, name));
+  other := mmdb.resolved(mmdb.other_generation(serving));
+  perform mmdb.check_switch(serving, other, force);
+  set_aside := mmdb.generation_name(name, serving.model);
+  taken := array(select q.argument from mmdb.query_arguments(serving) q);
+  indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
+                   mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  perform mmdb.record_switch(serving, other, set_aside);
+  perform mmdb.drop_search_functions(other);
+  perform mmdb.hand_over_functions(serving, other);
+  select e.* into serving from mmdb.embeddings e where e.id = serving.id;
+  select e.* into other from mmdb.embeddings e where e.id = other.id;
+  perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
+          mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
+  perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
+  return other;
+end
+$$;
+COMMENT ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) IS 'Have the other generation serve searches, at once and for all: its column takes the name of the one before. Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait behind it: set lock_timeout, and try again.';
 CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
-  from mmdb.embeddings e where e.relation = table_call.relation order by e.id limit 1
+  from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
 $$;
 COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+CREATE FUNCTION mmdb.table_changes(tables regclass[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce(jsonb_object_agg(t.relation::text, jsonb_build_object('rows', greatest(c.reltuples, 0), 'changes',
+    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid))), '{}')
+  from unnest(tables) t(relation) join pg_class c on c.oid = t.relation
+$$;
+COMMENT ON FUNCTION mmdb.table_changes(tables regclass[]) IS 'Rows of these tables, and how many were inserted, updated and deleted since statistics began.';
 CREATE FUNCTION mmdb.table_name(name text, suffix text DEFAULT ''::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3322,6 +4679,10 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.table_name(name text, suffix text) IS 'A name as given, perhaps with its schema, and with a suffix, quoted.';
+CREATE FUNCTION mmdb.table_verbs() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select array['search', 'like', 'recommend'] $$;
+COMMENT ON FUNCTION mmdb.table_verbs() IS 'The functions that are made once for a table.';
 CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) RETURNS TABLE(token uuid, model text, modality text, content text, data bytea)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3360,18 +4721,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
-CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) RETURNS TABLE(key text, distance double precision)
+CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_variable
 declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
+  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
   -- So many are asked for on the deep road.
   wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
   estimate record;
+  needed real;
   expected real;  -- what the deep road will cost
   keys text[];
   distances double precision[];
@@ -3383,27 +4748,63 @@ begin
     return;
   end if;
   estimate := mmdb.top_estimate(parts, passes, vector, within);
-  -- As deep as k rows that pass are likely to lie, where that costs less than half of what it may save.
-  if cost.walked * 1.6 * k / estimate.share < estimate.exact_cost / 2 then
-    depth := least(1000, greatest(depth, 1.6 * k / estimate.share));
+  if current_setting('enable_indexscan') = 'off' then
+    estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save.
-  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < k then 4 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, passes, vector, within, k, depth);
-    expected := cost.walked * wanted * depth / (passed + 0.5);
-    if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-      select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
-      from mmdb.top_deep(parts, passes, vector, within, k, wanted,
-        (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
+  -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
+      depth := least(1000, 4 * depth);
+      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    end loop;
+    if passed < enough then
+      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      needed := 2 * k * depth / (passed + 0.5);
+      expected := cost.walked * wanted * depth / (passed + 0.5);
+      passed := 0;
+      enough := k;
+      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, ceil(needed)::integer);
+      end if;
+      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+        from mmdb.top_deep(parts, later, vector, within, k, wanted,
+          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+      end if;
     end if;
   end if;
-  if passed is null or passed < k then
-    select * into keys, distances from mmdb.top_exact(parts, passes, vector, within, k);
+  if passed is null or passed < enough then
+    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys, distances) u(key, distance);
+  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
-COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) IS 'The keys and distances of the k nearest rows that pass a filter: what T_top_by_NAME returns whole rows of.';
+COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
+CREATE FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET extra_float_digits TO '1'
+    AS $_$
+declare
+  reached double precision;
+begin
+  if after is null or vector is null then
+    return '';
+  end if;
+  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
+  into reached using vector, mmdb.within_keys(parts, array[after]);
+  if reached is null then
+    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '), parts.relation
+      using errcode = 'object_not_in_prerequisite_state', hint = 'after takes the key of the last row of the page before';
+  end if;
+  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select %4$L::text) a(after)))',
+                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3413,17 +4814,18 @@ CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
 begin
   return query
   select %1$s, found_.distance
-  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[]) with ordinality found_(key, distance, place)
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
   join %4$s p on %5$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'))
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(made.relation, '$5'))
   from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
-    AS $$ select 8.0, 3.0, 0.18, 0.17 $$;
+    AS $$ select 12.0, 3.0, 0.18, 0.17 $$;
 COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3573,6 +4975,105 @@ CREATE FUNCTION mmdb.trusts_owner(relation regclass) RETURNS boolean
   from pg_class c where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.trusts_owner(relation regclass) IS 'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
+CREATE FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) RETURNS TABLE(made mmdb.recalls, short bigint, tables regclass[])
+    LANGUAGE plpgsql ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  step record;
+  measured record := mmdb.measure(query, expected);
+  reached integer := 0;  -- the last ladder that is done with
+  fastest double precision := 'infinity';
+begin
+  return query select measured.made, measured.short, measured.tables;
+  for step in select * from mmdb.tuning_ladders(query.function) loop
+    continue when step.ladder = reached or (step.settings = '{enable_indexscan=off}' and exact_milliseconds > 1.5 * fastest);
+    perform mmdb.attach_settings(query.function, step.settings);
+    measured := mmdb.measure(query, expected);
+    if not measured.ordered and 'hnsw.iterative_scan=relaxed_order' = any(step.settings) then
+      reached := step.ladder;
+      continue;
+    end if;
+    if (measured.made).recall >= target then
+      reached := step.ladder;
+      fastest := least(fastest, (measured.made).milliseconds);
+    end if;
+    return query select measured.made, measured.short, measured.tables;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) IS 'Measure a function as it is, and then with one choice of settings after the other, which stay attached.';
+CREATE FUNCTION mmdb.tune(function regprocedure, samples jsonb DEFAULT NULL::jsonb, target double precision DEFAULT 0.95) RETURNS TABLE(settings text[], recall double precision, low double precision, high double precision, milliseconds double precision, short bigint, attached boolean)
+    LANGUAGE sql ROWS 10
+    AS $$ select t.* from mmdb.tune_in(pg_catalog.current_setting('search_path'), function, samples, target) t $$;
+COMMENT ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) IS 'Measure a function with a LIMIT of its own as it is (the first row) and with other search settings, attach the fastest that reach the target to it, and keep that as a contract: mmdb.contracts shows where it no longer holds. Samples as for mmdb.recall.';
+CREATE FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) RETURNS TABLE(settings text[], recall double precision, low double precision, high double precision, milliseconds double precision, short bigint, attached boolean)
+    LANGUAGE plpgsql ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  query constant mmdb.stored_query := mmdb.stored_query(tune_in.function, tune_in.samples, tune_in.search_path);
+  expected record;
+  tried jsonb[];
+  best integer;
+  made mmdb.recalls;
+begin
+  if target is null or target <= 0 or target > 1 then
+    raise exception 'target is %, expected more than 0 and at most 1', target using errcode = 'invalid_parameter_value';
+  elsif not (select pg_has_role(p.proowner, 'usage') from pg_proc p where p.oid = query.function) then
+    raise exception 'must be owner of function %', query.function using errcode = 'insufficient_privilege';
+  end if;
+  perform from mmdb.run_samples(query);  -- texts are embedded, pages are in memory: as in use
+  expected := mmdb.run_exact(query);
+  tried := array(select to_jsonb(t) from mmdb.try_settings(query, expected.answers, expected.milliseconds, target) t);
+  select u.place into best
+  from unnest(tried) with ordinality u(entry, place) cross join lateral jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made') m
+  where m.recall >= target order by m.milliseconds limit 1;
+  if best is null then
+    raise exception 'no settings reach a recall of % for function %', target, query.function
+      using errcode = 'invalid_parameter_value', hint = 'it gives another answer each time it is called with the same arguments';
+  end if;
+  made := jsonb_populate_record(null::mmdb.recalls, tried[best] -> 'made');
+  made.exact_milliseconds := expected.milliseconds;
+  perform mmdb.attach_settings(query.function, made.settings);
+  perform mmdb.record_contract((made.function, target, coalesce(tune_in.samples, mmdb.contract_samples(query.function)), made.settings, null, null)),
+          mmdb.record_recall(made, array(select t::regclass from jsonb_array_elements_text(tried[best] -> 'tables') t));
+  if made.low < target then
+    raise warning 'a recall of % was measured, but over % samples: it may be as low as %',
+      round(made.recall::numeric, 3), made.samples, round(made.low::numeric, 3) using hint = 'give more samples';
+  end if;
+  return query
+  select m.settings, m.recall, m.low, m.high, m.milliseconds, (u.entry ->> 'short')::bigint, u.place = best
+  from unnest(tried) with ordinality u(entry, place) cross join lateral mmdb.rounded(jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made')) m
+  order by u.place;
+end
+$$;
+COMMENT ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) IS 'mmdb.tune for a function whose body is read with this search_path.';
+CREATE FUNCTION mmdb.tuned_settings() RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    AS $$ select array['hnsw.ef_search', 'hnsw.iterative_scan', 'hnsw.max_scan_tuples', 'enable_indexscan'] $$;
+COMMENT ON FUNCTION mmdb.tuned_settings() IS 'The settings that mmdb.tune attaches and takes away; a function''s others are left alone.';
+CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder integer, step integer, settings text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with ours as (
+    select exists (select from mmdb.embeddings e where mmdb.is_made_by(function, e.id)) as made
+  )
+  select l.ladder::integer, row_number() over (partition by l.ladder order by t.tuples, f.ef)::integer,
+         array['hnsw.ef_search=' || f.ef]
+         || case when l.mode is not null then array['hnsw.iterative_scan=' || l.mode, 'hnsw.max_scan_tuples=' || t.tuples] else '{}' end
+  from ours
+  cross join lateral (select 1, null::text where ours.made union all
+                      select v.* from (values (1, 'strict_order'), (2, 'relaxed_order')) v where not ours.made) l(ladder, mode)
+  cross join unnest(array[20000, 200000]) t(tuples)
+  cross join unnest(array[40, 80, 160, 320, 640, 1000]) f(ef)
+  where l.mode is not null or t.tuples = 20000
+  union all
+  select 3, 1, array['enable_indexscan=off']
+  order by 1, 2
+$$;
+COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
 CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3614,6 +5115,20 @@ CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
+CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigint)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indrelid, pg_stat_get_xact_numscans(c.oid)
+  from pg_class c join pg_am m on m.oid = c.relam join pg_index i on i.indexrelid = c.oid
+  where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat')
+$$;
+COMMENT ON FUNCTION mmdb.vector_scans() IS 'How often this transaction has read the vector indexes of each table.';
+CREATE FUNCTION mmdb.vector_sql(parts mmdb.search_source) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select regexp_replace(parts.present, ' is not null$', '::public.vector') $_$;
+COMMENT ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) IS 'The embedding of a row.';
 CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3724,6 +5239,11 @@ CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[])
   ) s
 $$;
 COMMENT ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) IS 'The weighted sum of vectors, of unit length.';
+CREATE FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+COMMENT ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) IS 'Keys in the form that `within` has them in.';
 CREATE FUNCTION mmdb.within_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3800,6 +5320,41 @@ CREATE AGGREGATE mmdb.rrf(rank bigint, weight double precision) (
     PARALLEL = safe
 );
 COMMENT ON AGGREGATE mmdb.rrf(rank bigint, weight double precision) IS 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
+CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
+ SELECT c.function,
+    c.target,
+    r.recall,
+    r.low,
+    r.high,
+    r.milliseconds,
+    r.measured_at,
+    c.settings,
+    jsonb_array_length(c.samples) AS samples,
+    c.tuned_at,
+    c.tuned_by,
+    mmdb.contract_drift(c.*, ROW(r.id, r.function, r.measured_at, r.measured_by, r.by_owner, r.samples, r.recall, r.low, r.high, r.milliseconds, r.exact_milliseconds, r.index_scans, r.settings, r.tables)) AS drift
+   FROM (mmdb.recall_contracts c
+     LEFT JOIN LATERAL ( SELECT r_1.id,
+            r_1.function,
+            r_1.measured_at,
+            r_1.measured_by,
+            r_1.by_owner,
+            r_1.samples,
+            r_1.recall,
+            r_1.low,
+            r_1.high,
+            r_1.milliseconds,
+            r_1.exact_milliseconds,
+            r_1.index_scans,
+            r_1.settings,
+            r_1.tables
+           FROM (mmdb.recalls l
+             CROSS JOIN LATERAL mmdb.rounded(l.*) r_1(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
+          WHERE ((l.function = c.function) AND l.by_owner)
+          ORDER BY l.id DESC
+         LIMIT 1) r ON (true))
+  WHERE COALESCE(has_function_privilege((to_regprocedure(c.function))::oid, 'execute'::text), true);
+COMMENT ON VIEW mmdb.contracts IS 'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
     START WITH 1
@@ -3870,6 +5425,31 @@ CREATE UNLOGGED TABLE mmdb.queries (
     answered_at timestamp with time zone
 );
 COMMENT ON TABLE mmdb.queries IS 'Query vectors by hash of model and query; the query itself is kept only until its vector is there.';
+CREATE VIEW mmdb.recall_log WITH (security_barrier='true') AS
+ SELECT r.id,
+    r.function,
+    r.measured_at,
+    r.measured_by,
+    r.samples,
+    r.recall,
+    r.low,
+    r.high,
+    r.milliseconds,
+    r.exact_milliseconds,
+    r.index_scans,
+    r.settings
+   FROM (mmdb.recalls l
+     CROSS JOIN LATERAL mmdb.rounded(l.*) r(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
+  WHERE COALESCE(has_function_privilege((to_regprocedure(r.function))::oid, 'execute'::text), false);
+COMMENT ON VIEW mmdb.recall_log IS 'Every measurement by mmdb.recall and mmdb.tune, of the functions that you may call.';
+ALTER TABLE mmdb.recalls ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mmdb.recalls_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE mmdb.schema_version (
     version_num character varying(32) NOT NULL
 );
@@ -3901,7 +5481,10 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
             WHEN (p.window_start > (clock_timestamp() - '00:02:00'::interval)) THEN COALESCE(((NULLIF(p.window_stored, 0))::double precision / NULLIF(date_part('epoch'::text, (clock_timestamp() - p.window_start)), (0)::double precision)), p.last_rate)
             ELSE NULL::double precision
         END AS rows_per_second,
-    COALESCE(mmdb.drift(e.id), p.drift) AS drift
+    COALESCE(mmdb.drift(e.id), p.drift) AS drift,
+    ( SELECT s.name
+           FROM mmdb.embeddings s
+          WHERE (s.id = e.generation_of)) AS generation_of
    FROM ((mmdb.embeddings e
      LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
      LEFT JOIN LATERAL ( SELECT n.total,
@@ -3929,7 +5512,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
               WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
             ELSE true
         END;
-COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy.';
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
 ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mmdb.worker_sessions_id_seq
     START WITH 1
@@ -3968,6 +5551,10 @@ ALTER TABLE ONLY mmdb.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (embedding);
 ALTER TABLE ONLY mmdb.queries
     ADD CONSTRAINT queries_pkey PRIMARY KEY (model, hash);
+ALTER TABLE ONLY mmdb.recall_contracts
+    ADD CONSTRAINT recall_contracts_pkey PRIMARY KEY (function);
+ALTER TABLE ONLY mmdb.recalls
+    ADD CONSTRAINT recalls_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY mmdb.schema_version
     ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
 ALTER TABLE ONLY mmdb.settings
@@ -3976,11 +5563,15 @@ ALTER TABLE ONLY mmdb.shared_sessions
     ADD CONSTRAINT shared_sessions_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY mmdb.worker_sessions
     ADD CONSTRAINT worker_sessions_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX embeddings_generation_of ON mmdb.embeddings USING btree (generation_of);
 CREATE INDEX leases_retry ON mmdb.leases USING btree (embedding, retry_at) WHERE (worker IS NULL);
 CREATE INDEX leases_worker ON mmdb.leases USING btree (worker) WHERE (worker IS NOT NULL);
 CREATE INDEX queries_answered ON mmdb.queries USING btree (answered_at) WHERE (answered_at IS NOT NULL);
 CREATE UNIQUE INDEX queries_token ON mmdb.queries USING btree (token);
 CREATE INDEX queries_waiting ON mmdb.queries USING btree (model, asked_at) WHERE (answered_at IS NULL);
+CREATE INDEX recalls_function ON mmdb.recalls USING btree (function, id);
+ALTER TABLE ONLY mmdb.embeddings
+    ADD CONSTRAINT embeddings_generation_of_fkey FOREIGN KEY (generation_of) REFERENCES mmdb.embeddings(id) ON DELETE SET NULL;
 ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_model_fkey FOREIGN KEY (model) REFERENCES mmdb.models(name);
 ALTER TABLE ONLY mmdb.leases
@@ -4013,7 +5604,13 @@ GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.attachment(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_worker;
@@ -4022,11 +5619,26 @@ GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) T
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
@@ -4052,12 +5664,18 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -4082,12 +5700,33 @@ GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) T
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, queries text[], k integer, expected jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embeddings, vectors public.vector[], k integer, expected text[], OUT overlap double precision, OUT recall double precision, OUT recall_next double precision, OUT only_now text[], OUT only_next text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_samples(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_samples(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_samples(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.contract_settings(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
@@ -4103,6 +5742,9 @@ GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, att
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
@@ -4112,15 +5754,24 @@ GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_operator(distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_contract(function text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_worker;
@@ -4130,6 +5781,12 @@ GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb
 REVOKE ALL ON FUNCTION mmdb.drop_orphans(schema_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed(image bytea, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
@@ -4152,6 +5809,12 @@ GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) FROM PUBLIC;
@@ -4193,6 +5856,15 @@ GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, 
 REVOKE ALL ON FUNCTION mmdb.filter_strategy(operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
@@ -4207,16 +5879,31 @@ GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_wor
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.generation_name(name text, model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.here(standby boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.hidden_columns(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hidden_columns(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hidden_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding bigint) FROM PUBLIC;
@@ -4239,12 +5926,18 @@ GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_columns(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_type(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_worker;
@@ -4257,6 +5950,12 @@ GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_method(language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.known_key(relation regclass, given text, known text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) TO mmdb_worker;
@@ -4266,6 +5965,9 @@ GRANT ALL ON FUNCTION mmdb.label_scale(model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_worker;
@@ -4285,6 +5987,9 @@ REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embeddi
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
@@ -4310,6 +6015,9 @@ REVOKE ALL ON FUNCTION mmdb.may_call(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_call(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.may_clean(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_clean(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_worker;
@@ -4336,9 +6044,15 @@ REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.own_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.own_indexes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
@@ -4363,6 +6077,9 @@ GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pend
 REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plain_key(key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
@@ -4373,19 +6090,49 @@ REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT pro
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
@@ -4393,17 +6140,27 @@ GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.remove_model(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.result_columns(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.retry_delay(attempts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.retry_delay(attempts integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
@@ -4416,21 +6173,45 @@ GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight d
 REVOKE ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_samples(query mmdb.stored_query) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.same_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.same_key_sql(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_argument(argument jsonb, type oid) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions text, OUT selected text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, images bytea[], vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_legs(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_worker;
@@ -4451,6 +6232,9 @@ REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.setting(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.settings_of(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.settings_of(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.settings_of(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.share_session(worker integer) FROM PUBLIC;
@@ -4458,6 +6242,12 @@ GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.shown_columns(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.signature(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
@@ -4477,21 +6267,39 @@ GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) FROM PUBLIC;
 GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_user;
 GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.sweep() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_changes(tables regclass[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_name(name text, suffix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_verbs() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
@@ -4526,6 +6334,21 @@ REVOKE ALL ON FUNCTION mmdb.trim_queries() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tune(function regprocedure, samples jsonb, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tune_in(search_path text, function regprocedure, samples jsonb, target double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tuned_settings() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
@@ -4535,6 +6358,12 @@ GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_scans() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
@@ -4555,6 +6384,9 @@ GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.within_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_worker;
@@ -4585,9 +6417,13 @@ GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf(bigint, double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint, double precision) TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.contracts TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.contracts TO mmdb_worker;
 GRANT USAGE ON SEQUENCE mmdb.embeddings_id_seq TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.workers TO mmdb_user;

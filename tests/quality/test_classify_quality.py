@@ -6,6 +6,7 @@ import pytest
 
 from bench.classify import SCALES, Sorted, measure
 from bench.quality import STAMPS
+from mmdb.config import Settings
 from mmdb.embedders.registry import builtin_specs, load
 from tests.db.conftest import Connection
 
@@ -18,7 +19,8 @@ ACCURACY = {"pictures": 0.43, "captions": 0.54}
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sorted]:
     lite = next(spec for spec in builtin_specs() if spec.name == "lite")
-    return measure(load(lite, tmp_path_factory.mktemp("cache")), STAMPS)
+    folder = tmp_path_factory.mktemp("cache")
+    return measure(load(lite, Settings(database_url=None, home=folder, cache=folder)), STAMPS)
 
 
 def test_the_first_label_is_right_often_enough(measured: dict[str, Sorted]) -> None:

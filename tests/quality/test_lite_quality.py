@@ -23,6 +23,7 @@ from bench.quality import (
     text_to_caption,
     text_to_image,
 )
+from mmdb.config import Settings
 from mmdb.embedders.base import Embedder, Vectors
 from mmdb.embedders.registry import builtin_specs, load
 
@@ -47,7 +48,7 @@ def stamps() -> list[Stamp]:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     lite = next(spec for spec in builtin_specs() if spec.name == "lite")
-    return load(lite, tmp_path_factory.mktemp("cache"))
+    return load(lite, Settings.from_environment({"MMDB_CACHE": str(tmp_path_factory.mktemp("cache"))}))
 
 
 @pytest.fixture(scope="module")

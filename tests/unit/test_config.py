@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmdb import config
-from mmdb.config import Settings
+from mmdb.config import Provider, Settings
 from mmdb.errors import ConfigError
 
 
@@ -105,3 +105,50 @@ def test_private_addresses_that_are_allowed() -> None:
 )
 def test_private_addresses_that_are_not_understood(item: str) -> None:
     assert f'"{item}"' in refused(MMDB_MEDIA_ALLOW_PRIVATE=f"ok:80,{item}")
+
+
+# Servers and copies of models.
+
+
+def test_without_a_setting_only_openai_may_be_called_with_its_own_key() -> None:
+    (provider,) = Settings.from_environment({"OPENAI_API_KEY": "sk-1"}).providers
+    assert provider == Provider(("https", "api.openai.com", 443), "OPENAI_API_KEY", "sk-1")
+
+
+def test_each_server_has_its_own_key_or_none() -> None:
+    value = "https://API.mistral.ai=MISTRAL_KEY, http://127.0.0.1:8000,http://[::1]:9/=EMPTY"
+    settings = Settings.from_environment({"MMDB_PROVIDERS": value, "MISTRAL_KEY": "m", "OPENAI_API_KEY": "o"})
+    assert settings.providers == (
+        Provider(("https", "api.mistral.ai", 443), "MISTRAL_KEY", "m"),
+        Provider(("http", "127.0.0.1", 8000)),
+        Provider(("http", "::1", 9), "EMPTY", None),
+    )
+    assert "'m'" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "api.openai.com=OPENAI_API_KEY",
+        "ftp://host",
+        "https://",
+        "https://host/v1",
+        "https://host:x",
+        "https://user:secret@host",
+        "https://host=",
+        "https://host=sk-a-key-itself",
+        "https://host?a=b",
+    ],
+)
+def test_a_server_that_cannot_be_meant(value: str) -> None:
+    with pytest.raises(ConfigError, match="MMDB_PROVIDERS names") as caught:
+        Settings.from_environment({"MMDB_PROVIDERS": value})
+    assert "secret" not in str(caught.value)
+    assert "a-key-itself" not in str(caught.value)
+
+
+def test_where_copies_of_models_are_looked_for(tmp_path: Path) -> None:
+    assert Settings.from_environment({"MMDB_HOME": "/srv/mmdb"}).models_folder == Path("/srv/mmdb/models")
+    assert Settings.from_environment({"MMDB_MODELS": str(tmp_path)}).models_folder == tmp_path
+    with pytest.raises(ConfigError, match='MMDB_MODELS is "models", expected an absolute path'):
+        Settings.from_environment({"MMDB_MODELS": "models"})

@@ -91,3 +91,45 @@ def test_a_vector_without_a_direction_is_refused_and_its_item_named(value: float
 def test_a_vector_whose_square_is_no_float32_still_has_a_direction(scale: float) -> None:
     vectors = Broken(lambda made: made * np.float32(scale)).embed(["abc"])
     np.testing.assert_allclose(vectors, [(0.9**0.5, 0.1**0.5, 0)], rtol=1e-6)
+
+
+class Cramped(Fake):
+    """Has memory for `room` items at a time."""
+
+    batch_size = 8
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.freed = 0
+
+    def embed_batch(self, modality: Modality, items: Sequence[Item], purpose: Purpose) -> Vectors:
+        if len(items) > self.room:
+            raise MemoryError(f"no memory for {len(items)}")
+        return super().embed_batch(modality, items, purpose)
+
+    def free_memory(self) -> None:
+        self.freed += 1
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(caplog: pytest.LogCaptureFixture) -> None:
+    texts = ["x" * length for length in range(1, 12)]
+    cramped, fake = Cramped(room=3), Fake()
+    np.testing.assert_array_equal(cramped.embed(texts), fake.embed(texts))
+    assert [count for _, count, _ in cramped.calls] == [2, 2, 2, 2, 3], "the next batch is tried whole again"
+    assert cramped.freed == 3
+    assert "a batch of 8 does not fit into memory" in caplog.text
+
+
+def test_an_item_that_does_not_fit_alone_is_an_error() -> None:
+    with pytest.raises(ModelError, match="one text alone does not fit into memory: no memory for 1") as caught:
+        Cramped(room=0).embed(["a", "b"])
+    assert "more memory" in str(caught.value)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory() -> None:
+    def damage(made: Vectors) -> Vectors:
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        Broken(damage).embed(["a", "b"])

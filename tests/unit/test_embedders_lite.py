@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdb.config import Settings
 from mmdb.embedders import lite
 from mmdb.embedders.base import Embedder, Item, Vectors
 from mmdb.embedders.efficientnet import SIZE
@@ -30,9 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def caching(folder: Path) -> Settings:
+    return Settings.from_environment({"MMDB_CACHE": str(folder)})
+
+
 @pytest.fixture(scope="module")
 def model(folder: Path) -> Embedder:
-    return load(SPEC, folder)
+    return load(SPEC, caching(folder))
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +169,7 @@ def test_the_cache_holds_the_network_and_the_classes_and_is_repaired(folder: Pat
     for path, data in zip(files, good, strict=True):
         path.write_bytes(data[: len(data) // 2])
     expected = model.embed(["cat"])
-    np.testing.assert_array_equal(load(SPEC, folder).embed(["cat"]), expected)
+    np.testing.assert_array_equal(load(SPEC, caching(folder)).embed(["cat"]), expected)
     assert [path.read_bytes() for path in files] == good
 
 
@@ -174,14 +179,15 @@ def test_a_second_load_builds_nothing(folder: Path, model: Embedder, monkeypatch
 
     monkeypatch.setattr(lite, "_build_network", fail)
     monkeypatch.setattr(lite, "_build_classes", fail)
-    load(SPEC, folder)
+    load(SPEC, caching(folder))
 
 
 LOAD = """
 import sys
-from pathlib import Path
+from mmdb.config import Settings
 from mmdb.embedders.registry import builtin_specs, load
-print(load(builtin_specs()[0], Path(sys.argv[1])).embed(["cat"]).tobytes().hex())
+settings = Settings.from_environment({"MMDB_CACHE": sys.argv[1]})
+print(load(builtin_specs()[0], settings).embed(["cat"]).tobytes().hex())
 assert "torch" not in sys.modules
 """
 

