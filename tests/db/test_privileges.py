@@ -93,7 +93,7 @@ def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
     assert {name for (name,) in open_to_users} == {
         "contract_samples", "contract_settings", "doctor", "drift", "drop_contract", "embed", "embed_for",
         "forget_embedding", "forget_keywords", "model_of", "record_contract", "record_embedding", "record_keywords",
-        "record_recall", "retry", "setting", "wake_workers",
+        "record_recall", "record_switch", "retry", "setting", "wake_workers",
     }  # fmt: skip
     for table in ("queries", "leases", "settings", "worker_sessions", "progress"):
         with pytest.raises(pg.InsufficientPrivilege):
