@@ -89,12 +89,12 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not has_function_privilege(session_user, to_regprocedure(made.function), 'execute') then
+  if has_function_privilege(session_user, mmdb.function_called(made.function), 'execute') is not true then
     raise exception 'permission denied for function %', made.function using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables)
   values (made.function,
-          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)),
+          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)),
           made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds, made.index_scans, made.settings,
           mmdb.table_changes(tables));
 end

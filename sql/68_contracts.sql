@@ -11,6 +11,19 @@ set search_path = pg_catalog, pg_temp
 as $$ select function::text $$;
 comment on function mmdb.signature(regprocedure) is 'A function''s qualified name and argument types: how contracts know it.';
 
+-- PostgreSQL 15 raises an error where a type of the signature is gone; it is the same as a function that is gone.
+create or replace function mmdb.function_called(signature text) returns regprocedure
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return to_regprocedure(signature);
+exception when undefined_object or invalid_schema_name then
+  return null;
+end
+$$;
+comment on function mmdb.function_called(text) is 'The function of this signature, NULL where there is none.';
+
 create or replace function mmdb.settings_of(function regprocedure) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -47,7 +60,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)) then
+  if (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)) is not true then
     raise exception 'must be owner of function %', made.function using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.recall_contracts (function, target, samples, settings) values (made.function, made.target, made.samples, made.settings)
@@ -177,8 +190,8 @@ declare
   found_function regprocedure;
 begin
   select c.* into made from mmdb.recall_contracts c
-  where c.function = drop_contract.function or to_regprocedure(c.function) = to_regprocedure(drop_contract.function);
-  found_function := to_regprocedure(made.function);
+  where c.function = drop_contract.function or mmdb.function_called(c.function) = mmdb.function_called(drop_contract.function);
+  found_function := mmdb.function_called(made.function);
   if made.function is null then
     raise exception 'function "%" has no contract', function
       using errcode = 'undefined_object', hint = 'select function from mmdb.contracts lists them';
@@ -208,7 +221,7 @@ as $$
       where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
       format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
   end
-  from (select to_regprocedure(made.function)) f(oid)
+  from (select mmdb.function_called(made.function)) f(oid)
 $$;
 comment on function mmdb.contract_drift(mmdb.recall_contracts, mmdb.recalls) is 'Why a contract may no longer hold, with the remedy; NULL where it does.';
 
@@ -240,7 +253,7 @@ select c.function, c.target, r.recall, r.low, r.high, r.milliseconds, r.measured
 from mmdb.recall_contracts c
 left join lateral (select r.* from mmdb.recalls l cross join lateral mmdb.rounded(l) r
                    where l.function = c.function and l.by_owner order by l.id desc limit 1) r on true
-where coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(c.function), 'execute'), true);
+where coalesce(pg_catalog.has_function_privilege(mmdb.function_called(c.function), 'execute'), true);
 comment on view mmdb.contracts is
   'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 
@@ -248,5 +261,5 @@ drop view if exists mmdb.recall_log;
 create view mmdb.recall_log with (security_barrier) as
 select r.id, r.function, r.measured_at, r.measured_by, r.samples, r.recall, r.low, r.high, r.milliseconds, r.exact_milliseconds, r.index_scans, r.settings
 from mmdb.recalls l cross join lateral mmdb.rounded(l) r
-where coalesce(pg_catalog.has_function_privilege(pg_catalog.to_regprocedure(r.function), 'execute'), false);
+where coalesce(pg_catalog.has_function_privilege(mmdb.function_called(r.function), 'execute'), false);
 comment on view mmdb.recall_log is 'Every measurement by mmdb.recall and mmdb.tune, of the functions that you may call.';

@@ -59,7 +59,7 @@ select p.oid::regprocedure::text as function,
        btrim(replace(coalesce(obj_description(p.oid, 'pg_proc'), ''), '[mmdb query]', '')) as description,
        c.target, c.recall, c.milliseconds, c.drift
 from pg_proc p
-left join mmdb.contracts c on to_regprocedure(c.function) = p.oid
+left join mmdb.contracts c on mmdb.function_called(c.function) = p.oid
 where (obj_description(p.oid, 'pg_proc') like '%%[mmdb query]' or c.function is not null)
   and has_function_privilege(p.oid, 'execute')
 order by p.pronamespace::regnamespace::text, 1

@@ -41,7 +41,8 @@ begin
   end if;
   for searched in
     select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
-    where find.relations is null or e.relation = any(find.relations)
+    -- A search runs code of the table's owner, who could have left a table for us to find.
+    where case when find.relations is null then mmdb.trusts_owner(e.relation) else e.relation = any(find.relations) end
   loop
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
     if call is not null then
@@ -52,7 +53,8 @@ begin
   end loop;
   if cardinality(parts) = 0 then
     raise exception 'there is no table to search in'
-      using errcode = 'undefined_object', hint = 'select relation from mmdb.status lists what you may read; the models of a table must take the query';
+      using errcode = 'undefined_object',
+            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
   end if;
   return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
                               'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
@@ -60,7 +62,7 @@ begin
 end
 $$;
 comment on function mmdb.find(text, bytea, integer, regclass[]) is
-  'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+  'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
 
 create or replace function mmdb.context(question text, k integer default 5, relations regclass[] default null, characters integer default 8000) returns text
 language plpgsql stable security invoker

@@ -45,11 +45,32 @@ def test_the_rights_of_who_asks(shop: Connection, database: Database, make_role:
     shop.execute(f"grant mmdb_user to {reader.name}; grant select on items to {reader.name}")
     shop.execute("alter table items enable row level security; create policy p on items using (id > 3)")
     with reader.connect(database) as conn:
-        rows = conn.execute("select relation::text, key from mmdb.find('item 1')").fetchall()
+        both = "array['items'::regclass, 'other.notes'::regclass]"
+        with pytest.raises(pg.InsufficientPrivilege, match="permission denied for schema other"):
+            conn.execute(f"select relation::text, key from mmdb.find('item 1', relations => {both})")
+        named = "relations => array['items'::regclass]"
+        rows = conn.execute(f"select relation::text, key from mmdb.find('item 1', {named})").fetchall()
         assert sorted(rows) == [("items", "4"), ("items", "5")]
-        context = conn.execute("select mmdb.context('item 1')").fetchone()
+        context = conn.execute(f"select mmdb.context('item 1', {named})").fetchone()
         assert context is not None
         assert "item 1" not in context[0]
+
+
+def test_code_of_strangers_is_not_run_unasked(shop: Connection, database: Database, make_role: MakeRole) -> None:
+    """Whoever owns a table may put what he likes into the body of its search function."""
+    stranger = make_role()
+    shop.execute(f"grant mmdb_user to {stranger.name}; grant create, usage on schema other to {stranger.name}")
+    with stranger.connect(database) as conn:
+        conn.execute("create table other.trap (id int primary key, txt text)")
+        conn.execute("select mmdb.add_embedding('other.trap', 'txt', model => 'hash')")
+        definition = conn.execute("select pg_get_functiondef('other.trap_search'::regproc)").fetchone()
+        assert definition is not None
+        head, _, _ = definition[0].partition("AS $")
+        conn.execute(f"{head} as $$ begin raise exception 'trapped'; end $$")
+        conn.execute("grant select on other.trap to public")
+    assert shop.execute("select count(*) > 0 from mmdb.find('item 1')").fetchone() == (True,)
+    with pytest.raises(psycopg.Error, match="trapped"):
+        shop.execute("select * from mmdb.find('item 1', relations => array['other.trap'::regclass])")
 
 
 def test_context(shop: Connection) -> None:
