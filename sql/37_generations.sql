@@ -69,6 +69,21 @@ $$;
 comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
   'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
 
+-- PostgreSQL keeps them to the column that they were made over, whatever its name: they would go on reading the former model's.
+create or replace function mmdb.readers_of(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure, 'policy ' || quote_ident(y.polname)), ', ')
+  from pg_depend d
+  left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+  left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+  left join pg_policy y on d.classid = 'pg_policy'::regclass and y.oid = d.objid
+  where d.refclassid = 'pg_class'::regclass and d.refobjid = made.relation and d.refobjsubid = made.column_number
+    and coalesce(r.oid, p.oid, y.oid) is not null
+$$;
+comment on function mmdb.readers_of(mmdb.embeddings) is 'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
+
 create or replace function mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -84,6 +99,11 @@ begin
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
+  elsif mmdb.readers_of(serving) is not null and not force then
+    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
+                    serving.column_name, mmdb.readers_of(serving), serving.model
+      using errcode = 'dependent_objects_still_exist',
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif force then
     return;
   elsif next_counted.pending > 0 then

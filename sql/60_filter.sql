@@ -208,7 +208,7 @@ as $$
 declare
   label constant text := of_column.attname;
   target constant text := format('%s.%I', alias, of_column.attname);
-  type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
+  type_name constant text := format_type(of_column.atttypid, -1);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
   equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
@@ -260,7 +260,7 @@ as $$
 declare
   written constant text := case operator when 'contains' then '@>' when 'contained_by' then '<@' else '&&' end;
   kind record;
-  type_name text := format_type(of_column.atttypid, of_column.atttypmod);
+  type_name text := format_type(of_column.atttypid, -1);
 begin
   select t.typtype, t.typcategory, r.rngsubtype into kind
   from pg_type t left join pg_range r on r.rngtypid = t.oid where t.oid = of_column.atttypid;

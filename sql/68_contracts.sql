@@ -18,7 +18,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   return to_regprocedure(signature);
-exception when undefined_object or invalid_schema_name then
+exception when undefined_object or invalid_schema_name or insufficient_privilege then
   return null;
 end
 $$;

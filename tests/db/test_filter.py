@@ -232,5 +232,19 @@ def test_filters_mean_what_they_say(goods: Connection, filter: Any) -> None:
 
 def test_an_alias_and_a_caller_without_rights(goods: Connection) -> None:
     row = goods.execute("select mmdb.filter('goods', '{\"price\": 1}', 'odd \"alias')").fetchone()
-    assert row == ('"odd ""alias".price operator(pg_catalog.=) \'1\'::numeric(8,2)',)
+    assert row == ('"odd ""alias".price operator(pg_catalog.=) \'1\'::numeric',)
     assert goods.execute("select mmdb.filter('goods', null)").fetchone() == ("true",)
+
+
+def test_a_value_is_not_cut_to_the_width_of_its_column(conn: Connection) -> None:
+    """A tenant called acme-eu10 is not acme-eu1, and 1.25 is not 1.3."""
+    conn.execute("create table narrow (id int primary key, name varchar(8), code char(2), price numeric(6, 1))")
+    conn.execute("insert into narrow values (1, 'acme-eu1', 'ab', 1.3)")
+    for condition in ('{"name": "acme-eu10"}', '{"name": {"in": ["acme-eu10"]}}', '{"code": "abX"}', '{"price": 1.25}'):
+        row = conn.execute("select mmdb.filter('narrow', %s)", [condition]).fetchone()
+        assert row is not None
+        assert conn.execute(f"select count(*) from narrow p where {row[0]}").fetchone() == (0,), condition
+    for condition in ('{"name": "acme-eu1"}', '{"code": "ab"}', '{"price": 1.3}'):
+        row = conn.execute("select mmdb.filter('narrow', %s)", [condition]).fetchone()
+        assert row is not None
+        assert conn.execute(f"select count(*) from narrow p where {row[0]}").fetchone() == (1,), condition

@@ -219,6 +219,23 @@ def test_a_switch_is_refused_while_searches_would_miss_rows(embedded: Connection
     assert one(embedded, "select model from mmdb.switch_model('items', 'txt', force => true)") == "wide"
 
 
+def test_a_view_over_the_column_would_stay_with_the_former_model(
+    embedded: Connection, drain: Callable[[], Totals]
+) -> None:
+    embedded.execute("create view seen as select id, txt_embedding from items; create view found as select * from seen")
+    embedded.execute("create view searched as select id from items_by_txt('item 1'::text) where distance < 0.1")
+    embedded.execute("select mmdb.change_model('items', 'txt', 'wide')")
+    drain()
+    with pytest.raises(
+        pg.DependentObjectsStillExist, match=r'"txt_embedding" is read by view (public.)?seen, which would'
+    ):
+        embedded.execute("select mmdb.switch_model('items', 'txt')")
+    assert one(embedded, "select model from mmdb.switch_model('items', 'txt', force => true)") == "wide"
+    assert one(embedded, "select vector_dims(txt_embedding) from seen limit 1") == 64
+    embedded.execute("select mmdb.rollback_model('items', 'txt', force => true); drop view seen cascade")
+    assert one(embedded, "select model from mmdb.switch_model('items', 'txt')") == "wide"
+
+
 BAD = [
     ("select mmdb.change_model('items', 'txt', 'hash')", 'has model "hash" already'),
     ("select mmdb.change_model('items', 'txt', 'unknown')", 'model "unknown" does not exist'),

@@ -712,6 +712,11 @@ begin
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
+  elsif mmdb.readers_of(serving) is not null and not force then
+    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
+                    serving.column_name, mmdb.readers_of(serving), serving.model
+      using errcode = 'dependent_objects_still_exist',
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif force then
     return;
   elsif next_counted.pending > 0 then
@@ -1072,7 +1077,7 @@ CREATE FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recall
       where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
       format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
   end
-  from (select to_regprocedure(made.function)) f(oid)
+  from (select mmdb.function_called(made.function)) f(oid)
 $$;
 COMMENT ON FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recalls) IS 'Why a contract may no longer hold, with the remedy; NULL where it does.';
 CREATE FUNCTION mmdb.contract_samples(function regprocedure) RETURNS jsonb
@@ -1424,8 +1429,8 @@ declare
   found_function regprocedure;
 begin
   select c.* into made from mmdb.recall_contracts c
-  where c.function = drop_contract.function or to_regprocedure(c.function) = to_regprocedure(drop_contract.function);
-  found_function := to_regprocedure(made.function);
+  where c.function = drop_contract.function or mmdb.function_called(c.function) = mmdb.function_called(drop_contract.function);
+  found_function := mmdb.function_called(made.function);
   if made.function is null then
     raise exception 'function "%" has no contract', function
       using errcode = 'undefined_object', hint = 'select function from mmdb.contracts lists them';
@@ -1769,7 +1774,7 @@ CREATE FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operat
 declare
   label constant text := of_column.attname;
   target constant text := format('%s.%I', alias, of_column.attname);
-  type_name constant text := format_type(of_column.atttypid, of_column.atttypmod);
+  type_name constant text := format_type(of_column.atttypid, -1);
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
   equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
@@ -1835,7 +1840,7 @@ CREATE FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, ope
 declare
   written constant text := case operator when 'contains' then '@>' when 'contained_by' then '<@' else '&&' end;
   kind record;
-  type_name text := format_type(of_column.atttypid, of_column.atttypmod);
+  type_name text := format_type(of_column.atttypid, -1);
 begin
   select t.typtype, t.typcategory, r.rngsubtype into kind
   from pg_type t left join pg_range r on r.rngtypid = t.oid where t.oid = of_column.atttypid;
@@ -2007,7 +2012,8 @@ begin
   end if;
   for searched in
     select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
-    where find.relations is null or e.relation = any(find.relations)
+    -- A search runs code of the table's owner, who could have left a table for us to find.
+    where case when find.relations is null then mmdb.trusts_owner(e.relation) else e.relation = any(find.relations) end
   loop
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
     if call is not null then
@@ -2018,14 +2024,15 @@ begin
   end loop;
   if cardinality(parts) = 0 then
     raise exception 'there is no table to search in'
-      using errcode = 'undefined_object', hint = 'select relation from mmdb.status lists what you may read; the models of a table must take the query';
+      using errcode = 'undefined_object',
+            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
   end if;
   return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
                               'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
                using find.query, find.image, find.k;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table that has an embedding and that you may read, or these: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
 CREATE FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) RETURNS mmdb.search_leg
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2096,6 +2103,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.free_name(relation regclass, wanted text) IS 'A name that no column of the table has: the wanted one, or with underscores before it.';
+CREATE FUNCTION mmdb.function_called(signature text) RETURNS regprocedure
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return to_regprocedure(signature);
+exception when undefined_object or invalid_schema_name or insufficient_privilege then
+  return null;
+end
+$$;
+COMMENT ON FUNCTION mmdb.function_called(signature text) IS 'The function of this signature, NULL where there is none.';
 CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3519,6 +3537,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+CREATE FUNCTION mmdb.readers_of(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure, 'policy ' || quote_ident(y.polname)), ', ')
+  from pg_depend d
+  left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+  left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
+  left join pg_policy y on d.classid = 'pg_policy'::regclass and y.oid = d.objid
+  where d.refclassid = 'pg_class'::regclass and d.refobjid = made.relation and d.refobjsubid = made.column_number
+    and coalesce(r.oid, p.oid, y.oid) is not null
+$$;
+COMMENT ON FUNCTION mmdb.readers_of(made mmdb.embeddings) IS 'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
 CREATE FUNCTION mmdb.recall(function regprocedure, samples jsonb DEFAULT NULL::jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
     LANGUAGE sql ROWS 1
     AS $$ select r.* from mmdb.recall_in(pg_catalog.current_setting('search_path'), function, samples) r $$;
@@ -3627,7 +3658,7 @@ CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)) then
+  if (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)) is not true then
     raise exception 'must be owner of function %', made.function using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.recall_contracts (function, target, samples, settings) values (made.function, made.target, made.samples, made.settings)
@@ -3679,12 +3710,12 @@ CREATE FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) RETURNS
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not has_function_privilege(session_user, to_regprocedure(made.function), 'execute') then
+  if has_function_privilege(session_user, mmdb.function_called(made.function), 'execute') is not true then
     raise exception 'permission denied for function %', made.function using errcode = 'insufficient_privilege';
   end if;
   insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables)
   values (made.function,
-          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = to_regprocedure(made.function)),
+          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)),
           made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds, made.index_scans, made.settings,
           mmdb.table_changes(tables));
 end
@@ -5353,7 +5384,7 @@ CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
           WHERE ((l.function = c.function) AND l.by_owner)
           ORDER BY l.id DESC
          LIMIT 1) r ON (true))
-  WHERE COALESCE(has_function_privilege((to_regprocedure(c.function))::oid, 'execute'::text), true);
+  WHERE COALESCE(has_function_privilege((mmdb.function_called(c.function))::oid, 'execute'::text), true);
 COMMENT ON VIEW mmdb.contracts IS 'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
@@ -5440,7 +5471,7 @@ CREATE VIEW mmdb.recall_log WITH (security_barrier='true') AS
     r.settings
    FROM (mmdb.recalls l
      CROSS JOIN LATERAL mmdb.rounded(l.*) r(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
-  WHERE COALESCE(has_function_privilege((to_regprocedure(r.function))::oid, 'execute'::text), false);
+  WHERE COALESCE(has_function_privilege((mmdb.function_called(r.function))::oid, 'execute'::text), false);
 COMMENT ON VIEW mmdb.recall_log IS 'Every measurement by mmdb.recall and mmdb.tune, of the functions that you may call.';
 ALTER TABLE mmdb.recalls ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.recalls_id_seq
@@ -5876,6 +5907,9 @@ GRANT ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) TO mmdb_
 REVOKE ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.function_called(signature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.function_called(signature text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.function_called(signature text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
@@ -6097,6 +6131,9 @@ REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) 
 REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_worker;
