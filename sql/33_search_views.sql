@@ -210,7 +210,7 @@ as $$
 $$;
 comment on function mmdb.query_arguments(mmdb.embeddings) is 'What the search functions of an embedding take, and the vector that it becomes.';
 
-create or replace function mmdb.make_search_views(made mmdb.embeddings) returns void
+create or replace function mmdb.make_search_views(made mmdb.embeddings, made_already text[] default '{}') returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -218,11 +218,11 @@ declare
   argument text;
   vector text;
 begin
-  for argument, vector in select * from mmdb.query_arguments(made) loop
+  for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
     perform mmdb.make_search_view(made, argument, vector);
     perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.halfvec');
   end loop;
 end
 $$;
-comment on function mmdb.make_search_views(mmdb.embeddings) is
-  'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
+comment on function mmdb.make_search_views(mmdb.embeddings, text[]) is
+  'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME; but for kinds of which they are there already.';

@@ -280,9 +280,10 @@ begin
     end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
-    perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
+  -- Once all are recorded: which columns a search shows is told by the numbers of all of them.
+  perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
 end
 $$;

@@ -91,6 +91,7 @@ as $$
 declare
   now_counted constant record := mmdb.count_rows(serving, 0);
   next_counted constant record := mmdb.count_rows(other, 0);
+  readers constant text := mmdb.readers_of(serving);
 begin
   if next_counted.pending is null then
     raise exception 'what is embedded by model "%" cannot be counted', other.model
@@ -99,13 +100,13 @@ begin
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
-  elsif mmdb.readers_of(serving) is not null and not force then
-    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
-                    serving.column_name, mmdb.readers_of(serving), serving.model
-      using errcode = 'dependent_objects_still_exist',
-            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif force then
     return;
+  elsif readers is not null then
+    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
+                    serving.column_name, readers, serving.model
+      using errcode = 'dependent_objects_still_exist',
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif next_counted.pending > 0 then
     raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
       using errcode = 'object_not_in_prerequisite_state',
@@ -136,28 +137,32 @@ end
 $$;
 comment on function mmdb.swap_index_names(regclass, regclass, text) is 'Give the name of one index to another, and set the first aside.';
 
-create or replace function mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) returns void
+create or replace function mmdb.record_switch(serving bigint, other bigint) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  former mmdb.embeddings;
+  set_aside text;
 begin
-  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving.id, other.id);
-  if not exists (select from mmdb.embeddings n join mmdb.embeddings s on s.id = n.generation_of and s.relation = n.relation
-                 where n.id = other.id and s.id = serving.id and s.name = serving.name)
-     or set_aside <> mmdb.generation_name(serving.name, (select s.model from mmdb.embeddings s where s.id = serving.id)) then
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving, other);
+  select s.* into former from mmdb.embeddings s join mmdb.embeddings n on n.generation_of = s.id
+  where s.id = record_switch.serving and n.id = record_switch.other;
+  if former.id is null then
     raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
   end if;
+  set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
-  where e.id = serving.id;
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null
+  where e.id = former.id;
   update mmdb.embeddings e
-  set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
-      column_place = coalesce(serving.column_place, serving.column_number)
-  where e.id = other.id;
+  set name = former.name, column_name = former.column_name, generation_of = null, switched_at = null,
+      column_place = coalesce(former.column_place, former.column_number)
+  where e.id = record_switch.other;
   perform pg_notify('mmdb', '');
 end
 $$;
-comment on function mmdb.record_switch(mmdb.embeddings, mmdb.embeddings, text) is 'Enter a switch into the catalogue, for the table''s owner only.';
+comment on function mmdb.record_switch(bigint, bigint) is 'Enter a switch of two generations, by their ids, into the catalogue: for the table''s owner only.';
 
 -- Functions that stay as they are, whichever generation serves, change the embedding that they are marked as made for.
 create or replace function mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) returns void
@@ -197,24 +202,6 @@ end
 $$;
 comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is 'Drop the search functions of an embedding, but for those that take one of these as their query.';
 
--- For what the model before did not take and this one does, and the other way round.
-create or replace function mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  argument text;
-  vector text;
-begin
-  perform mmdb.drop_search_functions(serving, array(select q.argument from mmdb.query_arguments(serving) q));
-  for argument, vector in select q.* from mmdb.query_arguments(serving) q where q.argument <> all(before) loop
-    perform mmdb.make_search_view(serving, argument, vector);
-    perform mmdb.make_top_function(serving, argument, vector || '::@extschema:vector@.halfvec');
-  end loop;
-end
-$$;
-comment on function mmdb.fit_search_functions(mmdb.embeddings, text[]) is 'Have search functions for the kinds of query that the model takes.';
-
 create or replace function mmdb.switch_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
@@ -223,7 +210,8 @@ declare
   serving mmdb.embeddings;
   other mmdb.embeddings;
   set_aside text;
-  taken text[];
+  before text[];  -- what the search functions take as a query
+  now text[];
   indexes regclass[];
 begin
   perform mmdb.check_relation(relation);
@@ -232,20 +220,23 @@ begin
   other := mmdb.resolved(mmdb.other_generation(serving));
   perform mmdb.check_switch(serving, other, force);
   set_aside := mmdb.generation_name(name, serving.model);
-  taken := array(select q.argument from mmdb.query_arguments(serving) q);
+  before := array(select q.argument from mmdb.query_arguments(serving) q);
+  now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
-  perform mmdb.record_switch(serving, other, set_aside);
+  perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
-  select e.* into serving from mmdb.embeddings e where e.id = serving.id;
-  select e.* into other from mmdb.embeddings e where e.id = other.id;
+  serving := mmdb.resolved(mmdb.embedding_of(relation, set_aside));
+  other := mmdb.resolved(mmdb.embedding_of(relation, name));
   perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
           mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
-  perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
+  -- What one of the models does not take.
+  perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
+  perform mmdb.make_search_views(serving);
   return other;
 end
 $$;
@@ -279,12 +270,6 @@ $$;
 comment on function mmdb.drop_generation(regclass, text) is
   'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, which cannot be rolled back then.';
 
-create or replace function mmdb.plain_key(key text) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$ select case cardinality(key::text[]) when 1 then (key::text[])[1] else key end $$;
-comment on function mmdb.plain_key(text) is 'A key as people write it: of one column its value, of several the text of an array.';
-
 create or replace function mmdb.compare_query(
   serving mmdb.embeddings, other mmdb.embeddings, vectors @extschema:vector@.vector[], k integer, expected text[],
   out overlap double precision, out recall double precision, out recall_next double precision, out only_now text[], out only_next text[]
@@ -293,8 +278,12 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  now_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(serving), vectors[1]::@extschema:vector@.halfvec, k, null, null) t);
-  next_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(other), vectors[2]::@extschema:vector@.halfvec, k, null, null) t);
+  now_parts constant mmdb.search_source := mmdb.search_source(serving);
+  next_parts constant mmdb.search_source := mmdb.search_source(other);
+  now_found constant text[] := mmdb.within_keys(now_parts, array(
+    select t.key from mmdb.top(now_parts, vectors[1]::@extschema:vector@.halfvec, k, null, null) t));
+  next_found constant text[] := mmdb.within_keys(next_parts, array(
+    select t.key from mmdb.top(next_parts, vectors[2]::@extschema:vector@.halfvec, k, null, null) t));
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
   only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);

@@ -257,10 +257,8 @@ as $$
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all
-  select format('recall of %s', c.function), 'warning', mmdb.contract_drift(c, r), 'see the finding'
-  from mmdb.recall_contracts c
-  left join lateral (select r.* from mmdb.recalls r where r.function = c.function and r.by_owner order by r.id desc limit 1) r on true
-  where mmdb.contract_drift(c, r) is not null
+  select format('recall of %s', c.function), 'warning', c.drift, 'see the finding'
+  from mmdb.every_contract c where c.drift is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])

@@ -74,16 +74,16 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
+  asked constant text := mmdb.model_of((leg.parts).relation, leg.name);
+  modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
-  leg.model := mmdb.model_of((leg.parts).relation, leg.name);
-  leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
-  if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
-    vectors := array[mmdb.embed(query, leg.model)::real[]];
+  if query is not null and 'text' = any(modalities) and mmdb.weight_of(weights, 'query') <> 0 then
+    vectors := array[mmdb.embed(query, asked)::real[]];
     factors := array[mmdb.weight_of(weights, 'query')];
   end if;
   foreach image in array coalesce(images, '{}') loop
-    if 'image' = any(leg.modalities) and mmdb.weight_of(weights, 'image') <> 0 then
-      vectors := vectors || array[mmdb.embed(image, leg.model)::real[]];
+    if 'image' = any(modalities) and mmdb.weight_of(weights, 'image') <> 0 then
+      vectors := vectors || array[mmdb.embed(image, asked)::real[]];
       factors := factors || mmdb.weight_of(weights, 'image');
     end if;
   end loop;

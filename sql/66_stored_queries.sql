@@ -174,9 +174,10 @@ create or replace function mmdb.vector_scans() returns table (relation regclass,
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select i.indrelid, pg_stat_get_xact_numscans(c.oid)
+  select i.indrelid, sum(pg_stat_get_xact_numscans(c.oid))::bigint
   from pg_class c join pg_am m on m.oid = c.relam join pg_index i on i.indexrelid = c.oid
   where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat')
+  group by i.indrelid
 $$;
 comment on function mmdb.vector_scans() is 'How often this transaction has read the vector indexes of each table.';
 

@@ -103,6 +103,11 @@ class MakeRole(Protocol):
     def __call__(self, prefix: str = "role") -> Role: ...
 
 
+def newest_revision() -> str:
+    """The last migration in the checkout."""
+    return max(file.name[:4] for file in Path(__file__).parents[1].glob("migrations/versions/*.py"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder, or as an xdist worker take the controller's."""
     workerinput = getattr(config, "workerinput", None)

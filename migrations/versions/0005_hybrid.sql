@@ -13,12 +13,9 @@ create table mmdb.keywords (
 comment on table mmdb.keywords is 'Columns that are searched by words: one leg of T_search each, and one index.';
 
 create type mmdb.search_leg as (
-    name       text,
-    model      text,               -- of an embedding; null for keywords
-    modalities text[],
-    column_type text,
-    parts      mmdb.search_source, -- for keywords without a distance
-    matches    text,               -- of keywords: the row matches the words in $1
-    closeness  text                -- of keywords: how well
+    name      text,
+    parts     mmdb.search_source, -- for keywords without a distance
+    matches   text,               -- of keywords: the row matches the words in $1; null for an embedding
+    closeness text                -- of keywords: how well
 );
 comment on type mmdb.search_leg is 'One of the searches that T_search fuses.';

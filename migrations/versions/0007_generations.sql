@@ -1,6 +1,6 @@
 -- Changing the model: a second generation beside the one that serves.
 
-alter table mmdb.embeddings add column generation_of integer references mmdb.embeddings (id) on delete set null;
+alter table mmdb.embeddings add column generation_of bigint references mmdb.embeddings (id) on delete set null;
 alter table mmdb.embeddings add column column_place smallint;
 alter table mmdb.embeddings add column switched_at timestamptz;
 comment on column mmdb.embeddings.generation_of is

@@ -47,7 +47,7 @@ begin
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
     if call is not null then
       parts := parts || format('(select %L::regclass, %s, p.%I, p.%I, to_jsonb(p) - %L::text[] from %s($1, $2, $3) p)',
-        mmdb.relation_sql(searched), (select k.expression from mmdb.key_sql(searched) k), mmdb.free_name(searched, 'score'),
+        mmdb.relation_sql(searched), mmdb.plain_key_sql(searched), mmdb.free_name(searched, 'score'),
         mmdb.free_name(searched, 'ranks'), mmdb.hidden_columns(searched), call);
     end if;
   end loop;
@@ -56,13 +56,20 @@ begin
       using errcode = 'undefined_object',
             hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
   end if;
-  return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
-                              'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
-               using find.query, find.image, find.k;
+  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or one
+  -- behind it comes nearest.
+  return query execute format($query$
+    select m.relation, m.key, m.score, m.ranks, m.found from (
+      select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
+        partition by f.relation order by f.score desc, f.key rows between current row and unbounded following) as nearest
+      from (%s) f(relation, key, score, ranks, found)
+    ) m
+    order by m.nearest, m.score desc, m.relation::text, m.key limit $3
+  $query$, array_to_string(parts, ' union all ')) using find.query, find.image, find.k;
 end
 $$;
 comment on function mmdb.find(text, bytea, integer, regclass[]) is
-  'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+  'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
 
 create or replace function mmdb.context(question text, k integer default 5, relations regclass[] default null, characters integer default 8000) returns text
 language plpgsql stable security invoker

@@ -91,6 +91,13 @@ def check_rows(conn: Connection, table: str = "items") -> None:
     until(lambda: conn.execute("select count(*) from mmdb.leases").fetchone() == (0,))
 
 
+def one(conn: Connection, statement: str, *values: Any) -> Any:
+    """The first row of an answer, or its value where it has one column."""
+    row = conn.execute(statement, values).fetchone()
+    assert row is not None
+    return row[0] if len(row) == 1 else row
+
+
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for something that another thread or process does."""
     deadline = time.monotonic() + seconds

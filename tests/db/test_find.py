@@ -33,6 +33,26 @@ def test_every_table_is_searched(shop: Connection) -> None:
     assert best["other.notes"] == ("{1,1}", {"part": 1, "no": 1, "note": "item 1", "score": 7})
 
 
+def test_the_number_of_legs_puts_no_table_first(shop: Connection) -> None:
+    shop.execute("create table pairs (id int primary key, a text, b text)")
+    shop.execute("insert into pairs values (1, 'a telescope', 'a crab'), (2, 'a galaxy', 'a cup')")
+    shop.execute(
+        "select mmdb.add_embedding('pairs', 'a', model => 'hash'), mmdb.add_embedding('pairs', 'b', model => 'hash')"
+    )
+    shop.execute("select mmdb.wait_until_embedded('pairs')")
+    first = shop.execute("select relation::text, key from mmdb.find('item 2', k => 4)").fetchone()
+    assert first == ("items", "2")
+
+
+def test_the_rows_of_a_table_stay_in_its_order(shop: Connection) -> None:
+    shop.execute("select mmdb.add_keywords('items', array['txt'], 'simple')")
+    own = [str(i) for (i,) in shop.execute("select id from items_search('item 2', k => 5)").fetchall()]
+    found = shop.execute(
+        "select key from mmdb.find('item 2', k => 5, relations => array['items'::regclass])"
+    ).fetchall()
+    assert [key for (key,) in found] == own
+
+
 def test_only_the_tables_that_are_named(shop: Connection) -> None:
     found = shop.execute(
         "select distinct relation::text from mmdb.find('item 1', relations => array['items'::regclass])"

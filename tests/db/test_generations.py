@@ -23,7 +23,7 @@ from mmdb.orm import embedding, nearest
 from mmdb.worker import Totals, WorkerOptions, background, work
 from mmdb.worker.claim import Row
 from tests.conftest import Database, MakeRole
-from tests.db.conftest import Connection, registered, until
+from tests.db.conftest import Connection, one, registered, until
 
 MODELS = ("hash", "wide", "mirror")
 ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=MODELS)
@@ -80,12 +80,6 @@ def embedded(items: Connection, drain: Callable[[], Totals]) -> Connection:
     """`items`, embedded by `hash`."""
     drain()
     return items
-
-
-def one(conn: Connection, statement: str, *values: Any) -> Any:
-    row = conn.execute(statement, values).fetchone()
-    assert row is not None
-    return row[0] if len(row) == 1 else row
 
 
 def shape(conn: Connection) -> list[Any]:
@@ -196,6 +190,18 @@ def test_search_functions_do_not_show_the_other_generation(embedded: Connection,
     embedded.execute("select mmdb.drop_generation('items', 'txt')")
     assert columns() == before
     assert one(embedded, "select drift from mmdb.status") is None
+
+
+def test_after_a_restore_the_other_generation_stays_unseen(embedded: Connection, drain: Callable[[], Totals]) -> None:
+    """Column numbers are others then, and a refresh goes by names."""
+    signature = "select pg_get_function_result('items_by_txt(text)'::regprocedure)"
+    before = one(embedded, signature)
+    embedded.execute("select mmdb.change_model('items', 'txt', 'wide')")
+    drain()
+    embedded.execute("update mmdb.embeddings set attached_to = 'another database', column_number = column_number + 3")
+    embedded.execute("select mmdb.refresh('items')")
+    assert one(embedded, signature) == before
+    assert one(embedded, "select bool_and(drift is null) from mmdb.status")
 
 
 def test_a_switch_is_refused_while_searches_would_miss_rows(embedded: Connection, drain: Callable[[], Totals]) -> None:
@@ -529,7 +535,7 @@ def test_who_may_switch(
                 conn.execute(f"select mmdb.{call}")
         with pytest.raises(pg.InsufficientPrivilege):
             conn.execute(
-                "select mmdb.record_switch(s, n, 'txt_hash') from mmdb.embeddings s, mmdb.embeddings n "
+                "select mmdb.record_switch(s.id, n.id) from mmdb.embeddings s, mmdb.embeddings n "
                 "where n.generation_of = s.id"
             )
         assert one(conn, "select count(*) from mmdb.embeddings where name = 'txt'") == 1

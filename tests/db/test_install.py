@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +15,7 @@ from mmdb import install as install_module
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
 from mmdb.worker import work
-from tests.conftest import Database, MakeRole, Role, Server, temporary_database
+from tests.conftest import Database, MakeRole, Role, Server, newest_revision, temporary_database
 from tests.db.conftest import ONCE, check_rows
 from tests.migration.dump import dump, dump_schema, run_program
 
@@ -100,13 +99,9 @@ def state(server: Server, database: Database) -> tuple[str, str]:
     return dump_schema(server, database.url), mapping
 
 
-def newest() -> str:
-    return max(file.name[:4] for file in Path(__file__).parents[2].glob("migrations/versions/*.py"))
-
-
 def test_fresh(empty_database: Database) -> None:
     report = install(empty_database.url)
-    assert report == Report(version=report.version, revision=newest(), warnings=[])
+    assert report == Report(version=report.version, revision=newest_revision(), warnings=[])
     assert iterative_scan(empty_database) == "strict_order"
     assert value(empty_database, "select count(*) from mmdb.status") == 0
     assert value(empty_database, "select array_agg(name order by name) from mmdb.models") == ["hash", "lite"]

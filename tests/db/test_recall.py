@@ -14,7 +14,7 @@ from psycopg import errors as pg
 
 from mmdb.connect import register_types
 from tests.conftest import Database, MakeRole
-from tests.db.conftest import Connection
+from tests.db.conftest import Connection, one
 
 ROWS, WIDTH = 6000, 32
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -71,12 +71,6 @@ def samples(vectors: Array, count: int = 30, *more: Any) -> str:
     return json.dumps([[vectors[row].tolist(), *more] for row in range(0, 10 * count, 10)])
 
 
-def one(conn: Connection, statement: str, *values: Any) -> Any:
-    row = conn.execute(statement, values).fetchone()
-    assert row is not None
-    return row[0] if len(row) == 1 else row
-
-
 def true_recall(conn: Connection, vectors: Array, function: str = "near", below: int = 100) -> float:
     """The recall of `near` by numpy's exact search: no index, no SQL."""
     allowed = np.flatnonzero(np.arange(ROWS) % 100 < below)
@@ -101,6 +95,14 @@ def test_recall_is_that_of_an_exact_search(near: Connection, vectors: Array, fun
     assert low < recall < high
     assert (queries, short) == (30, 0)
     assert scans == 30
+
+
+def test_scans_are_counted_where_a_table_has_several_indexes(near: Connection, vectors: Array) -> None:
+    near.execute("create index on shoes using hnsw (v halfvec_l2_ops) with (m = 4, ef_construction = 10)")
+    for row in range(3):
+        near.execute("select id from shoes order by v <-> %s limit 1", [HalfVector(vectors[row])])
+    for function in ("near(halfvec, int, int)", "near_plpgsql(halfvec)"):
+        assert one(near, "select index_scans from mmdb.recall(%s, %s)", function, samples(vectors)) == 30
 
 
 def test_recall_counts_the_filter(near: Connection, vectors: Array) -> None:
@@ -344,6 +346,20 @@ def test_who_may_do_what(module_database: Database, shoes: Connection, vectors: 
             conn.execute("select * from mmdb.recall(%s, %s)", [signature, samples(vectors, 3)])
             assert one(conn, "select count(*) from mmdb.recall_log where measured_by = session_user") == 1
             assert one(conn, "select recall from mmdb.contracts") == before, "a reader's figures decide nothing"
+        shoes.execute("create schema closed; alter function near set schema closed")
+        moved = "update mmdb.{} set function = replace(function, '{}.near', '{}.near')"
+        try:
+            for table in ("recalls", "recall_contracts"):
+                shoes.execute(moved.format(table, "public", "closed"))
+            assert one(shoes, "select count(*) from mmdb.contracts where drift is null") == 1
+            for role in (reader, stranger):
+                with role.connect(module_database) as conn:
+                    assert one(conn, "select count(*) from mmdb.contracts") == 0, "the schema is closed to them"
+                    assert one(conn, "select count(*) from mmdb.recall_log") == 0
+        finally:
+            shoes.execute("alter function closed.near set schema public; drop schema closed")
+            for table in ("recalls", "recall_contracts"):
+                shoes.execute(moved.format(table, "closed", "public"))
         with stranger.connect(module_database) as conn:
             assert one(conn, "select count(*) from mmdb.recall_log") == 0
             assert one(conn, "select count(*) from mmdb.contracts") == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Database
+from tests.conftest import Database, newest_revision
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,16 +75,11 @@ def test_it_is_the_wheel_that_runs(python: Path, tmp_path: Path) -> None:
         assert Path(place).is_relative_to(python.parents[1])
 
 
-def newest() -> str:
-    """The last revision in the checkout."""
-    return max(file.name[:4] for file in Path(__file__).parents[2].glob("migrations/versions/*.py"))
-
-
 def test_init_and_uninstall(python: Path, tmp_path: Path, empty_database: Database) -> None:
     command = python.with_name("mmdb")
     run(command, "init", cwd=tmp_path, MMDB_DATABASE_URL=empty_database.url)
     with empty_database.connect() as connection:
-        assert connection.execute("select version_num from mmdb.schema_version").fetchone() == (newest(),)
+        assert connection.execute("select version_num from mmdb.schema_version").fetchone() == (newest_revision(),)
         assert connection.execute("select count(*) > 0 from mmdb.doctor()").fetchone() == (True,)
     run(command, "uninstall", "--yes", cwd=tmp_path, MMDB_DATABASE_URL=empty_database.url)
     with empty_database.connect() as connection:

@@ -13,9 +13,6 @@ CREATE TYPE mmdb.search_source AS (
 COMMENT ON TYPE mmdb.search_source IS 'The pieces of SQL that a search of one embedding is made of.';
 CREATE TYPE mmdb.search_leg AS (
 	name text,
-	model text,
-	modalities text[],
-	column_type text,
 	parts mmdb.search_source,
 	matches text,
 	closeness text
@@ -50,7 +47,7 @@ CREATE TABLE mmdb.embeddings (
     pass_hash bytea NOT NULL,
     source_expressions oid[] DEFAULT '{}'::oid[] NOT NULL,
     index_options jsonb DEFAULT '{}'::jsonb NOT NULL,
-    generation_of integer,
+    generation_of bigint,
     column_place smallint,
     switched_at timestamp with time zone,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
@@ -704,6 +701,7 @@ CREATE FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings
 declare
   now_counted constant record := mmdb.count_rows(serving, 0);
   next_counted constant record := mmdb.count_rows(other, 0);
+  readers constant text := mmdb.readers_of(serving);
 begin
   if next_counted.pending is null then
     raise exception 'what is embedded by model "%" cannot be counted', other.model
@@ -712,13 +710,13 @@ begin
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
-  elsif mmdb.readers_of(serving) is not null and not force then
-    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
-                    serving.column_name, mmdb.readers_of(serving), serving.model
-      using errcode = 'dependent_objects_still_exist',
-            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif force then
     return;
+  elsif readers is not null then
+    raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
+                    serving.column_name, readers, serving.model
+      using errcode = 'dependent_objects_still_exist',
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
   elsif next_counted.pending > 0 then
     raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
       using errcode = 'object_not_in_prerequisite_state',
@@ -972,8 +970,12 @@ CREATE FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embedding
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  now_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(serving), vectors[1]::public.halfvec, k, null, null) t);
-  next_found constant text[] := array(select mmdb.plain_key(t.key) from mmdb.top(mmdb.search_source(other), vectors[2]::public.halfvec, k, null, null) t);
+  now_parts constant mmdb.search_source := mmdb.search_source(serving);
+  next_parts constant mmdb.search_source := mmdb.search_source(other);
+  now_found constant text[] := mmdb.within_keys(now_parts, array(
+    select t.key from mmdb.top(now_parts, vectors[1]::public.halfvec, k, null, null) t));
+  next_found constant text[] := mmdb.within_keys(next_parts, array(
+    select t.key from mmdb.top(next_parts, vectors[2]::public.halfvec, k, null, null) t));
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
   only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
@@ -1366,10 +1368,8 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all
-  select format('recall of %s', c.function), 'warning', mmdb.contract_drift(c, r), 'see the finding'
-  from mmdb.recall_contracts c
-  left join lateral (select r.* from mmdb.recalls r where r.function = c.function and r.by_owner order by r.id desc limit 1) r on true
-  where mmdb.contract_drift(c, r) is not null
+  select format('recall of %s', c.function), 'warning', c.drift, 'see the finding'
+  from mmdb.every_contract c where c.drift is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
@@ -2018,7 +2018,7 @@ begin
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
     if call is not null then
       parts := parts || format('(select %L::regclass, %s, p.%I, p.%I, to_jsonb(p) - %L::text[] from %s($1, $2, $3) p)',
-        mmdb.relation_sql(searched), (select k.expression from mmdb.key_sql(searched) k), mmdb.free_name(searched, 'score'),
+        mmdb.relation_sql(searched), mmdb.plain_key_sql(searched), mmdb.free_name(searched, 'score'),
         mmdb.free_name(searched, 'ranks'), mmdb.hidden_columns(searched), call);
     end if;
   end loop;
@@ -2027,33 +2027,24 @@ begin
       using errcode = 'undefined_object',
             hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
   end if;
-  return query execute format('select f.relation, mmdb.plain_key(f.key), f.score, f.ranks, f.found from (%s) f(relation, key, score, ranks, found) '
-                              'order by f.score desc, f.relation::text, f.key limit $3', array_to_string(parts, ' union all '))
-               using find.query, find.image, find.k;
+  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or one
+  -- behind it comes nearest.
+  return query execute format($query$
+    select m.relation, m.key, m.score, m.ranks, m.found from (
+      select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
+        partition by f.relation order by f.score desc, f.key rows between current row and unbounded following) as nearest
+      from (%s) f(relation, key, score, ranks, found)
+    ) m
+    order by m.nearest, m.score desc, m.relation::text, m.key limit $3
+  $query$, array_to_string(parts, ' union all ')) using find.query, find.image, find.k;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Scores of two tables are comparable as far as their legs are. [mmdb query]';
+COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
 CREATE FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) RETURNS mmdb.search_leg
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).matches is null order by i limit 1 $$;
 COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) IS 'The first leg that is an embedding.';
-CREATE FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  argument text;
-  vector text;
-begin
-  perform mmdb.drop_search_functions(serving, array(select q.argument from mmdb.query_arguments(serving) q));
-  for argument, vector in select q.* from mmdb.query_arguments(serving) q where q.argument <> all(before) loop
-    perform mmdb.make_search_view(serving, argument, vector);
-    perform mmdb.make_top_function(serving, argument, vector || '::public.halfvec');
-  end loop;
-end
-$$;
-COMMENT ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) IS 'Have search functions for the kinds of query that the model takes.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2812,7 +2803,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view.';
-CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings) RETURNS void
+CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2820,13 +2811,13 @@ declare
   argument text;
   vector text;
 begin
-  for argument, vector in select * from mmdb.query_arguments(made) loop
+  for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
     perform mmdb.make_search_view(made, argument, vector);
     perform mmdb.make_top_function(made, argument, vector || '::public.halfvec');
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME.';
+COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME; but for kinds of which they are there already.';
 CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3367,11 +3358,6 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
-CREATE FUNCTION mmdb.plain_key(key text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case cardinality(key::text[]) when 1 then (key::text[])[1] else key end $$;
-COMMENT ON FUNCTION mmdb.plain_key(key text) IS 'A key as people write it: of one column its value, of several the text of an array.';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3517,16 +3503,16 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
+  asked constant text := mmdb.model_of((leg.parts).relation, leg.name);
+  modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
-  leg.model := mmdb.model_of((leg.parts).relation, leg.name);
-  leg.modalities := (select m.modalities from mmdb.models m where m.name = leg.model);
-  if query is not null and 'text' = any(leg.modalities) and mmdb.weight_of(weights, 'query') <> 0 then
-    vectors := array[mmdb.embed(query, leg.model)::real[]];
+  if query is not null and 'text' = any(modalities) and mmdb.weight_of(weights, 'query') <> 0 then
+    vectors := array[mmdb.embed(query, asked)::real[]];
     factors := array[mmdb.weight_of(weights, 'query')];
   end if;
   foreach image in array coalesce(images, '{}') loop
-    if 'image' = any(leg.modalities) and mmdb.weight_of(weights, 'image') <> 0 then
-      vectors := vectors || array[mmdb.embed(image, leg.model)::real[]];
+    if 'image' = any(modalities) and mmdb.weight_of(weights, 'image') <> 0 then
+      vectors := vectors || array[mmdb.embed(image, asked)::real[]];
       factors := factors || mmdb.weight_of(weights, 'image');
     end if;
   end loop;
@@ -3721,28 +3707,32 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) IS 'Enter a measurement into the log, for who may call the function.';
-CREATE FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) RETURNS void
+CREATE FUNCTION mmdb.record_switch(serving bigint, other bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  former mmdb.embeddings;
+  set_aside text;
 begin
-  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving.id, other.id);
-  if not exists (select from mmdb.embeddings n join mmdb.embeddings s on s.id = n.generation_of and s.relation = n.relation
-                 where n.id = other.id and s.id = serving.id and s.name = serving.name)
-     or set_aside <> mmdb.generation_name(serving.name, (select s.model from mmdb.embeddings s where s.id = serving.id)) then
+  perform mmdb.guard_owner(e.relation) from mmdb.embeddings e where e.id in (serving, other);
+  select s.* into former from mmdb.embeddings s join mmdb.embeddings n on n.generation_of = s.id
+  where s.id = record_switch.serving and n.id = record_switch.other;
+  if former.id is null then
     raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
   end if;
+  set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
-  where e.id = serving.id;
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null
+  where e.id = former.id;
   update mmdb.embeddings e
-  set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
-      column_place = coalesce(serving.column_place, serving.column_number)
-  where e.id = other.id;
+  set name = former.name, column_name = former.column_name, generation_of = null, switched_at = null,
+      column_place = coalesce(former.column_place, former.column_number)
+  where e.id = record_switch.other;
   perform pg_notify('mmdb', '');
 end
 $$;
-COMMENT ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) IS 'Enter a switch into the catalogue, for the table''s owner only.';
+COMMENT ON FUNCTION mmdb.record_switch(serving bigint, other bigint) IS 'Enter a switch of two generations, by their ids, into the catalogue: for the table''s owner only.';
 CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3762,9 +3752,10 @@ begin
     end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
-    perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
+  -- Once all are recorded: which columns a search shows is told by the numbers of all of them.
+  perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
 end
 $$;
@@ -4649,7 +4640,8 @@ declare
   serving mmdb.embeddings;
   other mmdb.embeddings;
   set_aside text;
-  taken text[];
+  before text[];  -- what the search functions take as a query
+  now text[];
   indexes regclass[];
 begin
   perform mmdb.check_relation(relation);
@@ -4658,20 +4650,23 @@ begin
   other := mmdb.resolved(mmdb.other_generation(serving));
   perform mmdb.check_switch(serving, other, force);
   set_aside := mmdb.generation_name(name, serving.model);
-  taken := array(select q.argument from mmdb.query_arguments(serving) q);
+  before := array(select q.argument from mmdb.query_arguments(serving) q);
+  now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
-  perform mmdb.record_switch(serving, other, set_aside);
+  perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
-  select e.* into serving from mmdb.embeddings e where e.id = serving.id;
-  select e.* into other from mmdb.embeddings e where e.id = other.id;
+  serving := mmdb.resolved(mmdb.embedding_of(relation, set_aside));
+  other := mmdb.resolved(mmdb.embedding_of(relation, name));
   perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
           mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
-  perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
+  -- What one of the models does not take.
+  perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
+  perform mmdb.make_search_views(serving);
   return other;
 end
 $$;
@@ -5150,9 +5145,10 @@ CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigin
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select i.indrelid, pg_stat_get_xact_numscans(c.oid)
+  select i.indrelid, sum(pg_stat_get_xact_numscans(c.oid))::bigint
   from pg_class c join pg_am m on m.oid = c.relam join pg_index i on i.indexrelid = c.oid
   where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat')
+  group by i.indrelid
 $$;
 COMMENT ON FUNCTION mmdb.vector_scans() IS 'How often this transaction has read the vector indexes of each table.';
 CREATE FUNCTION mmdb.vector_sql(parts mmdb.search_source) RETURNS text
@@ -5351,7 +5347,7 @@ CREATE AGGREGATE mmdb.rrf(rank bigint, weight double precision) (
     PARALLEL = safe
 );
 COMMENT ON AGGREGATE mmdb.rrf(rank bigint, weight double precision) IS 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
-CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
+CREATE VIEW mmdb.every_contract AS
  SELECT c.function,
     c.target,
     r.recall,
@@ -5383,8 +5379,25 @@ CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
              CROSS JOIN LATERAL mmdb.rounded(l.*) r_1(id, function, measured_at, measured_by, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables))
           WHERE ((l.function = c.function) AND l.by_owner)
           ORDER BY l.id DESC
-         LIMIT 1) r ON (true))
-  WHERE COALESCE(has_function_privilege((mmdb.function_called(c.function))::oid, 'execute'::text), true);
+         LIMIT 1) r ON (true));
+COMMENT ON VIEW mmdb.every_contract IS 'mmdb.contracts of everybody, for mmdb itself.';
+CREATE VIEW mmdb.contracts WITH (security_barrier='true') AS
+ SELECT function,
+    target,
+    recall,
+    low,
+    high,
+    milliseconds,
+    measured_at,
+    settings,
+    samples,
+    tuned_at,
+    tuned_by,
+    drift
+   FROM mmdb.every_contract c
+  WHERE COALESCE(has_function_privilege((mmdb.function_called(function))::oid, 'execute'::text), (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = c.tuned_by) AND pg_has_role(r.oid, 'member'::text)))));
 COMMENT ON VIEW mmdb.contracts IS 'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 ALTER TABLE mmdb.embeddings ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.embeddings_id_seq
@@ -5893,9 +5906,6 @@ GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations re
 REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.fit_search_functions(serving mmdb.embeddings, before text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
@@ -6030,9 +6040,9 @@ GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text,
 REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_table_functions(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_worker;
@@ -6111,9 +6121,6 @@ GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pend
 REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.plain_key(key text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.plain_key(key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
@@ -6161,9 +6168,9 @@ GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.record_switch(serving mmdb.embeddings, other mmdb.embeddings, set_aside text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_switch(serving bigint, other bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving bigint, other bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_switch(serving bigint, other bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
