@@ -123,7 +123,7 @@ def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn:
                 cursor = conn.execute(statement)
                 answers.append(cursor.fetchall() if cursor.description else [])
                 settled(conn)
-    shoes, _, wishes, _, boots, status, failures, drink, _ = answers
+    _, shoes, _, wishes, _, boots, status, failures, drink, _, _ = answers
     assert shoes[0][0] == "Trail One"
     assert [row[1] for row in wishes] == ["Trail One", "Office Six"]
     assert boots[0][0] == "City Walk"
