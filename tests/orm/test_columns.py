@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -326,6 +327,16 @@ def define(**attributes: Any) -> None:
         (lambda: define(x_embedding=embedding("title", distance="far")), 'unknown distance "far"'),  # type: ignore[arg-type]
         (lambda: define(x_embedding=embedding("title", modality="sound")), 'modality "sound"'),  # type: ignore[arg-type]
         (lambda: define(x_embedding=embedding(mapped_column())), "given by its name"),  # type: ignore[arg-type]
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1,))), "1 weights for 2 sources"),
+        (lambda: define(x_embedding=embedding("title", weights=(1,))), "1 weights for 1 sources"),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, 0))), 'weight "0.0" is not a positive'),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, -1))), 'weight "-1.0" is not a positive'),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, math.nan))), 'weight "nan"'),
+        (lambda: define(x_embedding=embedding("title", "title", weights=(1, 2))), '"title" is named twice'),
+        (
+            lambda: define(x_embedding=embedding("title", "body", modality="image", weights=(1, 2))),
+            'take no modality "image"',
+        ),
     ],
 )
 def test_mistakes_in_a_declaration(make: Callable[[], None], message: str) -> None:
