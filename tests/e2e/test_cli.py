@@ -278,7 +278,7 @@ def test_add_with_weights(database: Database, tmp_path: Path) -> None:
         connection.execute("drop index things_note_photo_pending")
         drift = connection.execute("select drift from mmdb.status").fetchone()
         assert drift is not None
-        assert "`mmdb add things note photo --weight 0.7 --weight 0.3`" in drift[0]
+        assert "`mmdb add public.things note photo --weight 0.7 --weight 0.3`" in drift[0]
         answer = mmdb.run(*add, *weights)
         assert answer.code == 0, answer.err
         assert answer.err.count("create index concurrently") == 1

@@ -35,7 +35,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mmdb.errors import DeclarationError, InstallError
-from mmdb.orm import Vec, embedding, embedding_column
+from mmdb.orm import Vec, embedding, embedding_column, nearest
 from mmdb.worker import Totals
 from tests.conftest import Database
 from tests.db.conftest import expected
@@ -89,6 +89,33 @@ def test_a_mock_engine_writes_the_statements() -> None:
         "SELECT name FROM mmdb.add_embedding('products'::regclass, ARRAY['title'], model => 'hash', name => 'title', "
         "distance => 'cosine')"
     )
+
+
+def test_several_sources_with_weights(engine: Engine, drain: Drain) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Good(Base):
+        __tablename__ = "goods"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None] = mapped_column("title")
+        body: Mapped[str | None]
+        all_embedding = embedding("name", "body", model="hash", weights=(3, 1))
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Good(id=1, name="a", body="b"), Good(id=2, body="b"), Good(id=3)])
+        session.commit()
+        assert drain() == Totals(stored=2, failed=0)
+        total = 3 * expected("a") + expected("b")
+        good, only = session.get_one(Good, 1), session.get_one(Good, 2)
+        assert good.all_embedding is not None
+        assert only.all_embedding is not None
+        np.testing.assert_allclose(good.all_embedding, total / np.linalg.norm(total), atol=1e-3)
+        np.testing.assert_allclose(only.all_embedding, expected("b"), atol=1e-3)
+        assert session.scalars(select(Good).order_by(nearest(Good.all_embedding, good)).limit(1)).one() is good
+    Base.metadata.drop_all(engine)
+    assert declared(engine) == set()
 
 
 def test_the_value_is_deferred_and_an_array(shop: Session, drain: Drain) -> None:
