@@ -230,7 +230,7 @@ begin
   elsif wrong is not null then
     raise exception 'weight "%" is not a positive number', wrong
       using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
-  elsif (select max(w.weight) / min(w.weight) > 1e6 from unnest(weights) w(weight)) then
+  elsif (select max(w.weight) / 1e6 > min(w.weight) from unnest(weights) w(weight)) then
     raise exception 'weights "%" are more than a million times apart', weights
       using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
   end if;

@@ -275,6 +275,7 @@ def test_a_renamed_source_and_a_refresh(goods: Connection, drain: Drain) -> None
         ),
         ("'{title,photo}'::text[], weights => '{1,inf}'", pg.InvalidParameterValue, 'weight "Infinity" is not'),
         ("'{title,photo}'::text[], weights => '{1e9,1}'", pg.InvalidParameterValue, "a million times apart"),
+        ("'{title,photo}'::text[], weights => '{1e308,1e-300}'", pg.InvalidParameterValue, "a million times apart"),
         ("'{title}'::text[], weights => '{1}'", pg.InvalidParameterValue, "here is one"),
         ("'title'::text, weights => '{1}'", pg.InvalidParameterValue, "here is one"),
         ("'{title,title}'::text[], weights => '{1,2}'", pg.InvalidParameterValue, "name a column twice"),
