@@ -201,14 +201,77 @@ begin
   elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
     raise exception 'source % has type %, which does not hold modality "%"', label, array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
-            hint = 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI';
+            hint = case when types = '{bytea,text}' then 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them'
+                   else 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
-      using errcode = 'invalid_parameter_value', hint = 'declare an embedding for each of them';
+      using errcode = 'invalid_parameter_value',
+            hint = case when by_uri then 'declare an embedding for each of them'
+                   else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them' end;
   end if;
 end
 $$;
 comment on function mmdb.source_modality(regclass, smallint[], text) is 'What the sources hold (text or image) and whether they hold it by URI.';
+
+create or replace function mmdb.check_weights(weights float8[], sources integer) returns void
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wrong float8 := (select min(w.weight) from unnest(weights) w(weight) where w.weight <= 0 or w.weight in ('infinity', 'nan'));
+begin
+  if sources < 2 then
+    raise exception 'weights weigh several sources against each other, and here is one'
+      using errcode = 'invalid_parameter_value', hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
+  elsif cardinality(weights) <> sources or array_ndims(weights) <> 1 or array_lower(weights, 1) <> 1
+        or array_position(weights, null) is not null then
+    raise exception 'weights are "%", expected one for each of % sources', weights, sources
+      using errcode = 'invalid_parameter_value', hint = 'in the order of the sources, as in weights => ''{0.7,0.3}''';
+  elsif wrong is not null then
+    raise exception 'weight "%" is not a positive number', wrong
+      using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
+  elsif (select max(w.weight) / 1e6 > min(w.weight) from unnest(weights) w(weight)) then
+    raise exception 'weights "%" are more than a million times apart', weights
+      using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
+  end if;
+end
+$$;
+comment on function mmdb.check_weights(float8[], integer) is 'Refuse weights that are not one positive number for each of several sources.';
+
+-- Pictures of one row are in the worker's memory together, as many as it holds of several rows otherwise.
+create or replace function mmdb.most_pictures() returns integer
+language sql immutable security invoker
+as $$ select 4 $$;
+comment on function mmdb.most_pictures() is 'How many sources of one weighted embedding may be pictures.';
+
+create or replace function mmdb.describe_sources(
+  relation regclass, numbers smallint[], wanted text, weights float8[], out modality text, out by_uri boolean, out modalities text[]
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if weights is null then
+    select s.modality, s.by_uri into modality, by_uri from mmdb.source_modality(relation, numbers, wanted) s;
+    return;
+  end if;
+  perform mmdb.check_weights(weights, cardinality(numbers));
+  modalities := array(select (mmdb.source_modality(relation, array[n.number], null)).modality
+                      from unnest(numbers) with ordinality n(number, place) order by n.place);
+  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image' else 'mixed' end;
+  by_uri := false;
+  if wanted <> modality then
+    raise exception 'sources with weights are "%" by the types of their columns, not "%"', array_to_string(modalities, ', '), wanted
+      using errcode = 'feature_not_supported',
+            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an embedding of their own';
+  elsif cardinality(array_positions(modalities, 'image')) > mmdb.most_pictures() then
+    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')), mmdb.most_pictures()
+      using errcode = 'program_limit_exceeded', hint = 'declare two embeddings, and search both with T_search';
+  end if;
+end
+$$;
+comment on function mmdb.describe_sources(regclass, smallint[], text, float8[]) is
+  'What the sources hold together (text, image or mixed), whether by URI, and with weights what each of them holds.';
 
 -- Names that mmdb makes: readable where they fit, unique by id where they do not.
 create or replace function mmdb.short_name(wanted text, id bigint) returns text

@@ -50,6 +50,22 @@ end
 $$;
 comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
 
+create or replace function mmdb.check_model(model text, modalities text[]) returns mmdb.models
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  modality text;
+  chosen mmdb.models;
+begin
+  foreach modality in array modalities loop
+    chosen := mmdb.check_model(model, modality);
+  end loop;
+  return chosen;
+end
+$$;
+comment on function mmdb.check_model(text, text[]) is 'The model, if it exists and embeds all of these modalities.';
+
 -- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
 create or replace function mmdb.drop_orphans(schema_name text) returns void
 language plpgsql volatile security invoker
@@ -181,7 +197,8 @@ $$;
 comment on function mmdb.check_index_options(jsonb) is 'Index options that pgvector takes, or an error.';
 
 create or replace function mmdb.plan_embedding(
-  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text
+  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text,
+  weights float8[]
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -195,6 +212,9 @@ begin
   if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
     raise exception 'an embedding of table % needs at least one source column', relation
       using errcode = 'invalid_parameter_value';
+  elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
+    raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
+      using errcode = 'invalid_parameter_value', hint = 'name each column once; weights => ''{…}'' makes one count for more';
   elsif storage is distinct from 'column' then
     raise exception 'storage "%" is not available', storage
       using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
@@ -202,9 +222,11 @@ begin
   planned.relation := relation;
   planned.sources := sources;
   planned.source_numbers := mmdb.column_numbers(relation, sources);
-  select s.modality, s.by_uri into planned.modality, planned.by_uri
-  from mmdb.source_modality(relation, planned.source_numbers, modality) s;
-  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
+  planned.weights := weights;
+  select s.modality, s.by_uri, s.modalities into planned.modality, planned.by_uri, planned.source_modalities
+  from mmdb.describe_sources(relation, planned.source_numbers, modality, weights) s;
+  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'),
+                             coalesce(planned.source_modalities, array[planned.modality]));
   planned.model := chosen.name;
   if distance <> chosen.distance then
     raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
@@ -234,5 +256,5 @@ begin
   return planned;
 end
 $$;
-comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text) is
+comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text, float8[]) is
   'Everything add_embedding needs to know, checked, before it changes anything.';

@@ -46,12 +46,30 @@ as $$
 $$;
 comment on function mmdb.content_sql(mmdb.embeddings) is 'The source of a row as one value; several text columns are joined by line breaks.';
 
+create or replace function mmdb.weighted_sources(made mmdb.embeddings)
+returns table (place bigint, content text, data text, raw text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select s.place,
+         case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
+         case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
+         format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
+  from unnest(made.sources, made.source_modalities) with ordinality s(name, modality, place)
+$$;
+comment on function mmdb.weighted_sources(mmdb.embeddings) is 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
+
 create or replace function mmdb.hash_sql(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format(case when made.modality = 'image' and not made.by_uri then 'sha256(%s)' else 'sha256(convert_to(%s, ''UTF8''))' end,
-                mmdb.content_sql(made))
+  select case
+    when made.weights is not null then
+      format('sha256(%s)', (select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw), ' || ' order by s.place)
+                            from mmdb.weighted_sources(made) s))
+    when made.modality = 'image' and not made.by_uri then format('sha256(%s)', mmdb.content_sql(made))
+    else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(made))
+  end
 $$;
 comment on function mmdb.hash_sql(mmdb.embeddings) is 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 
@@ -84,6 +102,29 @@ $body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.')
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.pending_body(mmdb.embeddings) is 'Page through the pending rows in key order, along the partial index.';
+
+-- A row for each source, NULLs too, so that the worker tells them apart by their order; each has a limit of its own.
+create or replace function mmdb.weighted_load_body(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+begin%5$s
+  return query select k.key, p.xmin::text, coalesce(octet_length(s.data), octet_length(s.content))::bigint,
+         case when octet_length(s.content) <= max_bytes[s.place] then s.content end,
+         case when octet_length(s.data) <= max_bytes[s.place] then s.data end
+  from unnest(keys) with ordinality k(key, number)
+  join %1$s p on %2$s
+  cross join lateral (values %4$s) s(place, content, data)
+  where %3$s
+  order by k.number, s.place;
+end
+$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
+        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place) from mmdb.weighted_sources(made) s),
+        mmdb.pass_sql(made))
+  from mmdb.key_sql(made.relation) k
+$$;
+comment on function mmdb.weighted_load_body(mmdb.embeddings) is 'The sources of some pending rows, each by itself; those over their limit come without content.';
 
 create or replace function mmdb.load_body(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -265,7 +306,7 @@ create or replace function mmdb.worker_body(made mmdb.embeddings, verb text) ret
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then mmdb.load_body(made)
+  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
                    when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
                    when 'clean' then mmdb.clean_body(made) end
 $$;
@@ -286,7 +327,7 @@ begin
   foreach verb in array mmdb.worker_verbs() loop
     signature := mmdb.worker_function(made, verb) || case verb
       when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
-      when 'load' then '(pass uuid, keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)'
+      when 'load' then '(pass uuid, keys text[], max_bytes bigint' || case when made.weights is null then '' else '[]' end || ') returns table (key text, state text, size bigint, content text, data bytea)'
       when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
       when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
       when 'clean' then '(pass uuid) returns boolean' end;

@@ -56,13 +56,15 @@ begin
   where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
     and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
   select s.* into true_source
-  from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
   perform mmdb.check_index_options(made.index_options);
-  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
+  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
-                       mmdb.attachment(made.relation), true_source.by_uri, 'column')
+                       mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or exists (select from mmdb.embeddings e
+                where e.id = made.id and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
      or made.generation_of is not null and not exists (
        select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
@@ -168,7 +170,7 @@ comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is 'Make ev
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null
+  distance text default null, weights float8[] default null
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
@@ -178,24 +180,24 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   return mmdb.declare_embedding(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), index);
 end
 $$;
-comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text) is
-  'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
+comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[]) is
+  'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, source text, model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null
+  distance text default null, weights float8[] default null
 ) returns mmdb.embeddings
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights) a
 $$;
-comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text) is
+comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[]) is
   'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
 
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void

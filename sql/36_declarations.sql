@@ -3,7 +3,7 @@
 create or replace function mmdb.declarations()
 returns table (
   schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text,
-  prefix text, index_options jsonb
+  prefix text, index_options jsonb, weights float8[]
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -19,7 +19,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options
+           made.prefix, made.index_options, made.weights
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end

@@ -47,7 +47,7 @@ begin
   perform mmdb.lock_declarations(relation);
   serving := mmdb.resolved(mmdb.embedding_of(relation, name));
   other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
-  chosen := mmdb.check_model(model, serving.modality);
+  chosen := mmdb.check_model(model, coalesce(serving.source_modalities, array[serving.modality]));
   if other is not null then
     raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
       using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
@@ -58,7 +58,7 @@ begin
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
   made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
-                              serving.prefix, coalesce(index_options, serving.index_options), null);
+                              serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;

@@ -48,7 +48,8 @@ comment on function mmdb.guard_pass(bigint, uuid) is 'Refuse who does not know t
 -- Of these models those embeddings whose functions run as the table's owner; one that an owner made to run with its
 -- caller's rights would run with the worker's, and is left alone.
 create or replace function mmdb.tasks(model text, identity text)
-returns table (id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean)
+returns table (id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean,
+               sources text[], weights float8[], source_modalities text[])
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -57,7 +58,8 @@ begin
   perform mmdb.guard_session();
   return query
   select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
-         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%'
+         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%',
+         e.sources, e.weights, e.source_modalities
   from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
   where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
   order by e.id;

@@ -79,6 +79,17 @@ comment on function mmdb.count_rows_of(bigint) is
   'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
 
 -- Only the system catalogues are read: anybody may know that a function is out of date.
+create or replace function mmdb.add_command(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('mmdb add %s %s', made.relation, array_to_string(made.sources, ' '))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || made.name else '' end
+         || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
+                      from unnest(made.weights) with ordinality w(weight, place)), '')
+$$;
+comment on function mmdb.add_command(mmdb.embeddings) is 'What on the command line declares this embedding, and builds what it lacks.';
+
 create or replace function mmdb.drift(id bigint) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -109,7 +120,7 @@ begin
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
-      format('the index of pending rows is missing or invalid: `mmdb add %s %s` builds it', made.relation, made.sources[1])
+      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(made))
   end;
 end
 $$;
@@ -261,7 +272,7 @@ as $$
   from mmdb.every_contract c where c.drift is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
-         format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
+         format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
   where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all

@@ -22,14 +22,21 @@ Table = Annotated[str, typer.Argument(help='The table, as "products" or "shop.po
 def add(
     context: typer.Context,
     relation: Table,
-    sources: Annotated[list[str], typer.Argument(help="The column, or several text columns.", metavar="SOURCE…")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="The column, or several: texts, or with weights pictures too.", metavar="SOURCE…"),
+    ],
     model: Annotated[str | None, typer.Option(help="A name out of `mmdb models`. Default: lite.")] = None,
     modality: Annotated[
         str | None, typer.Option(help="text or image; image for a text column that holds URIs of pictures.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The embedding's name. Default: the first source's.")] = None,
+    name: Annotated[str | None, typer.Option(help="The embedding's name. Default: the sources', joined by _.")] = None,
     prefix: Annotated[
         str | None, typer.Option(help="Stands for the table in function names. Default: the table's name.")
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(help="One for each of several sources, which are then embedded each by itself.", metavar="NUMBER"),
     ] = None,
     index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
 ) -> None:
@@ -42,6 +49,7 @@ def add(
     Example:
       mmdb add products photo
       mmdb add shop.posters title description --name text
+      mmdb add shop.posters title photo --weight 0.7 --weight 0.3 --name poster
     """
     wanted = {
         "relation": relation,
@@ -50,6 +58,7 @@ def add(
         "modality": modality,
         "name": name,
         "prefix": prefix,
+        "weights": weight or None,
     }
     target: Target = context.obj
     with target.connect(start=True) as connection:
@@ -67,10 +76,11 @@ def add(
 
 def _existing(connection: Connection, wanted: Row) -> Row | None:
     """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
-    name = wanted["name"] or wanted["sources"][0]
+    name = wanted["name"] or "_".join(wanted["sources"])
     for row in connection.execute(statement(TOPIC, "embeddings_of"), wanted).fetchall():
         options_agree = all(wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix"))
-        if row["name"] == name and row["sources"] == wanted["sources"] and options_agree:
+        is_same = all(row[key] == wanted[key] for key in ("sources", "weights"))
+        if row["name"] == name and is_same and options_agree:
             return row
     return None
 

@@ -8,7 +8,8 @@ know. The note travels with copies of the column (mixins, `to_metadata`) and is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
@@ -47,6 +48,8 @@ class Declaration:
     prefix: str | None = None
     index: bool = True
     index_options: IndexOptions = field(default_factory=dict)
+    weights: tuple[float, ...] | None = None
+    """One for each source, where each is embedded by itself."""
 
     @property
     def operator(self) -> str:
@@ -67,6 +70,7 @@ def embedding(
     distance: Distance | None = None,
     index: bool | IndexOptions = True,
     prefix: str | None = None,
+    weights: Sequence[float] | None = None,
     **attribute: Any,
 ) -> MappedColumn[Vec | None]:
     """A mapped column that a worker keeps in step with `sources`, attributes or columns of the same class.
@@ -77,12 +81,14 @@ def embedding(
 
     `modality="image"` for a text column that holds URIs of pictures. `dimensions` (and `distance`, where it is not
     cosine) are needed for a model that mmdb has no description of. `index` may be False, or HNSW's `m` and
-    `ef_construction`. `prefix` stands for the table in the names of search functions. `attribute` takes what
+    `ef_construction`. `prefix` stands for the table in the names of search functions. With `weights`, one for
+    each of several sources, each source (a text, or the bytes of a picture) is embedded by itself, and the vector is
+    the weighted sum of theirs, of unit length; without, several texts are one source. `attribute` takes what
     `mapped_column` takes for dataclasses: in a dataclass mapping, `init=False`.
 
     Raises DeclarationError; what only the mapping shows, when the class is mapped.
     """
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights)
     positional: list[Any] = [*([f"{name}{SUFFIX}"] if name else []), Embedding(declaration.dimensions)]
     mapped: MappedColumn[Vec | None] = mapped_column(
         *positional,
@@ -105,9 +111,10 @@ def embedding_column(
     distance: Distance | None = None,
     index: bool | IndexOptions = True,
     prefix: str | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Column[Vec | None]:
     """The column NAME_embedding for a `Table` of SQLAlchemy Core; the arguments are those of `embedding`."""
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights)
     column: Column[Vec | None] = Column(
         f"{name}{SUFFIX}",
         Embedding(declaration.dimensions),
@@ -127,12 +134,18 @@ def _declaration(
     distance: Distance | None,
     index: bool | IndexOptions,
     prefix: str | None,
+    weights: Sequence[float] | None,
 ) -> Declaration:
     if not sources:
         raise DeclarationError("an embedding needs a source", hint='as in: photo_embedding = embedding("photo")')
     if any(not isinstance(source, str) for source in sources):
         raise DeclarationError(
             "a source of an embedding is given by its name", hint='as in: photo_embedding = embedding("photo")'
+        )
+    twice = next((source for source in sources if sources.count(source) > 1), None)
+    if twice is not None:
+        raise DeclarationError(
+            f'source "{twice}" is named twice', hint="name each column once; weights=(…) makes one count for more"
         )
     if distance is not None and distance not in OPERATORS:
         raise DeclarationError(f'unknown distance "{distance}"', hint=f"distances: {', '.join(OPERATORS)}")
@@ -153,7 +166,32 @@ def _declaration(
         prefix=prefix,
         index=index is not False,
         index_options=dict(index) if isinstance(index, Mapping) else {},
+        weights=_weights(sources, weights, modality),
     )
+
+
+def _weights(
+    sources: tuple[str, ...], weights: Sequence[float] | None, modality: str | None
+) -> tuple[float, ...] | None:
+    if weights is None:
+        return None
+    given = tuple(float(weight) for weight in weights)
+    if len(sources) < 2 or len(given) != len(sources):
+        raise DeclarationError(
+            f"there are {len(given)} weights for {len(sources)} sources",
+            hint='one for each of several: embedding("title", "photo", weights=(0.7, 0.3))',
+        )
+    for weight in given:
+        if not (math.isfinite(weight) and weight > 0):
+            raise DeclarationError(
+                f'weight "{weight}" is not a positive number', hint="leave a source out that is to have no weight"
+            )
+    if modality is not None:
+        raise DeclarationError(
+            f'sources with weights take no modality "{modality}"',
+            hint="it is that of each column: bytea is an image; pictures by URI take no weights",
+        )
+    return given
 
 
 def _check_known(

@@ -63,6 +63,7 @@ def add_options(name: str, declaration: Declaration) -> dict[str, Any]:
         "prefix": declaration.prefix,
         "index_options": (dict(declaration.index_options) or None) if declaration.index else {"type": "none"},
         "distance": declaration.distance,
+        "weights": declaration.weights,
     }
 
 
@@ -93,9 +94,11 @@ def relation(table: Table, compiler: Any) -> str:
 
 
 def literal(value: Any, compiler: Any) -> str:
-    """A string, boolean, or JSON object as SQL; "%" is doubled where the driver wants it."""
+    """A string, boolean, numbers or JSON object as SQL; "%" is doubled where the driver wants it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        value = "{" + ",".join(map(repr, value)) + "}"
     written = json.dumps(value) if isinstance(value, dict) else str(value)
     doubled = written.replace("%", "%%") if compiler.preparer._double_percents else written
     return quoted(doubled)

@@ -1,7 +1,7 @@
 -- What the command line asks of a database. Python composes only the names and, for --where, the operator's own SQL.
 
 -- name: embeddings_of
-select e.id, e.name, e.sources, e.model, e.modality, e.prefix, e.function_schema as schema,
+select e.id, e.name, e.sources, e.weights, e.model, e.modality, e.prefix, e.function_schema as schema,
        mmdb.search_name(e.prefix, e.name) as function
 from mmdb.embeddings e
 where e.relation = %(relation)s::text::regclass and e.generation_of is null
@@ -10,7 +10,7 @@ order by e.id
 -- name: add_embedding
 select a.name, a.function_schema as schema, mmdb.search_name(a.prefix, a.name) as function
 from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model => %(model)s, modality => %(modality)s,
-                        name => %(name)s, index => false, prefix => %(prefix)s) a
+                        name => %(name)s, index => false, prefix => %(prefix)s, weights => %(weights)s::float8[]) a
 
 -- name: index_statements
 select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement

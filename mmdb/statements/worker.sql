@@ -14,7 +14,8 @@ discard all
 close all
 
 -- name: tasks
-select id, pass, relation, name, modality, by_uri, schema, half from mmdb.tasks(%(model)s, %(identity)s)
+select id, pass, relation, name, modality, by_uri, schema, half, sources, weights, source_modalities
+from mmdb.tasks(%(model)s, %(identity)s)
 
 -- name: may_call
 select mmdb.may_call(%(embedding)s)

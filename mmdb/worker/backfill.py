@@ -21,7 +21,7 @@ from mmdb.embedders.base import Embedder, Vectors
 from mmdb.embedders.registry import ModelSpec
 from mmdb.errors import MmdbError, ModelServiceError
 from mmdb.worker.claim import TRY_LATER, Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
-from mmdb.worker.load import Batch, Loader
+from mmdb.worker.load import Batch, Loader, Mixture, fused
 from mmdb.worker.report import Reporter
 
 TEXT_BATCHES = 2
@@ -199,7 +199,8 @@ class Backfill:
     def _rows_at_once(self, task: Task) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        return self.embedder.batch_size * (TEXT_BATCHES if task.modality == "text" else 1)
+        items = self.embedder.batch_size * (TEXT_BATCHES if task.modality == "text" else 1)
+        return max(1, items // len(task.weights or [1.0]))
 
     def _turn_page(self, cursor: Cursor) -> bool:
         cursor.rows.extend(self.feeding.page(cursor.task, cursor.after, self._rows_at_once(cursor.task) * PAGES))
@@ -225,7 +226,7 @@ class Backfill:
         for claim in claims:
             batch = self._load(task, [claim])
             whole.rows += batch.rows
-            whole.items += batch.items
+            whole.mixtures += batch.mixtures
             whole.failures += batch.failures
             whole.gone += batch.gone
         return whole
@@ -275,13 +276,28 @@ class Backfill:
         if self.rest_until > time.monotonic():
             return self._release(batch, 0)
         try:
-            vectors = self.embedder.embed(batch.items, "document")
+            vectors = self._vectors(batch.mixtures)
         except ModelServiceError as error:
             return self._out_of_service(batch, 0, error)
         except Exception:
             return self._embed_apart(batch)
         self._serves(batch.task)
         return vectors
+
+    def _vectors(self, mixtures: Sequence[Mixture]) -> Vectors:
+        items = [item for mixture in mixtures for item in mixture.items]
+        return fused(self.embedder.embed(items, "document"), mixtures)
+
+    def _blame(self, mixture: Mixture, error: Exception) -> str:
+        """The reason, with the name of the source that the model refuses where a row has several."""
+        for item, column in zip(mixture.items, mixture.columns, strict=False):
+            try:
+                self.embedder.embed([item], "document")
+            except ModelServiceError:
+                break
+            except Exception as refused:
+                return f'source "{column}": {_reason(refused)}'
+        return _reason(error)
 
     def _embed_apart(self, batch: Batch) -> Vectors:
         """Halve what the model refuses until it is single rows: one bad row among 512 costs some 18 calls, not 512."""
@@ -290,7 +306,7 @@ class Backfill:
         while parts:
             part = parts.pop()
             try:
-                vectors.append(self.embedder.embed([batch.items[place] for place in part], "document"))
+                vectors.append(self._vectors([batch.mixtures[place] for place in part]))
                 kept += [batch.rows[place] for place in part]
             except ModelServiceError as error:
                 self._out_of_service(batch, part.start, error)
@@ -299,7 +315,8 @@ class Backfill:
                 if len(part) > 1:
                     parts += _halves(part)
                 else:
-                    batch.failures.append(Failure(batch.rows[part.start], _reason(error), permanent=False))
+                    reason = self._blame(batch.mixtures[part.start], error)
+                    batch.failures.append(Failure(batch.rows[part.start], reason, permanent=False))
         batch.rows = kept
         return np.concatenate(vectors)
 

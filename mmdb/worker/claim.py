@@ -51,6 +51,17 @@ class Task:
     by_uri: bool
     schema: str
     half: bool
+    sources: list[str]
+    weights: list[float] | None
+    """One for each source, where each is embedded by itself."""
+    source_modalities: list[str] | None
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures a row brings as bytes."""
+        if self.source_modalities is not None:
+            return self.source_modalities.count("image")
+        return int(self.modality == "image" and not self.by_uri)
 
     @property
     def label(self) -> str:
@@ -72,21 +83,39 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What a row held when it was loaded; `content` is None where it is larger than the limit."""
+class Part:
+    """One source of a row. `size` is None where it is NULL, `content` where it is, or is larger than the limit."""
 
-    key: str
-    state: str
-    size: int
+    size: int | None
     content: str | bytes | None
 
     @property
     def hash(self) -> bytes | None:
-        """SHA-256, as the generated store function computes it over the row."""
         if self.content is None:
             return None
         raw = self.content.encode() if isinstance(self.content, str) else self.content
         return hashlib.sha256(raw).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a row held when it was loaded: one part, or with weights as many as there are sources."""
+
+    key: str
+    state: str
+    parts: tuple[Part, ...]
+    weighted: bool = False
+
+    @property
+    def hash(self) -> bytes | None:
+        """SHA-256, as the generated store function computes it over the row; None where a part was not loaded."""
+        if any(part.content is None and part.size is not None for part in self.parts):
+            return None
+        hashes = [part.hash for part in self.parts]
+        if not self.weighted:
+            return hashes[0]
+        # Each by its hash, so that no two divisions of the same bytes are the same source.
+        return hashlib.sha256(b"".join(b"\0" if one is None else b"\1" + one for one in hashes)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +214,19 @@ class Steps:
         values = self._lease_of(task) | {"key": row.key, "state": row.state, "hash": row.hash}
         self._rows(composed("note_attempt"), values)
 
-    def load(self, task: Task, keys: Sequence[str], max_bytes: int) -> list[Source]:
-        """The sources of those rows that are still pending."""
-        loaded = self._call(task, "load", {"keys": list(keys), "max_bytes": max_bytes})
-        return [
-            Source(key, state, size, content if data is None else data) for key, state, size, content, data in loaded
-        ]
+    def load(self, task: Task, keys: Sequence[str], limits: Sequence[int]) -> list[Source]:
+        """The sources of those rows that are still pending, with their content up to the limit, one for each part."""
+        values = {"keys": list(keys), "max_bytes": limits[0] if task.weights is None else list(limits)}
+        loaded = self._call(task, "load", values)
+        if task.weights is None:
+            return [
+                Source(key, state, (Part(size, content if data is None else data),))
+                for key, state, size, content, data in loaded
+            ]
+        parts: dict[tuple[str, str], list[Part]] = {}
+        for key, state, size, content, data in loaded:
+            parts.setdefault((key, state), []).append(Part(size, content if data is None else data))
+        return [Source(key, state, tuple(made), weighted=True) for (key, state), made in parts.items()]
 
     def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> int:
         """Store what is still to be stored and give the leases up; returns how many rows were stored.
@@ -260,7 +296,7 @@ class Steps:
     def forget_idle_leases(self, task: Task) -> None:
         """Drop the records of failures of rows that are gone, or pending no more."""
         idle = [key for (key,) in self._rows(composed("idle_leases"), {"embedding": task.id})]
-        pending = {source.key for source in self.load(task, idle, 0)} if idle else set()
+        pending = {source.key for source in self.load(task, idle, [0] * len(task.sources))} if idle else set()
         gone = [key for key in idle if key not in pending]
         if gone:
             self._rows(composed("forget_leases"), {"embedding": task.id, "keys": gone})

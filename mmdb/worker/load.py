@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from mmdb.config import Settings
-from mmdb.embedders.base import Item
-from mmdb.errors import MediaError, MmdbError
+from mmdb.embedders.base import Item, Vectors
+from mmdb.errors import MediaError, MmdbError, ModelError
 from mmdb.media.image import decode_image
 from mmdb.media.uri import fetch
-from mmdb.worker.claim import Claim, Failure, Row, Source, Steps, Task
+from mmdb.worker.claim import Claim, Failure, Part, Row, Source, Steps, Task
 
 MAX_TEXT_BYTES = 1_000_000
 MAX_MEDIA_BYTES = 50_000_000
@@ -27,6 +29,17 @@ CHUNK = 4
 FETCHES = 8
 """URIs of a batch that are fetched at once."""
 HOST_REST_SECONDS = 20.0
+SHORTEST_SUM = 1e-3
+"""Of the sum of unit vectors, in parts of the sum of their weights: what is left below is the rounding of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What becomes one vector: an item, or with weights those sources of a row that are there."""
+
+    items: tuple[Item, ...]
+    weights: tuple[float, ...] = (1.0,)
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -35,7 +48,7 @@ class Batch:
 
     task: Task
     rows: list[Row] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
+    mixtures: list[Mixture] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     """Claimed, but no longer pending when they were loaded."""
@@ -94,9 +107,9 @@ class Loader:
         return batch
 
     def _chunks(self, steps: Steps, task: Task, keys: list[str]) -> Iterator[list[Source]]:
-        size = CHUNK if task.modality == "image" and not task.by_uri else len(keys)
+        size = max(1, CHUNK // task.pictures) if task.pictures else len(keys)
         for start in range(0, len(keys), size):
-            yield steps.load(task, keys[start : start + size], max_source_bytes(task))
+            yield steps.load(task, keys[start : start + size], source_limits(task))
 
     def _is_to_do(self, steps: Steps, batch: Batch, source: Source, claim: Claim) -> bool:
         """Whether to try `source`: not where the very same has failed for good before."""
@@ -108,30 +121,45 @@ class Loader:
             steps.note_attempt(batch.task, row)
         return True
 
-    def _prepare_all(self, task: Task, sources: Sequence[Source]) -> Iterator[Item | MmdbError]:
+    def _prepare_all(self, task: Task, sources: Sequence[Source]) -> Iterator[Mixture | MmdbError]:
         if task.by_uri and len(sources) > 1:
             return self._fetchers.map(lambda source: self._prepare(task, source), sources)
         return (self._prepare(task, source) for source in sources)
 
-    def _prepare(self, task: Task, source: Source) -> Item | MmdbError:
+    def _prepare(self, task: Task, source: Source) -> Mixture | MmdbError:
         try:
-            return self.item(task, source)
+            return self.mixture(task, source)
         except MmdbError as error:
             return error
         except Exception as error:
             return MediaError(f"the source could not be read: {type(error).__name__}: {error}", permanent=False)
 
-    def item(self, task: Task, source: Source) -> Item:
+    def mixture(self, task: Task, source: Source) -> Mixture:
+        """What the model takes. Raises MediaError, which names the column where there are several with weights."""
+        if task.weights is None:
+            return Mixture((self.item(task, source.parts[0], source_limits(task)[0]),))
+        named = zip(source.parts, task.sources, task.weights, source_limits(task), strict=True)
+        there = [each for each in named if not _says_nothing(each[0])]
+        if not there:
+            raise MediaError(f"the text is empty: {', '.join(task.sources)}")
+        items = tuple(self._named_item(task, part, column, limit) for part, column, _, limit in there)
+        return Mixture(items, tuple(weight for _, _, weight, _ in there), tuple(column for _, column, _, _ in there))
+
+    def _named_item(self, task: Task, part: Part, column: str, limit: int) -> Item:
+        try:
+            return self.item(task, part, limit)
+        except MediaError as error:
+            raise MediaError(f'source "{column}": {error}', permanent=error.permanent) from error
+
+    def item(self, task: Task, part: Part, limit: int) -> Item:
         """What the model takes. Raises MediaError."""
-        if source.content is None:
-            raise MediaError(
-                f"the source has {source.size} bytes, more than the limit of {max_source_bytes(task)} bytes"
-            )
-        if isinstance(source.content, bytes):
-            return decode_image(source.content)
-        if not source.content.strip():
+        if part.content is None:
+            raise MediaError(f"the source has {part.size} bytes, more than the limit of {limit} bytes")
+        if isinstance(part.content, bytes):
+            return decode_image(part.content)
+        if not part.content.strip():
             raise MediaError("the URI is empty" if task.by_uri else "the text is empty")
-        return decode_image(self._fetch(source.content)) if task.by_uri else source.content
+        return decode_image(self._fetch(part.content)) if task.by_uri else part.content
 
     def _fetch(self, uri: str) -> bytes:
         self.hosts.check(uri)
@@ -142,16 +170,47 @@ class Loader:
             raise
 
 
-def max_source_bytes(task: Task) -> int:
-    if task.by_uri:
+def max_source_bytes(modality: str, by_uri: bool = False) -> int:
+    if by_uri:
         return MAX_URI_BYTES
-    return MAX_TEXT_BYTES if task.modality == "text" else MAX_MEDIA_BYTES
+    return MAX_TEXT_BYTES if modality == "text" else MAX_MEDIA_BYTES
 
 
-def _add(batch: Batch, source: Source, made: Item | MmdbError) -> None:
+def source_limits(task: Task) -> list[int]:
+    """The most bytes of each source that is loaded by itself."""
+    if task.source_modalities is None:
+        return [max_source_bytes(task.modality, task.by_uri)]
+    return [max_source_bytes(modality) for modality in task.source_modalities]
+
+
+def fused(vectors: Vectors, mixtures: Sequence[Mixture]) -> Vectors:
+    """The vectors of all items, one after the other, to one vector a mixture: the weighted sum, of unit length.
+
+    Raises ModelError where the sources of a row cancel each other out.
+    """
+    if all(len(mixture.items) == 1 for mixture in mixtures):
+        return vectors
+    counts = [len(mixture.items) for mixture in mixtures]
+    starts = np.cumsum([0, *counts[:-1]])
+    weights = np.array([weight for mixture in mixtures for weight in mixture.weights])
+    totals = np.add.reduceat(weights, starts)[:, None]
+    sums = np.add.reduceat(vectors.astype(np.float64) * weights[:, None], starts, axis=0) / totals
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    if bool((lengths < SHORTEST_SUM).any()):
+        raise ModelError("the vectors of the sources cancel each other out", hint="give one of them more weight")
+    unit: Vectors = (sums / lengths).astype(np.float32)
+    return unit
+
+
+def _says_nothing(part: Part) -> bool:
+    """NULL, or an empty text, which beside another source is as good as none."""
+    return part.size is None or (isinstance(part.content, str) and not part.content.strip())
+
+
+def _add(batch: Batch, source: Source, made: Mixture | MmdbError) -> None:
     row = Row(source.key, source.state, source.hash)
     if isinstance(made, MmdbError):
         batch.failures.append(Failure(row, str(made), permanent=getattr(made, "permanent", False)))
     else:
         batch.rows.append(row)
-        batch.items.append(made)
+        batch.mixtures.append(made)

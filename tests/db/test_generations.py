@@ -355,7 +355,7 @@ def test_a_store_that_waited_for_the_switch_writes_nothing(
         assert row is not None
         (task,) = steps.tasks("hash", row[0])
         claimed = steps.claim(task, steps.page(task, None, 10))
-        loaded = steps.load(task, [claim.key for claim in claimed], 10**6)
+        loaded = steps.load(task, [claim.key for claim in claimed], [10**6])
         rows = [Row(source.key, source.state, source.hash) for source in loaded]
         failed: list[Exception] = []
 

@@ -239,7 +239,7 @@ def test_zero_and_non_finite_vectors_are_refused(items: Connection, database: Da
     with registered(database) as steps:
         task = hash_task(steps)
         claims = steps.claim(task, steps.page(task, None, 10))
-        loaded = steps.load(task, [claim.key for claim in claims], 1000)
+        loaded = steps.load(task, [claim.key for claim in claims], [1000])
         vectors = np.zeros((5, 64), np.float32)
         rows = [Row(source.key, source.state, source.hash) for source in loaded]
         assert steps.store(task, rows, vectors) == 0
@@ -256,7 +256,7 @@ def test_a_lease_that_ended_is_a_fence(items: Connection, database: Database) ->
         time.sleep(0.2)
         taken = quick.claim(task, page)
         assert [claim.key for claim in taken] == ["{1}"], "of a worker that may have died of a row, one row at a time"
-        sources = slow.load(task, [key for key, _ in page], 1000)
+        sources = slow.load(task, [key for key, _ in page], [1000])
         rows = [Row(source.key, source.state, source.hash) for source in sources]
         assert slow.store(task, rows, np.ones((5, 64), np.float32)) == 4
         assert items.execute("select array_agg(id) from items where txt_embedding is null").fetchone() == ([1],)
@@ -268,7 +268,7 @@ def test_a_row_that_kills_its_worker_is_given_up(items: Connection, database: Da
             task = hash_task(steps)
             claims = steps.claim(task, steps.page(task, None, 1))
             assert [claim.attempts for claim in claims] == [death]
-            sources = steps.load(task, ["{1}"], 1000)
+            sources = steps.load(task, ["{1}"], [1000])
             steps.note_attempt(task, Row("{1}", sources[0].state, sources[0].hash))
         until(lambda: items.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
     assert work(database.url, options=ONCE).stored == 4

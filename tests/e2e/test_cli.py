@@ -263,6 +263,28 @@ def test_add_and_drop(database: Database, tmp_path: Path) -> None:
         assert connection.execute(columns).fetchone() == (3,)
 
 
+def test_add_with_weights(database: Database, tmp_path: Path) -> None:
+    mmdb = Program(tmp_path, database.url)
+    with database.connect() as connection:
+        connection.execute("create table things (id int primary key, note text, photo bytea)")
+        add = ["add", "things", "note", "photo", "--model", "hash"]
+        refused(mmdb.run(*add), 3, "give each source a weight")
+        weights = ["--weight", "0.7", "--weight", "0.3"]
+        refused(mmdb.run(*add, "--weight", "0.7"), 3, "expected one for each of 2 sources")
+        answer = mmdb.run(*add, *weights)
+        assert answer.code == 0, answer.err
+        assert answer.err.count("create index concurrently") == 2
+        assert connection.execute("select name, weights from mmdb.embeddings").fetchone() == ("note_photo", [0.7, 0.3])
+        connection.execute("drop index things_note_photo_pending")
+        drift = connection.execute("select drift from mmdb.status").fetchone()
+        assert drift is not None
+        assert "`mmdb add public.things note photo --weight 0.7 --weight 0.3`" in drift[0]
+        answer = mmdb.run(*add, *weights)
+        assert answer.code == 0, answer.err
+        assert answer.err.count("create index concurrently") == 1
+        refused(mmdb.run(*add, "--weight", "1", "--weight", "2"), 3, 'has an embedding "note_photo" already')
+
+
 def test_change_and_switch(database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, database.url)
     with database.connect() as connection:

@@ -50,8 +50,12 @@ CREATE TABLE mmdb.embeddings (
     generation_of bigint,
     column_place smallint,
     switched_at timestamp with time zone,
-    CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
-    CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
+    weights double precision[],
+    source_modalities text[],
+    CONSTRAINT embeddings_mixed CHECK (((modality <> 'mixed'::text) OR (weights IS NOT NULL))),
+    CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text, 'mixed'::text]))),
+    CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text]))),
+    CONSTRAINT embeddings_weights CHECK ((((weights IS NULL) = (source_modalities IS NULL)) AND ((weights IS NULL) OR ((cardinality(weights) = cardinality(sources)) AND (cardinality(source_modalities) = cardinality(sources))))))
 );
 COMMENT ON TABLE mmdb.embeddings IS 'One row for each declared embedding: which column of which table follows which sources by which model.';
 COMMENT ON COLUMN mmdb.embeddings.source_numbers IS 'The sources'' column numbers: they survive a rename and are valid while attached_to names this very table.';
@@ -63,7 +67,19 @@ COMMENT ON COLUMN mmdb.embeddings.index_options IS 'The HNSW index: m, ef_constr
 COMMENT ON COLUMN mmdb.embeddings.generation_of IS 'The embedding that serves searches; this one has the same sources and another model, and takes no part in searches.';
 COMMENT ON COLUMN mmdb.embeddings.column_place IS 'Where the search functions list the column, after another one took its name; else its number.';
 COMMENT ON COLUMN mmdb.embeddings.switched_at IS 'When this generation stopped serving; NULL where it never did, or serves.';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON COLUMN mmdb.embeddings.weights IS 'One for each source: the vector is the weighted sum of theirs, of unit length. NULL: the sources are one, texts joined by line breaks.';
+COMMENT ON COLUMN mmdb.embeddings.source_modalities IS 'What each source holds, text or image, where they have weights.';
+CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('mmdb add %s %s', made.relation, array_to_string(made.sources, ' '))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || made.name else '' end
+         || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
+                      from unnest(made.weights) with ordinality w(weight, place)), '')
+$$;
+COMMENT ON FUNCTION mmdb.add_command(made mmdb.embeddings) IS 'What on the command line declares this embedding, and builds what it lacks.';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[]) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
@@ -73,18 +89,18 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   return mmdb.declare_embedding(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), index);
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[]) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
 CREATE TABLE mmdb.keywords (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -369,7 +385,7 @@ begin
   perform mmdb.lock_declarations(relation);
   serving := mmdb.resolved(mmdb.embedding_of(relation, name));
   other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
-  chosen := mmdb.check_model(model, serving.modality);
+  chosen := mmdb.check_model(model, coalesce(serving.source_modalities, array[serving.modality]));
   if other is not null then
     raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
       using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
@@ -380,7 +396,7 @@ begin
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
   made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
-                              serving.prefix, coalesce(index_options, serving.index_options), null);
+                              serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
@@ -504,6 +520,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_labels(labels text[], vectors integer) IS 'The labels, if they are such and each has its vector.';
+CREATE FUNCTION mmdb.check_model(model text, modalities text[]) RETURNS mmdb.models
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  modality text;
+  chosen mmdb.models;
+begin
+  foreach modality in array modalities loop
+    chosen := mmdb.check_model(model, modality);
+  end loop;
+  return chosen;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_model(model text, modalities text[]) IS 'The model, if it exists and embeds all of these modalities.';
 CREATE FUNCTION mmdb.check_model(model text, modality text) RETURNS mmdb.models
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -613,13 +644,15 @@ begin
   where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
     and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
   select s.* into true_source
-  from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
+  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
   perform mmdb.check_index_options(made.index_options);
-  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
+  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
-                       mmdb.attachment(made.relation), true_source.by_uri, 'column')
+                       mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or exists (select from mmdb.embeddings e
+                where e.id = made.id and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
      or made.generation_of is not null and not exists (
        select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
@@ -745,6 +778,30 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
+CREATE FUNCTION mmdb.check_weights(weights double precision[], sources integer) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  wrong float8 := (select min(w.weight) from unnest(weights) w(weight) where w.weight <= 0 or w.weight in ('infinity', 'nan'));
+begin
+  if sources < 2 then
+    raise exception 'weights weigh several sources against each other, and here is one'
+      using errcode = 'invalid_parameter_value', hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
+  elsif cardinality(weights) <> sources or array_ndims(weights) <> 1 or array_lower(weights, 1) <> 1
+        or array_position(weights, null) is not null then
+    raise exception 'weights are "%", expected one for each of % sources', weights, sources
+      using errcode = 'invalid_parameter_value', hint = 'in the order of the sources, as in weights => ''{0.7,0.3}''';
+  elsif wrong is not null then
+    raise exception 'weight "%" is not a positive number', wrong
+      using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
+  elsif (select max(w.weight) / 1e6 > min(w.weight) from unnest(weights) w(weight)) then
+    raise exception 'weights "%" are more than a million times apart', weights
+      using errcode = 'invalid_parameter_value', hint = 'leave a source out that is to have no weight';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) IS 'Refuse weights that are not one positive number for each of several sources.';
 CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] DEFAULT '{query,image}'::text[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1191,7 +1248,7 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
-CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb)
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[])
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1206,7 +1263,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options
+           made.prefix, made.index_options, made.weights
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -1283,6 +1340,31 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
+CREATE FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if weights is null then
+    select s.modality, s.by_uri into modality, by_uri from mmdb.source_modality(relation, numbers, wanted) s;
+    return;
+  end if;
+  perform mmdb.check_weights(weights, cardinality(numbers));
+  modalities := array(select (mmdb.source_modality(relation, array[n.number], null)).modality
+                      from unnest(numbers) with ordinality n(number, place) order by n.place);
+  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image' else 'mixed' end;
+  by_uri := false;
+  if wanted <> modality then
+    raise exception 'sources with weights are "%" by the types of their columns, not "%"', array_to_string(modalities, ', '), wanted
+      using errcode = 'feature_not_supported',
+            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an embedding of their own';
+  elsif cardinality(array_positions(modalities, 'image')) > mmdb.most_pictures() then
+    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')), mmdb.most_pictures()
+      using errcode = 'program_limit_exceeded', hint = 'declare two embeddings, and search both with T_search';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) IS 'What the sources hold together (text, image or mixed), whether by URI, and with weights what each of them holds.';
 CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1372,7 +1454,7 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   from mmdb.every_contract c where c.drift is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
-         format('`mmdb add %s %s` builds it', e.relation, e.sources[1])
+         format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
   where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
@@ -1415,7 +1497,7 @@ begin
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
-      format('the index of pending rows is missing or invalid: `mmdb add %s %s` builds it', made.relation, made.sources[1])
+      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(made))
   end;
 end
 $$;
@@ -2279,8 +2361,13 @@ CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format(case when made.modality = 'image' and not made.by_uri then 'sha256(%s)' else 'sha256(convert_to(%s, ''UTF8''))' end,
-                mmdb.content_sql(made))
+  select case
+    when made.weights is not null then
+      format('sha256(%s)', (select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw), ' || ' order by s.place)
+                            from mmdb.weighted_sources(made) s))
+    when made.modality = 'image' and not made.by_uri then format('sha256(%s)', mmdb.content_sql(made))
+    else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(made))
+  end
 $$;
 COMMENT ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) IS 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
@@ -2915,7 +3002,7 @@ begin
   foreach verb in array mmdb.worker_verbs() loop
     signature := mmdb.worker_function(made, verb) || case verb
       when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
-      when 'load' then '(pass uuid, keys text[], max_bytes bigint) returns table (key text, state text, size bigint, content text, data bytea)'
+      when 'load' then '(pass uuid, keys text[], max_bytes bigint' || case when made.weights is null then '' else '[]' end || ') returns table (key text, state text, size bigint, content text, data bytea)'
       when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
       when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
       when 'clean' then '(pass uuid) returns boolean' end;
@@ -3028,6 +3115,10 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.model_of(relation regclass, name text) IS 'The model of the column that an embedding has now.';
+CREATE FUNCTION mmdb.most_pictures() RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 4 $$;
+COMMENT ON FUNCTION mmdb.most_pictures() IS 'How many sources of one weighted embedding may be pictures.';
 CREATE FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer DEFAULT 10, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(key_a text, key_b text, distance double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3366,7 +3457,7 @@ CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.plain_key_sql(relation regclass) IS 'The SQL by which the key of row p is written for people.';
-CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3379,6 +3470,9 @@ begin
   if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
     raise exception 'an embedding of table % needs at least one source column', relation
       using errcode = 'invalid_parameter_value';
+  elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
+    raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
+      using errcode = 'invalid_parameter_value', hint = 'name each column once; weights => ''{…}'' makes one count for more';
   elsif storage is distinct from 'column' then
     raise exception 'storage "%" is not available', storage
       using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
@@ -3386,9 +3480,11 @@ begin
   planned.relation := relation;
   planned.sources := sources;
   planned.source_numbers := mmdb.column_numbers(relation, sources);
-  select s.modality, s.by_uri into planned.modality, planned.by_uri
-  from mmdb.source_modality(relation, planned.source_numbers, modality) s;
-  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'), planned.modality);
+  planned.weights := weights;
+  select s.modality, s.by_uri, s.modalities into planned.modality, planned.by_uri, planned.source_modalities
+  from mmdb.describe_sources(relation, planned.source_numbers, modality, weights) s;
+  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'),
+                             coalesce(planned.source_modalities, array[planned.modality]));
   planned.model := chosen.name;
   if distance <> chosen.distance then
     raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
@@ -3418,7 +3514,7 @@ begin
   return planned;
 end
 $$;
-COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
 CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4460,10 +4556,13 @@ begin
   elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
     raise exception 'source % has type %, which does not hold modality "%"', label, array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
-            hint = 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI';
+            hint = case when types = '{bytea,text}' then 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them'
+                   else 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
-      using errcode = 'invalid_parameter_value', hint = 'declare an embedding for each of them';
+      using errcode = 'invalid_parameter_value',
+            hint = case when by_uri then 'declare an embedding for each of them'
+                   else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them' end;
   end if;
 end
 $$;
@@ -4731,7 +4830,7 @@ CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) 
   returning q.token, q.model, q.modality, q.content, q.data
 $$;
 COMMENT ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) IS 'Worker only: take waiting queries; of two workers one gets each.';
-CREATE FUNCTION mmdb.tasks(model text, identity text) RETURNS TABLE(id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean)
+CREATE FUNCTION mmdb.tasks(model text, identity text) RETURNS TABLE(id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean, sources text[], weights double precision[], source_modalities text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4740,7 +4839,8 @@ begin
   perform mmdb.guard_session();
   return query
   select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
-         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%'
+         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%',
+         e.sources, e.weights, e.source_modalities
   from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
   where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
   order by e.id;
@@ -5254,6 +5354,38 @@ CREATE FUNCTION mmdb.weight_of(weights jsonb, name text) RETURNS double precisio
     LANGUAGE sql IMMUTABLE
     AS $$ select coalesce((weights ->> name)::double precision, 1) $$;
 COMMENT ON FUNCTION mmdb.weight_of(weights jsonb, name text) IS 'A weight, 1 unless given.';
+CREATE FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format($body$
+begin%5$s
+  return query select k.key, p.xmin::text, coalesce(octet_length(s.data), octet_length(s.content))::bigint,
+         case when octet_length(s.content) <= max_bytes[s.place] then s.content end,
+         case when octet_length(s.data) <= max_bytes[s.place] then s.data end
+  from unnest(keys) with ordinality k(key, number)
+  join %1$s p on %2$s
+  cross join lateral (values %4$s) s(place, content, data)
+  where %3$s
+  order by k.number, s.place;
+end
+$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
+        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place) from mmdb.weighted_sources(made) s),
+        mmdb.pass_sql(made))
+  from mmdb.key_sql(made.relation) k
+$_$;
+COMMENT ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) IS 'The sources of some pending rows, each by itself; those over their limit come without content.';
+CREATE FUNCTION mmdb.weighted_sources(made mmdb.embeddings) RETURNS TABLE(place bigint, content text, data text, raw text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select s.place,
+         case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
+         case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
+         format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
+  from unnest(made.sources, made.source_modalities) with ordinality s(name, modality, place)
+$$;
+COMMENT ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) IS 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
 CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) RETURNS public.vector
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5315,7 +5447,7 @@ CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then mmdb.load_body(made)
+  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
                    when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
                    when 'clean' then mmdb.clean_body(made) end
 $$;
@@ -5629,12 +5761,15 @@ GRANT USAGE ON SCHEMA mmdb TO mmdb_worker;
 GRANT USAGE ON SCHEMA mmdb TO mmdb_loopback;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) FROM PUBLIC;
@@ -5689,6 +5824,9 @@ GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_model(model text, modality text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker;
@@ -5717,6 +5855,9 @@ GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embe
 REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_worker;
@@ -5792,6 +5933,9 @@ GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean
 REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_name(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
@@ -6068,6 +6212,9 @@ GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.emb
 REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.most_pictures() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.most_pictures() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.most_pictures() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_worker;
@@ -6124,9 +6271,9 @@ GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb
 REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
@@ -6425,6 +6572,12 @@ GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_worker;

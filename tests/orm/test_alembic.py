@@ -169,6 +169,30 @@ def test_a_changed_model_or_source_is_another_embedding(migrator: Migrator) -> N
     assert "op.add_embedding('products', 'title', 'body', name='title', model='other')" in up
 
 
+def test_weights_are_written_and_their_change_is_noticed(migrator: Migrator) -> None:
+    def shop(weights: tuple[float, ...] | None) -> MetaData:
+        return products(
+            body=mapped_column(sa.String),
+            photo=mapped_column(sa.LargeBinary),
+            all_embedding=embedding(*("title", "photo"), model="hash", name="all", weights=weights)
+            if weights
+            else embedding("title", "body", model="hash", name="all"),
+        )
+
+    added = "op.add_embedding('products', 'title', 'photo', name='all', model='hash', weights=({}))"
+    up, _ = migrator.migrate(shop((7, 3)))
+    assert up.splitlines()[-1] == added.format("7.0, 3.0")
+    up, down = migrator.migrate(shop((0.7, 0.1)))
+    assert up.splitlines() == ["op.drop_embedding('products', 'all')", added.format("0.7, 0.1")]
+    assert down.splitlines() == ["op.drop_embedding('products', 'all')", added.format("7.0, 3.0")]
+    migrator.run(down)
+    assert migrator.connection.scalar(text("select weights from mmdb.embeddings")) == [7.0, 3.0]
+    up, down = migrator.migrate(shop(None))
+    assert up.splitlines()[-1] == "op.add_embedding('products', 'title', 'body', name='all', model='hash')"
+    migrator.run(down)
+    assert migrator.connection.scalar(text("select weights from mmdb.embeddings")) == [7.0, 3.0]
+
+
 def test_a_wider_model_is_no_change_of_type(migrator: Migrator) -> None:
     migrator.connection.execute(text(HASH.format("wide", 128, "wide")))
     migrator.migrate(products(title_embedding=embedding("title", model="hash")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from mmdb.errors import DeclarationError, InstallError
-from mmdb.orm import Vec, embedding, embedding_column
+from mmdb.orm import Vec, embedding, embedding_column, nearest
 from mmdb.worker import Totals
 from tests.conftest import Database
 from tests.db.conftest import expected
@@ -88,6 +89,33 @@ def test_a_mock_engine_writes_the_statements() -> None:
         "SELECT name FROM mmdb.add_embedding('products'::regclass, ARRAY['title'], model => 'hash', name => 'title', "
         "distance => 'cosine')"
     )
+
+
+def test_several_sources_with_weights(engine: Engine, drain: Drain) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Good(Base):
+        __tablename__ = "goods"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None] = mapped_column("title")
+        body: Mapped[str | None]
+        all_embedding = embedding("name", "body", model="hash", weights=(3, 1))
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Good(id=1, name="a", body="b"), Good(id=2, body="b"), Good(id=3)])
+        session.commit()
+        assert drain() == Totals(stored=2, failed=0)
+        total = 3 * expected("a") + expected("b")
+        good, only = session.get_one(Good, 1), session.get_one(Good, 2)
+        assert good.all_embedding is not None
+        assert only.all_embedding is not None
+        np.testing.assert_allclose(good.all_embedding, total / np.linalg.norm(total), atol=1e-3)
+        np.testing.assert_allclose(only.all_embedding, expected("b"), atol=1e-3)
+        assert session.scalars(select(Good).order_by(nearest(Good.all_embedding, good)).limit(1)).one() is good
+    Base.metadata.drop_all(engine)
+    assert declared(engine) == set()
 
 
 def test_the_value_is_deferred_and_an_array(shop: Session, drain: Drain) -> None:
@@ -326,6 +354,16 @@ def define(**attributes: Any) -> None:
         (lambda: define(x_embedding=embedding("title", distance="far")), 'unknown distance "far"'),  # type: ignore[arg-type]
         (lambda: define(x_embedding=embedding("title", modality="sound")), 'modality "sound"'),  # type: ignore[arg-type]
         (lambda: define(x_embedding=embedding(mapped_column())), "given by its name"),  # type: ignore[arg-type]
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1,))), "1 weights for 2 sources"),
+        (lambda: define(x_embedding=embedding("title", weights=(1,))), "1 weights for 1 sources"),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, 0))), 'weight "0.0" is not a positive'),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, -1))), 'weight "-1.0" is not a positive'),
+        (lambda: define(x_embedding=embedding("title", "body", weights=(1, math.nan))), 'weight "nan"'),
+        (lambda: define(x_embedding=embedding("title", "title", weights=(1, 2))), '"title" is named twice'),
+        (
+            lambda: define(x_embedding=embedding("title", "body", modality="image", weights=(1, 2))),
+            'take no modality "image"',
+        ),
     ],
 )
 def test_mistakes_in_a_declaration(make: Callable[[], None], message: str) -> None:

@@ -48,6 +48,7 @@ class Found:
     modality: str
     prefix: str
     index_options: dict[str, Any]
+    weights: tuple[float, ...] | None
 
     def added_again(self) -> AddEmbeddingOp:
         """What would declare it."""
@@ -59,9 +60,10 @@ class Found:
             schema=schema,
             name=self.name,
             model=self.model,
-            modality=self.modality if self.modality == "image" else None,
+            modality=self.modality if self.modality == "image" and self.weights is None else None,
             index=False if self.index_options.get("type") == "none" else options or True,
             prefix=None if self.prefix == table else self.prefix,
+            weights=self.weights,
         )
 
     def dropped(self) -> DropEmbeddingOp:
@@ -111,6 +113,7 @@ def _found(connection: Connection, default: str | None) -> dict[Place, dict[str,
             row.modality,
             row.prefix,
             row.index_options,
+            None if row.weights is None else tuple(row.weights),
         )
     return found
 
@@ -147,9 +150,9 @@ def _compare_table(
 
 
 def _is_same(declaration: Declaration, there: Found) -> bool:
-    wanted = (tuple(declaration.sources), declaration.model)
+    wanted = (tuple(declaration.sources), declaration.model, declaration.weights)
     return (
-        wanted == (there.sources, there.model)
+        wanted == (there.sources, there.model, there.weights)
         and declaration.modality in (None, there.modality)
         and declaration.prefix in (None, there.prefix)
     )
@@ -167,6 +170,7 @@ def _added(place: Place, name: str, declaration: Declaration) -> AddEmbeddingOp:
         distance=None if declaration.distance == "cosine" else declaration.distance,
         index=(dict(declaration.index_options) or True) if declaration.index else False,
         prefix=declaration.prefix,
+        weights=declaration.weights,
     )
 
 

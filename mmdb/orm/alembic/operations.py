@@ -38,6 +38,7 @@ class AddEmbeddingOp(MigrateOperation):
         distance: str | None = None,
         index: bool | Mapping[str, int] = True,
         prefix: str | None = None,
+        weights: Sequence[float] | None = None,
         build_indexes: bool = True,
     ) -> None:
         self.table_name = table_name
@@ -49,6 +50,7 @@ class AddEmbeddingOp(MigrateOperation):
         self.distance = distance
         self.index = index
         self.prefix = prefix
+        self.weights = None if weights is None else tuple(float(weight) for weight in weights)
         self.build_indexes = build_indexes
 
     @classmethod
@@ -64,9 +66,11 @@ class AddEmbeddingOp(MigrateOperation):
         distance: str | None = None,
         index: bool | Mapping[str, int] = True,
         prefix: str | None = None,
+        weights: Sequence[float] | None = None,
         build_indexes: bool = True,
     ) -> None:
-        """Declare an embedding of `sources`; what is not given is the database's own default.
+        """Declare an embedding of `sources`; what is not given is the database's own default. `weights`, one for each
+        of several sources, embed each by itself.
 
         The column is added, or adopted where it is there. The table is locked for a moment; a worker fills the column
         while the application runs. `build_indexes=False` leaves both indexes to `mmdb add TABLE SOURCE`, which builds
@@ -87,6 +91,7 @@ class AddEmbeddingOp(MigrateOperation):
                 distance=distance,
                 index=index,
                 prefix=prefix,
+                weights=weights,
                 build_indexes=build_indexes,
             )
         )
@@ -271,6 +276,7 @@ def _add(operations: Operations, op: AddEmbeddingOp) -> None:
         "prefix": op.prefix,
         "index_options": _index_options(op.index),
         "distance": op.distance,
+        "weights": op.weights,
         "index": None if op.build_indexes else False,
     }
     operations.execute(AddEmbedding(_table(op.table_name, op.schema), op.sources, options))
@@ -346,6 +352,7 @@ def _render_add(context: AutogenContext, op: AddEmbeddingOp) -> str:
         distance=op.distance,
         index=None if op.index is True else op.index,
         prefix=op.prefix,
+        weights=op.weights,
         schema=op.schema,
     )
 
