@@ -254,6 +254,15 @@ as $$
          case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
   from mmdb.workers w
   union all
+  select format('model %s', e.model), 'warning', format('no live worker serves it; bound to it are: %s', string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
+         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves this one alone', e.model)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where exists (select from mmdb.workers w where w.alive)
+    and not exists (select from mmdb.workers w where w.alive and e.model = any(w.models))
+  group by e.model
+  union all
+  select f.* from mmdb.doctor_filters() f
+  union all
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all

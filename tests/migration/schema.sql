@@ -1336,7 +1336,7 @@ COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], part
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
   select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
          current_setting('server_version'),
          case when v.n < v.minimum then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
@@ -1358,6 +1358,15 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
          case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
   from mmdb.workers w
   union all
+  select format('model %s', e.model), 'warning', format('no live worker serves it; bound to it are: %s', string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
+         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves this one alone', e.model)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where exists (select from mmdb.workers w where w.alive)
+    and not exists (select from mmdb.workers w where w.alive and e.model = any(w.models))
+  group by e.model
+  union all
+  select f.* from mmdb.doctor_filters() f
+  union all
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all
@@ -1378,8 +1387,40 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
   cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
   where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.doctor() IS 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';
+CREATE FUNCTION mmdb.doctor_filters() RETURNS TABLE(subject text, level text, finding text, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  relation regclass;
+  counted record;
+  tracked constant boolean := coalesce(current_setting('pg_stat_statements.track', true) = 'all', false)
+    and exists (select from mmdb.seen_statements());
+  seen record;
+begin
+  select array_agg(s.query) as queries, array_agg(s.calls) as calls, array_agg(s.milliseconds) as milliseconds into seen
+  from mmdb.seen_statements() s where s.query like '% operator(%';
+  for relation in select e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation group by 1 order by 1 loop
+    counted := mmdb.scans(relation);
+    continue when counted.rows is null or counted.rows <= 10000;
+    return query
+    select format('filters of %s', relation), 'warning',
+           format('%s searches by "%s" measured the rows that pass one by one, %s ms each, and no index finds them; the table of %s rows was read '
+                  'whole %s times (%s rows)', a.calls, a.name, round(a.milliseconds::numeric, 1), counted.rows::bigint, counted.whole, counted.read), a.remedy
+    from mmdb.index_advice(relation, seen.queries, seen.calls, seen.milliseconds) a;
+    if not found then
+      return query
+      select format('filters of %s', relation), 'ok',
+             format('read whole %s times (%s rows), by an index %s times', counted.whole, counted.read, counted.by_index),
+             case when not tracked then 'which columns filters name is seen with pg_stat_statements and pg_stat_statements.track = all' end
+      where counted.whole > 0;
+    end if;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.doctor_filters() IS 'What the server has counted of filtered searches in large tables, with the indexes that they lack.';
 CREATE FUNCTION mmdb.drift(id bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1667,6 +1708,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
+CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS TABLE(name text, operator text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select a.attname::text, m.parts[1]
+  from pg_attribute a
+  cross join lateral regexp_matches(statement,
+    '\mp\.' || regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')
+    || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
+  where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
+    and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
+    and statement ~ ' offset \$?\d+\) p order by ' and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
+$_$;
+COMMENT ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) IS 'The filtered columns and their operators in a statement by which mmdb.top_exact measured rows of this table; none in any other statement.';
 CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2266,6 +2322,24 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) IS 'Mark the public functions of one generation as the other''s.';
+CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select exists (
+    select from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam
+    join pg_attribute a on a.attrelid = i.indrelid and a.attname = has_index_for.name
+    where i.indrelid = has_index_for.relation and i.indisvalid and i.indpred is null
+      and case when operator in ('~~', '~~*') then
+                 m.amname in ('gin', 'gist') and exists (
+                   select from unnest(i.indkey::smallint[], i.indclass::oid[]) k(number, class) join pg_opclass o on o.oid = k.class
+                   where k.number = a.attnum and o.opcname like '%trgm%')
+               when operator in ('@>', '<@', '&&') then m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
+               else m.amname = 'btree' and i.indkey[0] = a.attnum or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
+$$;
+COMMENT ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) IS 'Whether a whole, valid index serves this operator on the column.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2313,6 +2387,26 @@ CREATE FUNCTION mmdb.idle_leases(embedding bigint) RETURNS SETOF text
   where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
 COMMENT ON FUNCTION mmdb.idle_leases(embedding bigint) IS 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
+CREATE FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) RETURNS TABLE(name text, remedy text, calls bigint, milliseconds double precision)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select chosen.name, chosen.remedy, sum(s.calls)::bigint, sum(s.milliseconds) / sum(s.calls)
+  from unnest(index_advice.statements, index_advice.calls, index_advice.milliseconds) s(query, calls, milliseconds)
+  cross join lateral (
+    select x.name, mmdb.index_for(index_advice.relation, x.name, x.operator) as remedy
+    from mmdb.exact_conditions(index_advice.relation, s.query) x
+    join pg_class c on c.oid = index_advice.relation
+    left join pg_stats p on format('%I.%I', p.schemaname, p.tablename) = mmdb.relation_sql(index_advice.relation) and p.attname = x.name
+    where mmdb.index_for(index_advice.relation, x.name, x.operator) is not null
+      and not exists (select from mmdb.exact_conditions(index_advice.relation, s.query) y
+                      where mmdb.has_index_for(index_advice.relation, y.name, y.operator))
+    order by case when p.n_distinct < 0 then -p.n_distinct * greatest(c.reltuples, 1) else p.n_distinct end desc nulls last, x.name
+    limit 1) chosen
+  group by chosen.name, chosen.remedy
+  having sum(s.calls) >= 10 and sum(s.milliseconds) >= sum(s.calls)
+$$;
+COMMENT ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) IS 'The indexes that exact searches of this table lack, from statements, how often they ran and how long in all: those of 10 calls or more and a millisecond each.';
 CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2326,6 +2420,27 @@ CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS t
   from mmdb.key_sql(made.relation) k
 $$;
 COMMENT ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) IS 'What stands behind "create index … on T".';
+CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('create index%s on %s %s', case when c.relkind = 'p' then '' else ' concurrently' end, mmdb.relation_sql(relation),
+    case when operator in ('~~', '~~*') then
+           case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then format('using gin (%I public.gin_trgm_ops)', a.attname) end
+         when operator = '@>' and a.atttypid = 'jsonb'::regtype then format('using gin (%I)', a.attname)
+         when operator in ('@>', '<@', '&&') then
+           case when t.typcategory = 'A' then format('using gin (%I)', a.attname)
+                when t.typtype in ('r', 'm') then format('using gist (%I)', a.attname) end
+         when a.atttypid <> 'jsonb'::regtype then format('(%I)', a.attname) end)
+  from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+  join pg_type t on t.oid = a.atttypid
+  where a.attrelid = index_for.relation and a.attname = index_for.name and not a.attisdropped
+    and case when operator in ('~~', '~~*') then a.atttypid in ('text'::regtype, 'varchar'::regtype)
+             when operator in ('@>', '<@', '&&') then t.typcategory = 'A' or t.typtype in ('r', 'm') or (a.atttypid = 'jsonb'::regtype and operator = '@>')
+             else a.atttypid <> 'jsonb'::regtype end
+$$;
+COMMENT ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) IS 'The statement that builds an index for this operator on the column; NULL where none is known.';
 CREATE FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4075,6 +4190,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
+CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select sum(greatest(c.reltuples, 0))::real, sum(s.seq_scan)::bigint, sum(s.seq_tup_read)::bigint, sum(s.idx_scan)::bigint
+  from pg_class c left join pg_stat_user_tables s on s.relid = c.oid
+  where c.relkind = 'r' and (c.oid = scans.relation or c.oid in (select t.relid from pg_partition_tree(scans.relation) t))
+$$;
+COMMENT ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) IS 'The rows of a table, and how often it was read whole (and how many rows in all) and by an index since statistics began.';
 CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4251,6 +4375,25 @@ $body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), rep
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
+CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, milliseconds double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  place constant text := (select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+                          where e.extname = 'pg_stat_statements');
+begin
+  if place is not null then
+    return query execute format(
+      'select s.query, sum(s.calls)::bigint, sum(s.total_exec_time) from %s.pg_stat_statements s '
+      'where s.dbid = (select d.oid from pg_database d where d.datname = current_database()) and s.query is not null '
+      'group by s.query', place);
+  end if;
+exception when object_not_in_prerequisite_state or insufficient_privilege or undefined_column or undefined_table then
+  return;  -- not preloaded, or not for us to read: nothing is known then
+end
+$$;
+COMMENT ON FUNCTION mmdb.seen_statements() IS 'What pg_stat_statements has counted in this database; no row where it is not there to be read.';
 CREATE TABLE mmdb.worker_sessions (
     id integer NOT NULL,
     host text NOT NULL,
@@ -5760,6 +5903,9 @@ GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pa
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.doctor_filters() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.doctor_filters() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.doctor_filters() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
@@ -5809,6 +5955,9 @@ GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
@@ -5897,6 +6046,9 @@ REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
@@ -5908,9 +6060,15 @@ REVOKE ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, ke
 GRANT ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.idle_leases(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_worker;
@@ -6194,6 +6352,9 @@ GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, plac
 REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
@@ -6224,6 +6385,9 @@ GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_table_body(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.seen_statements() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
