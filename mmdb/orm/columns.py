@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, FetchedValue, Index, Table, event
 from sqlalchemy.orm import MappedColumn, Mapper, mapped_column
@@ -29,6 +29,7 @@ NAME_LIMIT = 63
 """Bytes of a name in PostgreSQL."""
 
 Distance = Literal["cosine", "l2", "inner_product"]
+OnChange = Literal["unset", "keep"]
 IndexOptions = Mapping[str, int]
 
 
@@ -47,6 +48,7 @@ class Declaration:
     prefix: str | None = None
     index: bool = True
     index_options: IndexOptions = field(default_factory=dict)
+    on_change: OnChange = "unset"
 
     @property
     def operator(self) -> str:
@@ -67,6 +69,7 @@ def embedding(
     distance: Distance | None = None,
     index: bool | IndexOptions = True,
     prefix: str | None = None,
+    on_change: OnChange = "unset",
     **attribute: Any,
 ) -> MappedColumn[Vec | None]:
     """A mapped column that a worker keeps in step with `sources`, attributes or columns of the same class.
@@ -77,12 +80,13 @@ def embedding(
 
     `modality="image"` for a text column that holds URIs of pictures. `dimensions` (and `distance`, where it is not
     cosine) are needed for a model that mmdb has no description of. `index` may be False, or HNSW's `m` and
-    `ef_construction`. `prefix` stands for the table in the names of search functions. `attribute` takes what
+    `ef_construction`. `prefix` stands for the table in the names of search functions. `on_change="keep"`: a row whose
+    source changed keeps its value, and is found by it, until it is embedded again. `attribute` takes what
     `mapped_column` takes for dataclasses: in a dataclass mapping, `init=False`.
 
     Raises DeclarationError; what only the mapping shows, when the class is mapped.
     """
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, on_change)
     positional: list[Any] = [*([f"{name}{SUFFIX}"] if name else []), Embedding(declaration.dimensions)]
     mapped: MappedColumn[Vec | None] = mapped_column(
         *positional,
@@ -105,9 +109,10 @@ def embedding_column(
     distance: Distance | None = None,
     index: bool | IndexOptions = True,
     prefix: str | None = None,
+    on_change: OnChange = "unset",
 ) -> Column[Vec | None]:
     """The column NAME_embedding for a `Table` of SQLAlchemy Core; the arguments are those of `embedding`."""
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, on_change)
     column: Column[Vec | None] = Column(
         f"{name}{SUFFIX}",
         Embedding(declaration.dimensions),
@@ -127,6 +132,7 @@ def _declaration(
     distance: Distance | None,
     index: bool | IndexOptions,
     prefix: str | None,
+    on_change: OnChange,
 ) -> Declaration:
     if not sources:
         raise DeclarationError("an embedding needs a source", hint='as in: photo_embedding = embedding("photo")')
@@ -136,6 +142,8 @@ def _declaration(
         )
     if distance is not None and distance not in OPERATORS:
         raise DeclarationError(f'unknown distance "{distance}"', hint=f"distances: {', '.join(OPERATORS)}")
+    if on_change not in get_args(OnChange):
+        raise DeclarationError(f'on_change is "{on_change}"', hint=f"expected {' or '.join(get_args(OnChange))}")
     known = known_models().get(model)
     if known is None and dimensions is None:
         raise DeclarationError(
@@ -153,6 +161,7 @@ def _declaration(
         prefix=prefix,
         index=index is not False,
         index_options=dict(index) if isinstance(index, Mapping) else {},
+        on_change=on_change,
     )
 
 

@@ -63,6 +63,7 @@ def add_options(name: str, declaration: Declaration) -> dict[str, Any]:
         "prefix": declaration.prefix,
         "index_options": (dict(declaration.index_options) or None) if declaration.index else {"type": "none"},
         "distance": declaration.distance,
+        "on_change": None if declaration.on_change == "unset" else declaration.on_change,
     }
 
 

@@ -53,6 +53,8 @@ CREATE TABLE mmdb.embeddings (
     generation_of integer,
     column_place smallint,
     switched_at timestamp with time zone,
+    stale_column text,
+    stale_number smallint,
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text])))
 );
@@ -66,7 +68,9 @@ COMMENT ON COLUMN mmdb.embeddings.index_options IS 'The HNSW index: m, ef_constr
 COMMENT ON COLUMN mmdb.embeddings.generation_of IS 'The embedding that serves searches; this one has the same sources and another model, and takes no part in searches.';
 COMMENT ON COLUMN mmdb.embeddings.column_place IS 'Where the search functions list the column, after another one took its name; else its number.';
 COMMENT ON COLUMN mmdb.embeddings.switched_at IS 'When this generation stopped serving; NULL where it never did, or serves.';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON COLUMN mmdb.embeddings.stale_column IS 'The column that marks rows which keep the vector of an earlier source (on_change => ''keep''); NULL where a changed source unsets it.';
+COMMENT ON COLUMN mmdb.embeddings.stale_number IS 'Its number, by which it is found after a rename.';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
@@ -75,19 +79,19 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), index);
+  return mmdb.declare_embedding(mmdb.plan_on_change(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance), on_change), index);
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) IS 'Declare an embedding over several text columns as one source. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, on_change) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 CREATE TABLE mmdb.keywords (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -387,6 +391,7 @@ begin
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
+  made := mmdb.plan_on_change(made, mmdb.on_change(serving));
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end
@@ -618,7 +623,12 @@ begin
   select s.* into true_source
   from mmdb.source_modality(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality) s;
   perform mmdb.check_index_options(made.index_options);
-  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
+  if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
+       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number and a.attname = made.stale_column
+         and a.atttypid = 'bool'::regtype and not a.attisdropped) then
+    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+      using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
+  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
@@ -1112,14 +1122,14 @@ begin%4$s
   if estimated then
     embedded := total - pending;
   else
-    select count(*), count(p.%2$I) into total, embedded from %1$s p;
+    select count(*), count(*) filter (where %2$s) into total, embedded from %1$s p;
   end if;
 end
-$body$, mmdb.rows_sql(made.relation), made.column_name, mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
+$body$, mmdb.rows_sql(made.relation), mmdb.embedded_sql(made), mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
         mmdb.relation_sql(made.relation))
 $_$;
 COMMENT ON FUNCTION mmdb.count_body(made mmdb.embeddings) IS 'Rows of a table by state, for mmdb.progress.';
-CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) RETURNS record
+CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -1133,9 +1143,10 @@ declare
   relation constant text := mmdb.rows_sql(made.relation);
 begin
   key := (select k.expression from mmdb.key_sql(made.relation) k);
-  execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
+  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
+                 case when made.stale_column is null then 'false' else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
+                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
   from pg_class c
@@ -1145,17 +1156,17 @@ begin
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
                           and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
-      where c.oid = made.relation), (pending + failed) / greatest(total, 1)::real));
+      where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
+    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation) into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
   or object_not_in_prerequisite_state then
   estimated := null;
 end
 $$;
-COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
-CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1184,7 +1195,7 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
-CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb)
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, on_change text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1199,7 +1210,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options
+           made.prefix, made.index_options, mmdb.on_change(made)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -1218,6 +1229,10 @@ begin
     perform mmdb.warn_of_adopted(made);
   else
     execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  if made.stale_column is not null then
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation), made.stale_column);
+    made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
@@ -1446,8 +1461,8 @@ begin
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
-    when (made.sources, made.column_name, made.column_type) is distinct from
-         (now_called.sources, now_called.column_name, now_called.column_type) then 'a column was renamed or changed' || remedy
+    when (made.sources, made.column_name, made.column_type, made.stale_column) is distinct from
+         (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then 'a column was renamed or changed' || remedy
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
@@ -1503,6 +1518,10 @@ begin
                    coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
   elsif pending is not null then
     execute format('drop index %s', pending);
+  end if;
+  if made.stale_number is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
+                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
   end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then
@@ -1675,6 +1694,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'The vector of one query by one model: from the cache, else from a worker.';
+CREATE FUNCTION mmdb.embedded_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(case when made.stale_column is null then 'p.%I is not null' else 'p.%I is not null and not p.%I' end,
+                made.column_name, made.stale_column)
+$$;
+COMMENT ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) IS 'The condition "this row has the vector of the source that it has now".';
 CREATE FUNCTION mmdb.embedding_leg(made mmdb.embeddings) RETURNS mmdb.search_leg
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2997,11 +3024,12 @@ begin
   if not exists (select from mmdb.other_triggers(made.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
-    where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers));
+    where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+                                          or a.attnum = made.column_number and made.stale_column is not null);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
-  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding()',
-                 ours, columns, relation, mmdb.trigger_condition(made));
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding(%s)',
+                 ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;
@@ -3249,6 +3277,11 @@ CREATE FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embe
   where p.embedding = note_counts.embedding
 $$;
 COMMENT ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) IS 'Worker only: the rows of a table, as its owner sees them.';
+CREATE FUNCTION mmdb.on_change(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
+COMMENT ON FUNCTION mmdb.on_change(made mmdb.embeddings) IS 'What becomes of the vector of a row whose source changed: unset or keep.';
 CREATE FUNCTION mmdb.open_loopback() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3313,8 +3346,14 @@ CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
   where e.generation_of is not null
+  union all
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.stale_number and not a.attisdropped
 $$;
-COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve.';
+COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve, and marks of stale rows.';
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3458,11 +3497,11 @@ COMMENT ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pendin
 CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format('%s%I is null and (%s)', alias, made.column_name,
-                string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
+    AS $_$
+  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
+                alias, made.column_name, made.stale_column, string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
   from unnest(made.sources) with ordinality s(name, place)
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
 CREATE FUNCTION mmdb.plain_key(key text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -3530,6 +3569,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if on_change not in ('unset', 'keep') then
+    raise exception 'on_change is "%", expected unset or keep', on_change
+      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
+  elsif on_change = 'keep' then
+    planned.stale_column := planned.name || '_stale';
+    if cardinality(planned.source_expressions) > 0 then
+      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
+        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
+    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
+        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
+    end if;
+  end if;
+  return planned;
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) IS 'Enter into a planned embedding what becomes of a vector whose source changed.';
 CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3766,9 +3827,11 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place,
+         stale_column, stale_number)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place,
+         excluded.stale_column, excluded.stale_number);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -3817,11 +3880,13 @@ begin
     raise exception 'these are not the generations of one embedding' using errcode = 'insufficient_privilege';
   end if;
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = other.id, switched_at = clock_timestamp(), column_place = null,
+      stale_column = case when e.stale_number is not null then set_aside || '_stale' end
   where e.id = serving.id;
   update mmdb.embeddings e
   set name = serving.name, column_name = serving.column_name, generation_of = null, switched_at = null,
-      column_place = coalesce(serving.column_place, serving.column_number)
+      column_place = coalesce(serving.column_place, serving.column_number),
+      stale_column = case when e.stale_number is not null then serving.stale_column end
   where e.id = other.id;
   perform pg_notify('mmdb', '');
 end
@@ -3846,9 +3911,10 @@ begin
     end if;
     perform mmdb.make_trigger(made);
     perform mmdb.make_worker_functions(made);
-    perform mmdb.make_search_views(made);
     return next mmdb.record_embedding(made);
   end loop;
+  -- Which columns they show, the catalogue tells: by its numbers of now.
+  perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
 end
 $$;
@@ -3952,13 +4018,17 @@ begin
   if made.attached_to = mmdb.attachment(made.relation) then
     made.sources := mmdb.column_names(made.relation, made.source_numbers);
     made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    if made.column_name is null or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
+    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
+    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
       raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
         using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
     end if;
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    if made.stale_column is not null then
+      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
+    end if;
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
     made.column_place := null;
@@ -4535,6 +4605,7 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
   from pg_attribute a
   left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
   where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+    and not exists (select from mmdb.embeddings s where s.relation = a.attrelid and s.stale_number = a.attnum)
 $$;
 COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
 CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
@@ -4647,7 +4718,7 @@ begin%7$s
   end if;
   return query
   with stored as (
-    update %1$s p set %4$I = k.embedding
+    update %1$s p set %4$I = k.embedding%12$s
     from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
     where %2$s and k.key = any(held) and %5$s
       and public.l2_norm(k.embedding) > 0
@@ -4663,7 +4734,7 @@ end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
         mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
-        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name), mmdb.unmark_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
@@ -4775,6 +4846,10 @@ begin
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  if serving.stale_column is not null then
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column, set_aside || '_stale');
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column, serving.stale_column);
+  end if;
   perform mmdb.record_switch(serving, other, set_aside);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
@@ -4783,6 +4858,9 @@ begin
   perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
           mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  if serving.stale_column is not null then
+    perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
+  end if;
   perform mmdb.fit_search_functions(other, taken), mmdb.make_search_views(serving);
   return other;
 end
@@ -5055,18 +5133,29 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most k.';
+CREATE FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when made.stale_column is null then ''
+              else (select string_agg(quote_literal(a.name), ', ' order by a.place)
+                    from unnest(made.stale_column || made.sources) with ordinality a(name, place)) end
+$$;
+COMMENT ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) IS 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
 CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('(%s) and old.%2$I operator(public.=) new.%2$I',
+  select format('(%s) and old.%2$I operator(public.=) new.%2$I'
+                || case when made.stale_column is null then ''
+                        else ' or new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
-                           ' or ' order by a.attnum), made.column_name)
+                           ' or ' order by a.attnum), made.column_name, made.stale_column)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
 $_$;
-COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
+COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
 CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5076,7 +5165,7 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     when t.tgenabled <> 'A' then 'the trigger is disabled'
     when array(select d.refobjsubid::smallint from pg_depend d
                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
+                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
     when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
@@ -5217,6 +5306,11 @@ CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder 
   order by 1, 2
 $$;
 COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
+CREATE FUNCTION mmdb.unmark_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when made.stale_column is null then '' else format(', %I = false', made.stale_column) end $$;
+COMMENT ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) IS 'What an update that stores a vector sets besides, where an old vector is kept and marked.';
 CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5228,32 +5322,50 @@ begin
       using errcode = 'insufficient_privilege',
             hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
   end if;
-  execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  if made.stale_column is null then
+    execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  else
+    execute format('update %s set %I = case when num_nonnulls(%4$s) > 0 then %2$I end, %3$I = num_nonnulls(%4$s) > 0 where %2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
+                   (select string_agg(quote_ident(s), ', ') from unnest(made.sources) s));
+  end if;
 end
 $_$;
 COMMENT ON FUNCTION mmdb.unset_all(made mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
 CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 declare
   embedding_column text;
+  same boolean;
 begin
   with recursive ancestor(oid, parent) as (
     select t.oid, t.tgparentid from pg_trigger t where t.tgrelid = tg_relid and t.tgname = tg_name
     union all
     select t.oid, t.tgparentid from ancestor a join pg_trigger t on t.oid = a.parent
   )
-  select c.attname into strict embedding_column
+  select distinct c.attname into strict embedding_column
   from ancestor t
   join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
   join pg_attribute c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
   where t.parent = 0
     and c.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
-  return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  if tg_nargs = 0 then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  end if;
+  execute format('select ($1).%1$I operator(public.=) ($2).%1$I', embedding_column) into same using old, new;
+  if same is not true then
+    return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
+  end if;
+  execute format('select num_nonnulls(%s) > 0', (select string_agg(format('($1).%I', s), ', ') from unnest(tg_argv[1:]) s)) into same using new;
+  return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
+                                         else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
-$$;
-COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+$_$;
+COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
@@ -5627,7 +5739,8 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
     COALESCE(mmdb.drift(e.id), p.drift) AS drift,
     ( SELECT s.name
            FROM mmdb.embeddings s
-          WHERE (s.id = e.generation_of)) AS generation_of
+          WHERE (s.id = e.generation_of)) AS generation_of,
+    c.stale
    FROM ((mmdb.embeddings e
      LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
      LEFT JOIN LATERAL ( SELECT n.total,
@@ -5635,19 +5748,24 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
             n.pending,
             n.failed,
             n.estimated,
-            clock_timestamp() AS clock_timestamp
-           FROM mmdb.count_rows_of(e.id) n(total, embedded, pending, failed, estimated)
+            clock_timestamp() AS clock_timestamp,
+            n.stale
+           FROM mmdb.count_rows_of(e.id) n(total, embedded, pending, failed, estimated, stale)
         UNION ALL
          SELECT p.total,
             p.embedded,
             (p.pending - f.final),
             f.final,
             true,
-            p.counted_at
+            p.counted_at,
+                CASE
+                    WHEN (e.stale_column IS NULL) THEN 0
+                    ELSE NULL::integer
+                END AS "case"
            FROM ( SELECT count(*) AS count
                    FROM mmdb.leases l
                   WHERE ((l.embedding = e.id) AND (l.worker IS NULL) AND (l.retry_at = 'infinity'::timestamp with time zone))) f(final)
- LIMIT 1) c(total, embedded, pending, failed, estimated, counted_at) ON ((mmdb.trusts_owner(e.relation) OR (NOT row_security_active((e.relation)::oid)))))
+ LIMIT 1) c(total, embedded, pending, failed, estimated, counted_at, stale) ON ((mmdb.trusts_owner(e.relation) OR (NOT row_security_active((e.relation)::oid)))))
   WHERE
         CASE
             WHEN (EXISTS ( SELECT
@@ -5655,7 +5773,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
               WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
             ELSE true
         END;
-COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched), stale (of the pending and failed rows those that are found by the vector of an earlier source, see on_change of mmdb.add_embedding; NULL where a worker counted).';
 ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mmdb.worker_sessions_id_seq
     START WITH 1
@@ -5728,12 +5846,12 @@ GRANT USAGE ON SCHEMA mmdb TO mmdb_worker;
 GRANT USAGE ON SCHEMA mmdb TO mmdb_loopback;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, on_change text) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) FROM PUBLIC;
@@ -5873,9 +5991,9 @@ GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
@@ -5949,6 +6067,9 @@ REVOKE ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
@@ -6198,6 +6319,9 @@ REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key t
 GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
@@ -6244,6 +6368,9 @@ GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
@@ -6485,6 +6612,9 @@ GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
@@ -6513,6 +6643,9 @@ GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;

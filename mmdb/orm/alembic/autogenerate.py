@@ -48,6 +48,7 @@ class Found:
     modality: str
     prefix: str
     index_options: dict[str, Any]
+    on_change: str
 
     def added_again(self) -> AddEmbeddingOp:
         """What would declare it."""
@@ -62,6 +63,7 @@ class Found:
             modality=self.modality if self.modality == "image" else None,
             index=False if self.index_options.get("type") == "none" else options or True,
             prefix=None if self.prefix == table else self.prefix,
+            on_change=None if self.on_change == "unset" else self.on_change,
         )
 
     def dropped(self) -> DropEmbeddingOp:
@@ -111,6 +113,7 @@ def _found(connection: Connection, default: str | None) -> dict[Place, dict[str,
             row.modality,
             row.prefix,
             row.index_options,
+            row.on_change,
         )
     return found
 
@@ -152,6 +155,7 @@ def _is_same(declaration: Declaration, there: Found) -> bool:
         wanted == (there.sources, there.model)
         and declaration.modality in (None, there.modality)
         and declaration.prefix in (None, there.prefix)
+        and declaration.on_change == there.on_change
     )
 
 
@@ -167,6 +171,7 @@ def _added(place: Place, name: str, declaration: Declaration) -> AddEmbeddingOp:
         distance=None if declaration.distance == "cosine" else declaration.distance,
         index=(dict(declaration.index_options) or True) if declaration.index else False,
         prefix=declaration.prefix,
+        on_change=None if declaration.on_change == "unset" else declaration.on_change,
     )
 
 

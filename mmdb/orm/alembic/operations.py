@@ -39,6 +39,7 @@ class AddEmbeddingOp(MigrateOperation):
         index: bool | Mapping[str, int] = True,
         prefix: str | None = None,
         build_indexes: bool = True,
+        on_change: str | None = None,
     ) -> None:
         self.table_name = table_name
         self.sources = tuple(sources)
@@ -50,6 +51,7 @@ class AddEmbeddingOp(MigrateOperation):
         self.index = index
         self.prefix = prefix
         self.build_indexes = build_indexes
+        self.on_change = on_change
 
     @classmethod
     def add_embedding(
@@ -65,12 +67,14 @@ class AddEmbeddingOp(MigrateOperation):
         index: bool | Mapping[str, int] = True,
         prefix: str | None = None,
         build_indexes: bool = True,
+        on_change: str | None = None,
     ) -> None:
         """Declare an embedding of `sources`; what is not given is the database's own default.
 
         The column is added, or adopted where it is there. The table is locked for a moment; a worker fills the column
         while the application runs. `build_indexes=False` leaves both indexes to `mmdb add TABLE SOURCE`, which builds
-        them without blocking writers, for a table of millions of rows.
+        them without blocking writers, for a table of millions of rows. `on_change="keep"`: a
+        row whose source changed is found by its old vector until it is embedded again.
         """
         if not sources:
             raise DeclarationError(
@@ -88,6 +92,7 @@ class AddEmbeddingOp(MigrateOperation):
                 index=index,
                 prefix=prefix,
                 build_indexes=build_indexes,
+                on_change=on_change,
             )
         )
 
@@ -272,6 +277,7 @@ def _add(operations: Operations, op: AddEmbeddingOp) -> None:
         "index_options": _index_options(op.index),
         "distance": op.distance,
         "index": None if op.build_indexes else False,
+        "on_change": op.on_change,
     }
     operations.execute(AddEmbedding(_table(op.table_name, op.schema), op.sources, options))
 
@@ -346,6 +352,7 @@ def _render_add(context: AutogenContext, op: AddEmbeddingOp) -> str:
         distance=op.distance,
         index=None if op.index is True else op.index,
         prefix=op.prefix,
+        on_change=op.on_change,
         schema=op.schema,
     )
 
