@@ -101,7 +101,7 @@ def state(server: Server, database: Database) -> tuple[str, str]:
 
 def test_fresh(empty_database: Database) -> None:
     report = install(empty_database.url)
-    assert report == Report(version=report.version, revision="0007", warnings=[])
+    assert report == Report(version=report.version, revision="0009", warnings=[])
     assert iterative_scan(empty_database) == "strict_order"
     assert value(empty_database, "select count(*) from mmdb.status") == 0
     assert value(empty_database, "select array_agg(name order by name) from mmdb.models") == ["hash", "lite"]
