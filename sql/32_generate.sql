@@ -27,11 +27,26 @@ create or replace function mmdb.pending_sql(made mmdb.embeddings, alias text) re
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('%s%I is null and (%s)', alias, made.column_name,
-                string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
+  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
+                alias, made.column_name, made.stale_column, string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
   from unnest(made.sources) with ordinality s(name, place)
 $$;
 comment on function mmdb.pending_sql(mmdb.embeddings, text) is 'The condition "this row waits to be embedded".';
+
+create or replace function mmdb.embedded_sql(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(case when made.stale_column is null then 'p.%I is not null' else 'p.%I is not null and not p.%I' end,
+                made.column_name, made.stale_column)
+$$;
+comment on function mmdb.embedded_sql(mmdb.embeddings) is 'The condition "this row has the vector of the source that it has now".';
+
+create or replace function mmdb.unmark_sql(made mmdb.embeddings) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when made.stale_column is null then '' else format(', %I = false', made.stale_column) end $$;
+comment on function mmdb.unmark_sql(mmdb.embeddings) is 'What an update that stores a vector sets besides, where an old vector is kept and marked.';
 
 create or replace function mmdb.content_sql(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -169,7 +184,7 @@ begin%7$s
   end if;
   return query
   with stored as (
-    update %1$s p set %4$I = k.embedding
+    update %1$s p set %4$I = k.embedding%12$s
     from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
     where %2$s and k.key = any(held) and %5$s
       and @extschema:vector@.l2_norm(k.embedding) > 0
@@ -185,7 +200,7 @@ end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
         mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
-        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name), mmdb.unmark_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
 comment on function mmdb.store_body(mmdb.embeddings) is 'Store vectors where the source is still what was embedded; say of every key what became of it.';
@@ -204,10 +219,10 @@ begin%4$s
   if estimated then
     embedded := total - pending;
   else
-    select count(*), count(p.%2$I) into total, embedded from %1$s p;
+    select count(*), count(*) filter (where %2$s) into total, embedded from %1$s p;
   end if;
 end
-$body$, mmdb.rows_sql(made.relation), made.column_name, mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
+$body$, mmdb.rows_sql(made.relation), mmdb.embedded_sql(made), mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
         mmdb.relation_sql(made.relation))
 $$;
 comment on function mmdb.count_body(mmdb.embeddings) is 'Rows of a table by state, for mmdb.progress.';

@@ -40,7 +40,7 @@ set search_path = pg_catalog, pg_temp
 as $$ select mmdb.free_name(relation, 'distance') $$;
 comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
--- All but the columns of generations that do not serve. A column that took another one's name takes its place as well, so that
+-- All but the columns of generations that do not serve, and the marks of rows that keep an old vector. A column that took another one's name takes its place as well, so that
 -- the functions need not be made anew when a model is switched.
 create or replace function mmdb.shown_columns(relation regclass) returns table (place bigint, name text, type oid)
 language sql stable security invoker
@@ -50,6 +50,7 @@ as $$
   from pg_attribute a
   left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
   where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+    and not exists (select from mmdb.embeddings s where s.relation = a.attrelid and s.stale_number = a.attnum)
 $$;
 comment on function mmdb.shown_columns(regclass) is 'The columns that search functions return, in their order.';
 

@@ -2,28 +2,44 @@
 
 -- Which column it unsets, the trigger reads from its own condition: a dependency that PostgreSQL keeps right
 -- through renames, dumps and partitions. The other columns are kept as they are.
+--
+-- With arguments (on_change => 'keep') these are the name of the column that marks, and of the sources. Where one was renamed
+-- since, which mmdb.status calls drift, the embedding is unset: rather no vector than an old one without its mark.
 create or replace function mmdb.unset_embedding() returns trigger
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   embedding_column text;
+  same boolean;
 begin
   with recursive ancestor(oid, parent) as (
     select t.oid, t.tgparentid from pg_trigger t where t.tgrelid = tg_relid and t.tgname = tg_name
     union all
     select t.oid, t.tgparentid from ancestor a join pg_trigger t on t.oid = a.parent
   )
-  select c.attname into strict embedding_column
+  select distinct c.attname into strict embedding_column
   from ancestor t
   join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
   join pg_attribute c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
   where t.parent = 0
     and c.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
-  return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  if tg_nargs = 0 then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  end if;
+  execute format('select ($1).%1$I operator(@extschema:vector@.=) ($2).%1$I', embedding_column) into same using old, new;
+  if same is not true then
+    return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
+  end if;
+  execute format('select num_nonnulls(%s) > 0', (select string_agg(format('($1).%I', s), ', ') from unnest(tg_argv[1:]) s)) into same using new;
+  return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
+                                         else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
 $$;
-comment on function mmdb.unset_embedding() is 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+comment on function mmdb.unset_embedding() is
+  'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
 
 create or replace function mmdb.trigger_name(id bigint) returns text
 language sql immutable security invoker
@@ -45,19 +61,31 @@ $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
 -- By its bytes: a collation may see no difference between "red" and "RED", where a model does.
+create or replace function mmdb.trigger_arguments(made mmdb.embeddings) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when made.stale_column is null then ''
+              else (select string_agg(quote_literal(a.name), ', ' order by a.place)
+                    from unnest(made.stale_column || made.sources) with ordinality a(name, place)) end
+$$;
+comment on function mmdb.trigger_arguments(mmdb.embeddings) is 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
+
 create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I',
+  select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I'
+                || case when made.stale_column is null then ''
+                        else ' or new.%3$I and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
-                           ' or ' order by a.attnum), made.column_name)
+                           ' or ' order by a.attnum), made.column_name, made.stale_column)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
 $$;
 comment on function mmdb.trigger_condition(mmdb.embeddings) is
-  'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
+  'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
 
 create or replace function mmdb.unset_all(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -70,7 +98,13 @@ begin
       using errcode = 'insufficient_privilege',
             hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
   end if;
-  execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  if made.stale_column is null then
+    execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  else
+    execute format('update %s set %I = case when num_nonnulls(%4$s) > 0 then %2$I end, %3$I = num_nonnulls(%4$s) > 0 where %2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
+                   (select string_agg(quote_ident(s), ', ') from unnest(made.sources) s));
+  end if;
 end
 $$;
 comment on function mmdb.unset_all(mmdb.embeddings) is 'Make every row of a table pending, for those who may trust its owner.';
@@ -94,11 +128,12 @@ begin
   if not exists (select from mmdb.other_triggers(made.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
-    where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers));
+    where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+                                          or a.attnum = made.column_number and made.stale_column is not null);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
-  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding()',
-                 ours, columns, relation, mmdb.trigger_condition(made));
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding(%s)',
+                 ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;

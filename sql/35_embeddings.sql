@@ -58,7 +58,12 @@ begin
   select s.* into true_source
   from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
   perform mmdb.check_index_options(made.index_options);
-  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
+  if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
+       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number and a.attname = made.stale_column
+         and a.atttypid = 'bool'::regtype and not a.attisdropped) then
+    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+      using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
+  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
@@ -89,9 +94,11 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place,
+         stale_column, stale_number)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place,
+         excluded.stale_column, excluded.stale_number);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -133,6 +140,30 @@ as $$
 $$;
 comment on function mmdb.remake_other_views(regclass, bigint) is 'The search views of a table''s other embeddings, made again after its columns changed.';
 
+-- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
+create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if on_change not in ('unset', 'keep') then
+    raise exception 'on_change is "%", expected unset or keep', on_change
+      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
+  elsif on_change = 'keep' then
+    planned.stale_column := planned.name || '_stale';
+    if cardinality(planned.source_expressions) > 0 then
+      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
+        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
+    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
+        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
+    end if;
+  end if;
+  return planned;
+end
+$$;
+comment on function mmdb.plan_on_change(mmdb.embeddings, text) is 'Enter into a planned embedding what becomes of a vector whose source changed.';
+
 create or replace function mmdb.declare_embedding(made mmdb.embeddings, index boolean) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -146,6 +177,10 @@ begin
     perform mmdb.warn_of_adopted(made);
   else
     execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  if made.stale_column is not null then
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation), made.stale_column);
+    made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
@@ -170,7 +205,7 @@ comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is 'Make ev
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null, weights float8[] default null
+  distance text default null, weights float8[] default null, on_change text default 'unset'
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
@@ -179,26 +214,26 @@ as $$
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), index);
+  return mmdb.declare_embedding(mmdb.plan_on_change(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), on_change), index);
 end
 $$;
-comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[]) is
+comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text) is
   'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, source text, model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null, weights float8[] default null
+  distance text default null, weights float8[] default null, on_change text default 'unset'
 ) returns mmdb.embeddings
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights, on_change) a
 $$;
-comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[]) is
-  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
+comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text) is
+  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void
 language plpgsql volatile security invoker
@@ -227,6 +262,10 @@ begin
   elsif pending is not null then
     execute format('drop index %s', pending);
   end if;
+  if made.stale_number is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
+                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
+  end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then
     perform mmdb.remake_other_views(relation, made.id);
@@ -246,13 +285,17 @@ begin
   if made.attached_to = mmdb.attachment(made.relation) then
     made.sources := mmdb.column_names(made.relation, made.source_numbers);
     made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    if made.column_name is null or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
+    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
+    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
       raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
         using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
     end if;
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    if made.stale_column is not null then
+      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
+    end if;
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
     made.column_place := null;

@@ -1,9 +1,15 @@
 -- What is declared, for tools that compare it with something else: Alembic's autogenerate, the command line.
 
+create or replace function mmdb.on_change(made mmdb.embeddings) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
+comment on function mmdb.on_change(mmdb.embeddings) is 'What becomes of the vector of a row whose source changed: unset or keep.';
+
 create or replace function mmdb.declarations()
 returns table (
   schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text,
-  prefix text, index_options jsonb, weights float8[]
+  prefix text, index_options jsonb, weights float8[], on_change text
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -19,7 +25,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options, made.weights
+           made.prefix, made.index_options, made.weights, mmdb.on_change(made)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -54,5 +60,11 @@ as $$
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
   where e.generation_of is not null
+  union all
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.stale_number and not a.attisdropped
 $$;
-comment on function mmdb.own_columns() is 'The columns that mmdb made for itself: of generations that do not serve.';
+comment on function mmdb.own_columns() is 'The columns that mmdb made for itself: of generations that do not serve, and marks of stale rows.';

@@ -62,6 +62,7 @@ begin
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
+  made := mmdb.plan_on_change(made, mmdb.on_change(serving));
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end
@@ -153,11 +154,13 @@ begin
   end if;
   set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null,
+      stale_column = case when e.stale_number is not null then set_aside || '_stale' end
   where e.id = former.id;
   update mmdb.embeddings e
   set name = former.name, column_name = former.column_name, generation_of = null, switched_at = null,
-      column_place = coalesce(former.column_place, former.column_number)
+      column_place = coalesce(former.column_place, former.column_number),
+      stale_column = case when e.stale_number is not null then former.stale_column end
   where e.id = record_switch.other;
   perform pg_notify('mmdb', '');
 end
@@ -226,6 +229,10 @@ begin
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  if serving.stale_column is not null then
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column, set_aside || '_stale');
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column, serving.stale_column);
+  end if;
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
@@ -234,6 +241,9 @@ begin
   perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
           mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  if serving.stale_column is not null then
+    perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
+  end if;
   -- What one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);

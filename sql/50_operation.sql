@@ -27,7 +27,7 @@ comment on view mmdb.workers is 'The workers that registered, and whether each i
 -- what is pending and failed is counted always, along the partial index.
 create or replace function mmdb.count_rows(
   made mmdb.embeddings, exact_up_to bigint default 200000,
-  out total bigint, out embedded bigint, out pending bigint, out failed bigint, out estimated boolean
+  out total bigint, out embedded bigint, out pending bigint, out failed bigint, out estimated boolean, out stale bigint
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -38,9 +38,10 @@ declare
   relation constant text := mmdb.rows_sql(made.relation);
 begin
   key := (select k.expression from mmdb.key_sql(made.relation) k);
-  execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
+  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
+                 case when made.stale_column is null then 'false' else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
+                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
   from pg_class c
@@ -50,9 +51,9 @@ begin
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
                           and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
-      where c.oid = made.relation), (pending + failed) / greatest(total, 1)::real));
+      where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
+    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation) into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
   or object_not_in_prerequisite_state then
@@ -62,7 +63,7 @@ $$;
 comment on function mmdb.count_rows(mmdb.embeddings, bigint) is
   'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
 
-create or replace function mmdb.count_rows_of(id bigint) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+create or replace function mmdb.count_rows_of(id bigint) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -115,8 +116,8 @@ begin
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
-    when (made.sources, made.column_name, made.column_type) is distinct from
-         (now_called.sources, now_called.column_name, now_called.column_type) then 'a column was renamed or changed' || remedy
+    when (made.sources, made.column_name, made.column_type, made.stale_column) is distinct from
+         (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then 'a column was renamed or changed' || remedy
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
@@ -179,7 +180,7 @@ as $$
     when t.tgenabled <> 'A' then 'the trigger is disabled'
     when array(select d.refobjsubid::smallint from pg_depend d
                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
+                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
     when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
@@ -201,20 +202,21 @@ select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.fa
             then coalesce(nullif(p.window_stored, 0) / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
                           p.last_rate) end as rows_per_second,
        coalesce(mmdb.drift(e.id), p.drift) as drift,
-       (select s.name from mmdb.embeddings s where s.id = e.generation_of) as generation_of
+       (select s.name from mmdb.embeddings s where s.id = e.generation_of) as generation_of, c.stale
 from mmdb.embeddings e
 left join mmdb.progress p on p.embedding = e.id
 left join lateral (
-  select n.total, n.embedded, n.pending, n.failed, n.estimated, pg_catalog.clock_timestamp() from mmdb.count_rows_of(e.id) n
+  select n.total, n.embedded, n.pending, n.failed, n.estimated, pg_catalog.clock_timestamp(), n.stale from mmdb.count_rows_of(e.id) n
   union all
-  select p.total, p.embedded, p.pending - f.final, f.final, true, p.counted_at
+  select p.total, p.embedded, p.pending - f.final, f.final, true, p.counted_at,
+         case when e.stale_column is null then 0 end
   from (select count(*) from mmdb.leases l where l.embedding = e.id and l.worker is null and l.retry_at = 'infinity') f(final)
   limit 1
-) c(total, embedded, pending, failed, estimated, counted_at) on mmdb.trusts_owner(e.relation) or not pg_catalog.row_security_active(e.relation)
+) c(total, embedded, pending, failed, estimated, counted_at, stale) on mmdb.trusts_owner(e.relation) or not pg_catalog.row_security_active(e.relation)
 where case when exists (select from pg_catalog.pg_class x where x.oid = e.relation)
            then pg_catalog.has_table_privilege(e.relation, 'select') else true end;
 comment on view mmdb.status is
-  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
+  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched), stale (of the pending and failed rows those that are found by the vector of an earlier source, see on_change of mmdb.add_embedding; NULL where a worker counted).';
 
 create or replace function mmdb.retry(relation regclass default null, name text default null) returns bigint
 language plpgsql volatile security definer
@@ -264,6 +266,15 @@ as $$
          format('%s alive', count(*) filter (where w.alive)),
          case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
   from mmdb.workers w
+  union all
+  select format('model %s', e.model), 'warning', format('no live worker serves it; bound to it are: %s', string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
+         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves this one alone', e.model)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where exists (select from mmdb.workers w where w.alive)
+    and not exists (select from mmdb.workers w where w.alive and e.model = any(w.models))
+  group by e.model
+  union all
+  select f.* from mmdb.doctor_filters() f
   union all
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null

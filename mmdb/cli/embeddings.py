@@ -39,6 +39,13 @@ def add(
         typer.Option(help="One for each of several sources, which are then embedded each by itself.", metavar="NUMBER"),
     ] = None,
     index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
+    on_change: Annotated[
+        str | None,
+        typer.Option(
+            help="unset or keep: until it is embedded again, a row whose source changed is not found, or is found by "
+            "its old vector. Default: unset."
+        ),
+    ] = None,
 ) -> None:
     """Declare an embedding of a column, and build its indexes.
 
@@ -59,6 +66,7 @@ def add(
         "name": name,
         "prefix": prefix,
         "weights": weight or None,
+        "on_change": on_change,
     }
     target: Target = context.obj
     with target.connect(start=True) as connection:
@@ -78,7 +86,7 @@ def _existing(connection: Connection, wanted: Row) -> Row | None:
     """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
     name = wanted["name"] or "_".join(wanted["sources"])
     for row in connection.execute(statement(TOPIC, "embeddings_of"), wanted).fetchall():
-        options_agree = all(wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix"))
+        options_agree = all(wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix", "on_change"))
         is_same = all(row[key] == wanted[key] for key in ("sources", "weights"))
         if row["name"] == name and is_same and options_agree:
             return row
@@ -146,7 +154,8 @@ def status(
 def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row], contracts: list[Row]) -> None:
     out = console()
     if embeddings:
-        columns = ["relation", "name", "model", "rows", "embedded", "pending", "failed", "rows/s"]
+        stale = ["stale"] if any(row["stale"] for row in embeddings) else []
+        columns = ["relation", "name", "model", "rows", "embedded", "pending", "failed", *stale, "rows/s"]
         out.print(table(map(_status_row, embeddings), columns))
     else:
         out.print("no embeddings: `mmdb add TABLE SOURCE` declares one")

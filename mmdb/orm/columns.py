@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, FetchedValue, Index, Table, event
 from sqlalchemy.orm import MappedColumn, Mapper, mapped_column
@@ -30,6 +30,7 @@ NAME_LIMIT = 63
 """Bytes of a name in PostgreSQL."""
 
 Distance = Literal["cosine", "l2", "inner_product"]
+OnChange = Literal["unset", "keep"]
 IndexOptions = Mapping[str, int]
 
 
@@ -50,6 +51,7 @@ class Declaration:
     index_options: IndexOptions = field(default_factory=dict)
     weights: tuple[float, ...] | None = None
     """One for each source, where each is embedded by itself."""
+    on_change: OnChange = "unset"
 
     @property
     def operator(self) -> str:
@@ -71,6 +73,7 @@ def embedding(
     index: bool | IndexOptions = True,
     prefix: str | None = None,
     weights: Sequence[float] | None = None,
+    on_change: OnChange = "unset",
     **attribute: Any,
 ) -> MappedColumn[Vec | None]:
     """A mapped column that a worker keeps in step with `sources`, attributes or columns of the same class.
@@ -83,12 +86,13 @@ def embedding(
     cosine) are needed for a model that mmdb has no description of. `index` may be False, or HNSW's `m` and
     `ef_construction`. `prefix` stands for the table in the names of search functions. With `weights`, one for
     each of several sources, each source (a text, or the bytes of a picture) is embedded by itself, and the vector is
-    the weighted sum of theirs, of unit length; without, several texts are one source. `attribute` takes what
+    the weighted sum of theirs, of unit length; without, several texts are one source. `on_change="keep"`: a row whose
+    source changed keeps its value, and is found by it, until it is embedded again. `attribute` takes what
     `mapped_column` takes for dataclasses: in a dataclass mapping, `init=False`.
 
     Raises DeclarationError; what only the mapping shows, when the class is mapped.
     """
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights, on_change)
     positional: list[Any] = [*([f"{name}{SUFFIX}"] if name else []), Embedding(declaration.dimensions)]
     mapped: MappedColumn[Vec | None] = mapped_column(
         *positional,
@@ -112,9 +116,10 @@ def embedding_column(
     index: bool | IndexOptions = True,
     prefix: str | None = None,
     weights: Sequence[float] | None = None,
+    on_change: OnChange = "unset",
 ) -> Column[Vec | None]:
     """The column NAME_embedding for a `Table` of SQLAlchemy Core; the arguments are those of `embedding`."""
-    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights)
+    declaration = _declaration(sources, model, modality, dimensions, distance, index, prefix, weights, on_change)
     column: Column[Vec | None] = Column(
         f"{name}{SUFFIX}",
         Embedding(declaration.dimensions),
@@ -135,6 +140,7 @@ def _declaration(
     index: bool | IndexOptions,
     prefix: str | None,
     weights: Sequence[float] | None,
+    on_change: OnChange,
 ) -> Declaration:
     if not sources:
         raise DeclarationError("an embedding needs a source", hint='as in: photo_embedding = embedding("photo")')
@@ -149,6 +155,8 @@ def _declaration(
         )
     if distance is not None and distance not in OPERATORS:
         raise DeclarationError(f'unknown distance "{distance}"', hint=f"distances: {', '.join(OPERATORS)}")
+    if on_change not in get_args(OnChange):
+        raise DeclarationError(f'on_change is "{on_change}"', hint=f"expected {' or '.join(get_args(OnChange))}")
     known = known_models().get(model)
     if known is None and dimensions is None:
         raise DeclarationError(
@@ -167,6 +175,7 @@ def _declaration(
         index=index is not False,
         index_options=dict(index) if isinstance(index, Mapping) else {},
         weights=_weights(sources, weights, modality),
+        on_change=on_change,
     )
 
 

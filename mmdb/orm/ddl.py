@@ -64,6 +64,7 @@ def add_options(name: str, declaration: Declaration) -> dict[str, Any]:
         "index_options": (dict(declaration.index_options) or None) if declaration.index else {"type": "none"},
         "distance": declaration.distance,
         "weights": declaration.weights,
+        "on_change": None if declaration.on_change == "unset" else declaration.on_change,
     }
 
 

@@ -2,6 +2,7 @@
 
 -- name: embeddings_of
 select e.id, e.name, e.sources, e.weights, e.model, e.modality, e.prefix, e.function_schema as schema,
+       mmdb.on_change(e) as on_change,
        mmdb.search_name(e.prefix, e.name) as function
 from mmdb.embeddings e
 where e.relation = %(relation)s::text::regclass and e.generation_of is null
@@ -10,7 +11,8 @@ order by e.id
 -- name: add_embedding
 select a.name, a.function_schema as schema, mmdb.search_name(a.prefix, a.name) as function
 from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model => %(model)s, modality => %(modality)s,
-                        name => %(name)s, index => false, prefix => %(prefix)s, weights => %(weights)s::float8[]) a
+                        name => %(name)s, index => false, prefix => %(prefix)s, weights => %(weights)s::float8[],
+                        on_change => %(on_change)s) a
 
 -- name: index_statements
 select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement
@@ -33,7 +35,7 @@ select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
 
 -- name: status
 select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated, s.pending_since,
-       s.rows_per_second, s.drift, s.generation_of
+       s.rows_per_second, s.drift, s.generation_of, s.stale
 from mmdb.status s
 order by s.relation::text, s.name
 

@@ -45,7 +45,7 @@ def test_large_tables_are_estimated_and_say_so(items: Connection, drain: Drain) 
     drain()
     items.execute("analyze items")
     made = items.execute("select (c).* from mmdb.embeddings e, lateral (select mmdb.count_rows(e, 3)) t(c)").fetchone()
-    assert made == (5, 5, 0, 0, True)
+    assert made == (5, 5, 0, 0, True, 0)
 
 
 def test_doctor_is_content_with_a_good_database(items: Connection, database: Database, worker: None) -> None:

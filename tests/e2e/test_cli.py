@@ -285,6 +285,23 @@ def test_add_with_weights(database: Database, tmp_path: Path) -> None:
         refused(mmdb.run(*add, "--weight", "1", "--weight", "2"), 3, 'has an embedding "note_photo" already')
 
 
+def test_add_that_keeps_and_status_that_says_so(database: Database, tmp_path: Path) -> None:
+    mmdb = Program(tmp_path, database.url)
+    with database.connect() as connection:
+        connection.execute("create table notes (id int primary key, body text); insert into notes values (1, 'one')")
+        add = ["add", "notes", "body", "--model", "hash"]
+        assert mmdb.run(*add, "--on-change", "keep").code == 0
+        assert mmdb.run(*add, "--on-change", "keep").code == 0
+        refused(mmdb.run(*add, "--on-change", "unset"), 3, 'has an embedding "body" already')
+        refused(mmdb.run(*add, "--name", "b", "--on-change", "never"), 3, 'on_change is "never"')
+        assert "stale" not in mmdb.out("status")
+        assert mmdb.run("worker", "--once", "--model", "hash").code == 0
+        connection.execute("update notes set body = 'two'")
+        assert "stale" in mmdb.out("status")
+        (row,) = json.loads(mmdb.out("status", "--format", "json"))["embeddings"]
+        assert (row["embedded"], row["pending"], row["stale"]) == (0, 1, 1)
+
+
 def test_change_and_switch(database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, database.url)
     with database.connect() as connection:

@@ -52,6 +52,8 @@ CREATE TABLE mmdb.embeddings (
     switched_at timestamp with time zone,
     weights double precision[],
     source_modalities text[],
+    stale_column text,
+    stale_number smallint,
     CONSTRAINT embeddings_mixed CHECK (((modality <> 'mixed'::text) OR (weights IS NOT NULL))),
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text, 'mixed'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text]))),
@@ -69,6 +71,8 @@ COMMENT ON COLUMN mmdb.embeddings.column_place IS 'Where the search functions li
 COMMENT ON COLUMN mmdb.embeddings.switched_at IS 'When this generation stopped serving; NULL where it never did, or serves.';
 COMMENT ON COLUMN mmdb.embeddings.weights IS 'One for each source: the vector is the weighted sum of theirs, of unit length. NULL: the sources are one, texts joined by line breaks.';
 COMMENT ON COLUMN mmdb.embeddings.source_modalities IS 'What each source holds, text or image, where they have weights.';
+COMMENT ON COLUMN mmdb.embeddings.stale_column IS 'The column that marks rows which keep the vector of an earlier source (on_change => ''keep''); NULL where a changed source unsets it.';
+COMMENT ON COLUMN mmdb.embeddings.stale_number IS 'Its number, by which it is found after a rename.';
 CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -79,7 +83,7 @@ CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
                       from unnest(made.weights) with ordinality w(weight, place)), '')
 $$;
 COMMENT ON FUNCTION mmdb.add_command(made mmdb.embeddings) IS 'What on the command line declares this embedding, and builds what it lacks.';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[]) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
@@ -88,19 +92,19 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), index);
+  return mmdb.declare_embedding(mmdb.plan_on_change(
+    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), on_change), index);
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[]) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights, on_change) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one.';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 CREATE TABLE mmdb.keywords (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -400,6 +404,7 @@ begin
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
+  made := mmdb.plan_on_change(made, mmdb.on_change(serving));
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end
@@ -646,7 +651,12 @@ begin
   select s.* into true_source
   from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
   perform mmdb.check_index_options(made.index_options);
-  if (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
+  if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
+       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number and a.attname = made.stale_column
+         and a.atttypid = 'bool'::regtype and not a.attisdropped) then
+    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+      using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
+  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
@@ -1176,14 +1186,14 @@ begin%4$s
   if estimated then
     embedded := total - pending;
   else
-    select count(*), count(p.%2$I) into total, embedded from %1$s p;
+    select count(*), count(*) filter (where %2$s) into total, embedded from %1$s p;
   end if;
 end
-$body$, mmdb.rows_sql(made.relation), made.column_name, mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
+$body$, mmdb.rows_sql(made.relation), mmdb.embedded_sql(made), mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
         mmdb.relation_sql(made.relation))
 $_$;
 COMMENT ON FUNCTION mmdb.count_body(made mmdb.embeddings) IS 'Rows of a table by state, for mmdb.progress.';
-CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) RETURNS record
+CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -1197,9 +1207,10 @@ declare
   relation constant text := mmdb.rows_sql(made.relation);
 begin
   key := (select k.expression from mmdb.key_sql(made.relation) k);
-  execute format('select count(*), count(f.key_text) from %s p left join mmdb.failures f '
+  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed;
+                 case when made.stale_column is null then 'false' else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
+                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
   from pg_class c
@@ -1209,17 +1220,17 @@ begin
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
                           and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
-      where c.oid = made.relation), (pending + failed) / greatest(total, 1)::real));
+      where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(p.%I) from %s p', made.column_name, relation) into total, embedded;
+    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation) into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
   or object_not_in_prerequisite_state then
   estimated := null;
 end
 $$;
-COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
-CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean)
+COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1248,7 +1259,7 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
-CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[])
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[], on_change text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1263,7 +1274,7 @@ begin
     end;
     return query
     select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options, made.weights
+           made.prefix, made.index_options, made.weights, mmdb.on_change(made)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -1282,6 +1293,10 @@ begin
     perform mmdb.warn_of_adopted(made);
   else
     execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+  end if;
+  if made.stale_column is not null then
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation), made.stale_column);
+    made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
   from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
@@ -1425,7 +1440,7 @@ COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], part
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
   select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
          current_setting('server_version'),
          case when v.n < v.minimum then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
@@ -1447,6 +1462,15 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
          case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
   from mmdb.workers w
   union all
+  select format('model %s', e.model), 'warning', format('no live worker serves it; bound to it are: %s', string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
+         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves this one alone', e.model)
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where exists (select from mmdb.workers w where w.alive)
+    and not exists (select from mmdb.workers w where w.alive and e.model = any(w.models))
+  group by e.model
+  union all
+  select f.* from mmdb.doctor_filters() f
+  union all
   select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
   from mmdb.embeddings e where mmdb.drift(e.id) is not null
   union all
@@ -1465,8 +1489,40 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
   cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
   where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.doctor() IS 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';
+CREATE FUNCTION mmdb.doctor_filters() RETURNS TABLE(subject text, level text, finding text, remedy text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  relation regclass;
+  counted record;
+  tracked constant boolean := coalesce(current_setting('pg_stat_statements.track', true) = 'all', false)
+    and exists (select from mmdb.seen_statements());
+  seen record;
+begin
+  select array_agg(s.query) as queries, array_agg(s.calls) as calls, array_agg(s.milliseconds) as milliseconds into seen
+  from mmdb.seen_statements() s where s.query like '% operator(%';
+  for relation in select e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation group by 1 order by 1 loop
+    counted := mmdb.scans(relation);
+    continue when counted.rows is null or counted.rows <= 10000;
+    return query
+    select format('filters of %s', relation), 'warning',
+           format('%s searches by "%s" measured the rows that pass one by one, %s ms each, and no index finds them; the table of %s rows was read '
+                  'whole %s times (%s rows)', a.calls, a.name, round(a.milliseconds::numeric, 1), counted.rows::bigint, counted.whole, counted.read), a.remedy
+    from mmdb.index_advice(relation, seen.queries, seen.calls, seen.milliseconds) a;
+    if not found then
+      return query
+      select format('filters of %s', relation), 'ok',
+             format('read whole %s times (%s rows), by an index %s times', counted.whole, counted.read, counted.by_index),
+             case when not tracked then 'which columns filters name is seen with pg_stat_statements and pg_stat_statements.track = all' end
+      where counted.whole > 0;
+    end if;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.doctor_filters() IS 'What the server has counted of filtered searches in large tables, with the indexes that they lack.';
 CREATE FUNCTION mmdb.drift(id bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1492,8 +1548,8 @@ begin
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
-    when (made.sources, made.column_name, made.column_type) is distinct from
-         (now_called.sources, now_called.column_name, now_called.column_type) then 'a column was renamed or changed' || remedy
+    when (made.sources, made.column_name, made.column_type, made.stale_column) is distinct from
+         (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then 'a column was renamed or changed' || remedy
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
@@ -1549,6 +1605,10 @@ begin
                    coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
   elsif pending is not null then
     execute format('drop index %s', pending);
+  end if;
+  if made.stale_number is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
+                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
   end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then
@@ -1721,6 +1781,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'The vector of one query by one model: from the cache, else from a worker.';
+CREATE FUNCTION mmdb.embedded_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format(case when made.stale_column is null then 'p.%I is not null' else 'p.%I is not null and not p.%I' end,
+                made.column_name, made.stale_column)
+$$;
+COMMENT ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) IS 'The condition "this row has the vector of the source that it has now".';
 CREATE FUNCTION mmdb.embedding_leg(made mmdb.embeddings) RETURNS mmdb.search_leg
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1754,6 +1822,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
+CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS TABLE(name text, operator text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select a.attname::text, m.parts[1]
+  from pg_attribute a
+  cross join lateral regexp_matches(statement,
+    '\mp\.' || regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')
+    || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
+  where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
+    and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
+    and statement ~ ' offset \$?\d+\) p order by ' and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
+$_$;
+COMMENT ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) IS 'The filtered columns and their operators in a statement by which mmdb.top_exact measured rows of this table; none in any other statement.';
 CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2357,6 +2440,24 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) IS 'Mark the public functions of one generation as the other''s.';
+CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select exists (
+    select from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam
+    join pg_attribute a on a.attrelid = i.indrelid and a.attname = has_index_for.name
+    where i.indrelid = has_index_for.relation and i.indisvalid and i.indpred is null
+      and case when operator in ('~~', '~~*') then
+                 m.amname in ('gin', 'gist') and exists (
+                   select from unnest(i.indkey::smallint[], i.indclass::oid[]) k(number, class) join pg_opclass o on o.oid = k.class
+                   where k.number = a.attnum and o.opcname like '%trgm%')
+               when operator in ('@>', '<@', '&&') then m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
+               else m.amname = 'btree' and i.indkey[0] = a.attnum or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
+$$;
+COMMENT ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) IS 'Whether a whole, valid index serves this operator on the column.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2409,6 +2510,26 @@ CREATE FUNCTION mmdb.idle_leases(embedding bigint) RETURNS SETOF text
   where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
 COMMENT ON FUNCTION mmdb.idle_leases(embedding bigint) IS 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
+CREATE FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) RETURNS TABLE(name text, remedy text, calls bigint, milliseconds double precision)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select chosen.name, chosen.remedy, sum(s.calls)::bigint, sum(s.milliseconds) / sum(s.calls)
+  from unnest(index_advice.statements, index_advice.calls, index_advice.milliseconds) s(query, calls, milliseconds)
+  cross join lateral (
+    select x.name, mmdb.index_for(index_advice.relation, x.name, x.operator) as remedy
+    from mmdb.exact_conditions(index_advice.relation, s.query) x
+    join pg_class c on c.oid = index_advice.relation
+    left join pg_stats p on format('%I.%I', p.schemaname, p.tablename) = mmdb.relation_sql(index_advice.relation) and p.attname = x.name
+    where mmdb.index_for(index_advice.relation, x.name, x.operator) is not null
+      and not exists (select from mmdb.exact_conditions(index_advice.relation, s.query) y
+                      where mmdb.has_index_for(index_advice.relation, y.name, y.operator))
+    order by case when p.n_distinct < 0 then -p.n_distinct * greatest(c.reltuples, 1) else p.n_distinct end desc nulls last, x.name
+    limit 1) chosen
+  group by chosen.name, chosen.remedy
+  having sum(s.calls) >= 10 and sum(s.milliseconds) >= sum(s.calls)
+$$;
+COMMENT ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) IS 'The indexes that exact searches of this table lack, from statements, how often they ran and how long in all: those of 10 calls or more and a millisecond each.';
 CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2422,6 +2543,27 @@ CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS t
   from mmdb.key_sql(made.relation) k
 $$;
 COMMENT ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) IS 'What stands behind "create index … on T".';
+CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('create index%s on %s %s', case when c.relkind = 'p' then '' else ' concurrently' end, mmdb.relation_sql(relation),
+    case when operator in ('~~', '~~*') then
+           case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then format('using gin (%I public.gin_trgm_ops)', a.attname) end
+         when operator = '@>' and a.atttypid = 'jsonb'::regtype then format('using gin (%I)', a.attname)
+         when operator in ('@>', '<@', '&&') then
+           case when t.typcategory = 'A' then format('using gin (%I)', a.attname)
+                when t.typtype in ('r', 'm') then format('using gist (%I)', a.attname) end
+         when a.atttypid <> 'jsonb'::regtype then format('(%I)', a.attname) end)
+  from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+  join pg_type t on t.oid = a.atttypid
+  where a.attrelid = index_for.relation and a.attname = index_for.name and not a.attisdropped
+    and case when operator in ('~~', '~~*') then a.atttypid in ('text'::regtype, 'varchar'::regtype)
+             when operator in ('@>', '<@', '&&') then t.typcategory = 'A' or t.typtype in ('r', 'm') or (a.atttypid = 'jsonb'::regtype and operator = '@>')
+             else a.atttypid <> 'jsonb'::regtype end
+$$;
+COMMENT ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) IS 'The statement that builds an index for this operator on the column; NULL where none is known.';
 CREATE FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2978,11 +3120,12 @@ begin
   if not exists (select from mmdb.other_triggers(made.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
-    where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers));
+    where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+                                          or a.attnum = made.column_number and made.stale_column is not null);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
-  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding()',
-                 ours, columns, relation, mmdb.trigger_condition(made));
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding(%s)',
+                 ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;
@@ -3234,6 +3377,11 @@ CREATE FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embe
   where p.embedding = note_counts.embedding
 $$;
 COMMENT ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) IS 'Worker only: the rows of a table, as its owner sees them.';
+CREATE FUNCTION mmdb.on_change(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
+COMMENT ON FUNCTION mmdb.on_change(made mmdb.embeddings) IS 'What becomes of the vector of a row whose source changed: unset or keep.';
 CREATE FUNCTION mmdb.open_loopback() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3298,8 +3446,14 @@ CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
   where e.generation_of is not null
+  union all
+  select n.nspname::text, c.relname::text, a.attname::text
+  from mmdb.embeddings e
+  join pg_class c on c.oid = e.relation
+  join pg_namespace n on n.oid = c.relnamespace
+  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.stale_number and not a.attisdropped
 $$;
-COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve.';
+COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve, and marks of stale rows.';
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3443,11 +3597,11 @@ COMMENT ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pendin
 CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format('%s%I is null and (%s)', alias, made.column_name,
-                string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
+    AS $_$
+  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
+                alias, made.column_name, made.stale_column, string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
   from unnest(made.sources) with ordinality s(name, place)
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
@@ -3515,6 +3669,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if on_change not in ('unset', 'keep') then
+    raise exception 'on_change is "%", expected unset or keep', on_change
+      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
+  elsif on_change = 'keep' then
+    planned.stale_column := planned.name || '_stale';
+    if cardinality(planned.source_expressions) > 0 then
+      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
+        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
+    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
+        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
+    end if;
+  end if;
+  return planned;
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) IS 'Enter into a planned embedding what becomes of a vector whose source changed.';
 CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3764,9 +3940,11 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place)
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place,
+         stale_column, stale_number)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place);
+         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place,
+         excluded.stale_column, excluded.stale_number);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -3819,11 +3997,13 @@ begin
   end if;
   set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null,
+      stale_column = case when e.stale_number is not null then set_aside || '_stale' end
   where e.id = former.id;
   update mmdb.embeddings e
   set name = former.name, column_name = former.column_name, generation_of = null, switched_at = null,
-      column_place = coalesce(former.column_place, former.column_number)
+      column_place = coalesce(former.column_place, former.column_number),
+      stale_column = case when e.stale_number is not null then former.stale_column end
   where e.id = record_switch.other;
   perform pg_notify('mmdb', '');
 end
@@ -3955,13 +4135,17 @@ begin
   if made.attached_to = mmdb.attachment(made.relation) then
     made.sources := mmdb.column_names(made.relation, made.source_numbers);
     made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    if made.column_name is null or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
+    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
+    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
       raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
         using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
     end if;
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
     made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
+    if made.stale_column is not null then
+      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
+    end if;
     made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
     made.attached_to := mmdb.attachment(made.relation);
     made.column_place := null;
@@ -4193,6 +4377,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
+CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select sum(greatest(c.reltuples, 0))::real, sum(s.seq_scan)::bigint, sum(s.seq_tup_read)::bigint, sum(s.idx_scan)::bigint
+  from pg_class c left join pg_stat_user_tables s on s.relid = c.oid
+  where c.relkind = 'r' and (c.oid = scans.relation or c.oid in (select t.relid from pg_partition_tree(scans.relation) t))
+$$;
+COMMENT ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) IS 'The rows of a table, and how often it was read whole (and how many rows in all) and by an index since statistics began.';
 CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4369,6 +4562,25 @@ $body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), rep
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
+CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, milliseconds double precision)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  place constant text := (select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+                          where e.extname = 'pg_stat_statements');
+begin
+  if place is not null then
+    return query execute format(
+      'select s.query, sum(s.calls)::bigint, sum(s.total_exec_time) from %s.pg_stat_statements s '
+      'where s.dbid = (select d.oid from pg_database d where d.datname = current_database()) and s.query is not null '
+      'group by s.query', place);
+  end if;
+exception when object_not_in_prerequisite_state or insufficient_privilege or undefined_column or undefined_table then
+  return;  -- not preloaded, or not for us to read: nothing is known then
+end
+$$;
+COMMENT ON FUNCTION mmdb.seen_statements() IS 'What pg_stat_statements has counted in this database; no row where it is not there to be read.';
 CREATE TABLE mmdb.worker_sessions (
     id integer NOT NULL,
     host text NOT NULL,
@@ -4510,6 +4722,7 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
   from pg_attribute a
   left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
   where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
+    and not exists (select from mmdb.embeddings s where s.relation = a.attrelid and s.stale_number = a.attnum)
 $$;
 COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
 CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
@@ -4625,7 +4838,7 @@ begin%7$s
   end if;
   return query
   with stored as (
-    update %1$s p set %4$I = k.embedding
+    update %1$s p set %4$I = k.embedding%12$s
     from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
     where %2$s and k.key = any(held) and %5$s
       and public.l2_norm(k.embedding) > 0
@@ -4641,7 +4854,7 @@ end
 $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
         mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
-        mmdb.same_column_sql(made.relation, made.column_number, made.column_name))
+        mmdb.same_column_sql(made.relation, made.column_number, made.column_name), mmdb.unmark_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
@@ -4755,6 +4968,10 @@ begin
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
   execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  if serving.stale_column is not null then
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column, set_aside || '_stale');
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column, serving.stale_column);
+  end if;
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
@@ -4763,6 +4980,9 @@ begin
   perform mmdb.swap_index_names(indexes[1], indexes[2], mmdb.index_name(serving, 'hnsw')),
           mmdb.swap_index_names(indexes[3], indexes[4], mmdb.index_name(serving, 'pending'));
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
+  if serving.stale_column is not null then
+    perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
+  end if;
   -- What one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
@@ -5038,18 +5258,29 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most k.';
+CREATE FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when made.stale_column is null then ''
+              else (select string_agg(quote_literal(a.name), ', ' order by a.place)
+                    from unnest(made.stale_column || made.sources) with ordinality a(name, place)) end
+$$;
+COMMENT ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) IS 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
 CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('(%s) and old.%2$I operator(public.=) new.%2$I',
+  select format('(%s) and old.%2$I operator(public.=) new.%2$I'
+                || case when made.stale_column is null then ''
+                        else ' or new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
-                           ' or ' order by a.attnum), made.column_name)
+                           ' or ' order by a.attnum), made.column_name, made.stale_column)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
 $_$;
-COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL.';
+COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
 CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5059,7 +5290,7 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     when t.tgenabled <> 'A' then 'the trigger is disabled'
     when array(select d.refobjsubid::smallint from pg_depend d
                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number) group by 1 order by 1)
+                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
     when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
@@ -5200,6 +5431,11 @@ CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder 
   order by 1, 2
 $$;
 COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
+CREATE FUNCTION mmdb.unmark_sql(made mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case when made.stale_column is null then '' else format(', %I = false', made.stale_column) end $$;
+COMMENT ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) IS 'What an update that stores a vector sets besides, where an old vector is kept and marked.';
 CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5211,32 +5447,50 @@ begin
       using errcode = 'insufficient_privilege',
             hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
   end if;
-  execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  if made.stale_column is null then
+    execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
+  else
+    execute format('update %s set %I = case when num_nonnulls(%4$s) > 0 then %2$I end, %3$I = num_nonnulls(%4$s) > 0 where %2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
+                   (select string_agg(quote_ident(s), ', ') from unnest(made.sources) s));
+  end if;
 end
 $_$;
 COMMENT ON FUNCTION mmdb.unset_all(made mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
 CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 declare
   embedding_column text;
+  same boolean;
 begin
   with recursive ancestor(oid, parent) as (
     select t.oid, t.tgparentid from pg_trigger t where t.tgrelid = tg_relid and t.tgname = tg_name
     union all
     select t.oid, t.tgparentid from ancestor a join pg_trigger t on t.oid = a.parent
   )
-  select c.attname into strict embedding_column
+  select distinct c.attname into strict embedding_column
   from ancestor t
   join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
   join pg_attribute c on c.attrelid = d.refobjid and c.attnum = d.refobjsubid
   where t.parent = 0
     and c.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
-  return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  if tg_nargs = 0 then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
+    return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
+  end if;
+  execute format('select ($1).%1$I operator(public.=) ($2).%1$I', embedding_column) into same using old, new;
+  if same is not true then
+    return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
+  end if;
+  execute format('select num_nonnulls(%s) > 0', (select string_agg(format('($1).%I', s), ', ') from unnest(tg_argv[1:]) s)) into same using new;
+  return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
+                                         else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
-$$;
-COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again.';
+$_$;
+COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
@@ -5660,7 +5914,8 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
     COALESCE(mmdb.drift(e.id), p.drift) AS drift,
     ( SELECT s.name
            FROM mmdb.embeddings s
-          WHERE (s.id = e.generation_of)) AS generation_of
+          WHERE (s.id = e.generation_of)) AS generation_of,
+    c.stale
    FROM ((mmdb.embeddings e
      LEFT JOIN mmdb.progress p ON ((p.embedding = e.id)))
      LEFT JOIN LATERAL ( SELECT n.total,
@@ -5668,19 +5923,24 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
             n.pending,
             n.failed,
             n.estimated,
-            clock_timestamp() AS clock_timestamp
-           FROM mmdb.count_rows_of(e.id) n(total, embedded, pending, failed, estimated)
+            clock_timestamp() AS clock_timestamp,
+            n.stale
+           FROM mmdb.count_rows_of(e.id) n(total, embedded, pending, failed, estimated, stale)
         UNION ALL
          SELECT p.total,
             p.embedded,
             (p.pending - f.final),
             f.final,
             true,
-            p.counted_at
+            p.counted_at,
+                CASE
+                    WHEN (e.stale_column IS NULL) THEN 0
+                    ELSE NULL::integer
+                END AS "case"
            FROM ( SELECT count(*) AS count
                    FROM mmdb.leases l
                   WHERE ((l.embedding = e.id) AND (l.worker IS NULL) AND (l.retry_at = 'infinity'::timestamp with time zone))) f(final)
- LIMIT 1) c(total, embedded, pending, failed, estimated, counted_at) ON ((mmdb.trusts_owner(e.relation) OR (NOT row_security_active((e.relation)::oid)))))
+ LIMIT 1) c(total, embedded, pending, failed, estimated, counted_at, stale) ON ((mmdb.trusts_owner(e.relation) OR (NOT row_security_active((e.relation)::oid)))))
   WHERE
         CASE
             WHEN (EXISTS ( SELECT
@@ -5688,7 +5948,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
               WHERE (x.oid = (e.relation)::oid))) THEN has_table_privilege((e.relation)::oid, 'select'::text)
             ELSE true
         END;
-COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched).';
+COMMENT ON VIEW mmdb.status IS 'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched), stale (of the pending and failed rows those that are found by the vector of an earlier source, see on_change of mmdb.add_embedding; NULL where a worker counted).';
 ALTER TABLE mmdb.worker_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mmdb.worker_sessions_id_seq
     START WITH 1
@@ -5764,12 +6024,12 @@ GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) FROM PUBLIC;
@@ -5915,9 +6175,9 @@ GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
@@ -5948,6 +6208,9 @@ GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pa
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.doctor_filters() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.doctor_filters() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.doctor_filters() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drift(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drift(id bigint) TO mmdb_worker;
@@ -5991,12 +6254,18 @@ REVOKE ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
@@ -6085,6 +6354,9 @@ REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
@@ -6096,9 +6368,15 @@ REVOKE ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, ke
 GRANT ALL ON FUNCTION mmdb.hold(embedding bigint, worker integer, pass uuid, keys text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.idle_leases(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.idle_leases(embedding bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_worker;
@@ -6231,6 +6509,9 @@ REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key t
 GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
@@ -6274,6 +6555,9 @@ GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
@@ -6385,6 +6669,9 @@ GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, plac
 REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
@@ -6415,6 +6702,9 @@ GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_table_body(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.seen_statements() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
@@ -6512,6 +6802,9 @@ GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
@@ -6540,6 +6833,9 @@ GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;

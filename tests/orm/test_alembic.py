@@ -141,6 +141,7 @@ def test_every_option_is_written(migrator: Migrator) -> None:
                 "uri", model="hash", modality="image", prefix="shop", index={"m": 8, "ef_construction": 40}
             ),
             both_embedding=embedding("title", "uri", model="hash", index=False),
+            kept_embedding=embedding("title", model="hash", index=False, on_change="keep"),
         )
     )
     added = [line for line in up.splitlines() if line.startswith("op.add_embedding")]
@@ -148,9 +149,30 @@ def test_every_option_is_written(migrator: Migrator) -> None:
         "op.add_embedding('products', 'uri', name='look', model='hash', modality='image', "
         "index={'m': 8, 'ef_construction': 40}, prefix='shop')",
         "op.add_embedding('products', 'title', 'uri', name='both', model='hash', index=False)",
+        "op.add_embedding('products', 'title', name='kept', model='hash', index=False, on_change='keep')",
     ]
     indexes = {index["name"] for index in sa.inspect(migrator.connection).get_indexes("products")}
-    assert indexes == {"shop_look_hnsw", "shop_look_pending", "products_both_pending"}
+    assert indexes == {"shop_look_hnsw", "shop_look_pending", "products_both_pending", "products_kept_pending"}
+
+
+def test_what_becomes_of_a_changed_source_is_compared(migrator: Migrator, drain: Drain) -> None:
+    """And the column of the marks is no business of Alembic's: not when it comes, stays, or goes with its table."""
+    kept = products(title_embedding=embedding("title", model="hash", on_change="keep"))
+    migrator.migrate(products(title_embedding=embedding("title", model="hash")))
+    up, down = migrator.migrate(kept)
+    again = "op.drop_embedding('products', 'title')\nop.add_embedding('products', 'title', model='hash'{})"
+    assert up == again.format(", on_change='keep'")
+    assert down == again.format("")
+    assert columns_of(migrator.connection) == ["id", "title", "title_embedding", "title_stale"]
+    up, down = migrator.migrate(MetaData())
+    assert "title_stale" not in up + down
+    migrator.run(down)
+    assert migrator.scripts(kept)[0].strip() == "pass"
+    migrator.connection.execute(text("insert into products values (1, 'one')"))
+    migrator.connection.commit()
+    drain()
+    migrator.connection.execute(text("update products set title = 'two'"))
+    assert migrator.connection.execute(text("select stale from mmdb.status")).scalar() == 1
 
 
 def test_a_changed_model_or_source_is_another_embedding(migrator: Migrator) -> None:

@@ -140,6 +140,43 @@ def test_a_changed_source_is_pending_and_seen_so(shop: Session, drain: Drain) ->
     assert shop.scalar(select(Product.title_embedding).where(Product.id == 4)) is None
 
 
+def test_a_changed_source_keeps_its_vector_where_that_was_declared(engine: Engine, drain: Drain) -> None:
+    class Base(DeclarativeBase):
+        metadata = MetaData()
+
+    class Note(Base):
+        __tablename__ = "notes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        body: Mapped[str | None]
+        body_embedding = embedding("body", model="hash", on_change="keep")
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Note(id=1, body="one"), Note(id=2, body="two")])
+        session.commit()
+        drain()
+        session.get_one(Note, 1).body = "changed"
+        session.get_one(Note, 2).body = None
+        session.commit()
+        first, second = session.get_one(Note, 1).body_embedding, session.get_one(Note, 2).body_embedding
+        assert first is not None
+        np.testing.assert_allclose(first, expected("one"), atol=1e-3)
+        assert second is None
+        assert session.scalar(text("select stale from mmdb.status")) == 1
+        session.commit()
+    drain()
+    with Session(engine) as session:
+        now = session.get_one(Note, 1).body_embedding
+        assert now is not None
+        np.testing.assert_allclose(now, expected("changed"), atol=1e-3)
+    Base.metadata.drop_all(engine)
+
+
+def test_on_change_is_checked() -> None:
+    with pytest.raises(DeclarationError, match='on_change is "never"'):
+        embedding("body", model="hash", on_change="never")  # type: ignore[arg-type]
+
+
 def _is_embedded(product: Product) -> bool:
     return product.title_embedding is not None
 

@@ -49,6 +49,7 @@ class Found:
     prefix: str
     index_options: dict[str, Any]
     weights: tuple[float, ...] | None
+    on_change: str
 
     def added_again(self) -> AddEmbeddingOp:
         """What would declare it."""
@@ -64,6 +65,7 @@ class Found:
             index=False if self.index_options.get("type") == "none" else options or True,
             prefix=None if self.prefix == table else self.prefix,
             weights=self.weights,
+            on_change=None if self.on_change == "unset" else self.on_change,
         )
 
     def dropped(self) -> DropEmbeddingOp:
@@ -114,6 +116,7 @@ def _found(connection: Connection, default: str | None) -> dict[Place, dict[str,
             row.prefix,
             row.index_options,
             None if row.weights is None else tuple(row.weights),
+            row.on_change,
         )
     return found
 
@@ -155,6 +158,7 @@ def _is_same(declaration: Declaration, there: Found) -> bool:
         wanted == (there.sources, there.model, there.weights)
         and declaration.modality in (None, there.modality)
         and declaration.prefix in (None, there.prefix)
+        and declaration.on_change == there.on_change
     )
 
 
@@ -171,6 +175,7 @@ def _added(place: Place, name: str, declaration: Declaration) -> AddEmbeddingOp:
         index=(dict(declaration.index_options) or True) if declaration.index else False,
         prefix=declaration.prefix,
         weights=declaration.weights,
+        on_change=None if declaration.on_change == "unset" else declaration.on_change,
     )
 
 

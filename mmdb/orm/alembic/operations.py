@@ -40,6 +40,7 @@ class AddEmbeddingOp(MigrateOperation):
         prefix: str | None = None,
         weights: Sequence[float] | None = None,
         build_indexes: bool = True,
+        on_change: str | None = None,
     ) -> None:
         self.table_name = table_name
         self.sources = tuple(sources)
@@ -52,6 +53,7 @@ class AddEmbeddingOp(MigrateOperation):
         self.prefix = prefix
         self.weights = None if weights is None else tuple(float(weight) for weight in weights)
         self.build_indexes = build_indexes
+        self.on_change = on_change
 
     @classmethod
     def add_embedding(
@@ -68,13 +70,15 @@ class AddEmbeddingOp(MigrateOperation):
         prefix: str | None = None,
         weights: Sequence[float] | None = None,
         build_indexes: bool = True,
+        on_change: str | None = None,
     ) -> None:
         """Declare an embedding of `sources`; what is not given is the database's own default. `weights`, one for each
         of several sources, embed each by itself.
 
         The column is added, or adopted where it is there. The table is locked for a moment; a worker fills the column
         while the application runs. `build_indexes=False` leaves both indexes to `mmdb add TABLE SOURCE`, which builds
-        them without blocking writers, for a table of millions of rows.
+        them without blocking writers, for a table of millions of rows. `on_change="keep"`: a
+        row whose source changed is found by its old vector until it is embedded again.
         """
         if not sources:
             raise DeclarationError(
@@ -93,6 +97,7 @@ class AddEmbeddingOp(MigrateOperation):
                 prefix=prefix,
                 weights=weights,
                 build_indexes=build_indexes,
+                on_change=on_change,
             )
         )
 
@@ -278,6 +283,7 @@ def _add(operations: Operations, op: AddEmbeddingOp) -> None:
         "distance": op.distance,
         "weights": op.weights,
         "index": None if op.build_indexes else False,
+        "on_change": op.on_change,
     }
     operations.execute(AddEmbedding(_table(op.table_name, op.schema), op.sources, options))
 
@@ -353,6 +359,7 @@ def _render_add(context: AutogenContext, op: AddEmbeddingOp) -> str:
         index=None if op.index is True else op.index,
         prefix=op.prefix,
         weights=op.weights,
+        on_change=op.on_change,
         schema=op.schema,
     )
 
