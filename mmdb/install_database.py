@@ -14,7 +14,7 @@ from psycopg.sql import Composable
 from sqlalchemy.exc import DBAPIError
 
 from mmdb.connect import connect
-from mmdb.errors import DatabaseError, InstallError
+from mmdb.errors import DatabaseError, InstallError, stated
 from mmdb.sql import statement
 
 TOPIC = "install"
@@ -83,7 +83,9 @@ def _translated() -> Iterator[None]:
 
 def translate(error: psycopg.Error) -> DatabaseError:
     """The driver's `error` as ours, on one line and with a remedy."""
-    message = " ".join(str(error.diag.message_primary or error).split())
+    message = stated(error.diag.message_primary or str(error), error.diag.message_detail)
+    if isinstance(error, pg.DependentObjectsStillExist):
+        return InstallError(message, hint="drop those first, and make them again afterwards")
     if error.diag.message_hint:
         return InstallError(message, hint=error.diag.message_hint)
     if isinstance(error, pg.InsufficientPrivilege):

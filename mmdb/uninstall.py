@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import psycopg
 
+from mmdb.errors import InstallError
 from mmdb.install_database import Database, transaction
 
 
 def uninstall(url: str | None = None) -> list[str]:
     """Take mmdb out of a database: embedding columns, functions, schema, roles that nothing else uses.
 
-    Returns what was left and why. The tables' own data, and the extensions, stay; views and functions that use
-    mmdb's go with them. Raises InstallError and changes nothing where a table belongs to somebody else.
+    Returns what was left and why. The tables' own data, and the extensions, stay. Raises InstallError and changes
+    nothing where a table belongs to somebody else, or a view of yours reads what is to go; functions that call mmdb's
+    stay, and fail when they are called.
     """
     with transaction(url) as database:
         database.run("lock")
         if not database.value("has_revision"):
             return ["mmdb was not installed in this database"]
         settings = {row["name"]: row["value"] for row in database.rows("settings")}
+        _refuse_views(database)
         _drop_embeddings(database)
         for schema in database.rows("worker_schemas", {"role": settings["worker_role"]}):
             database.run("revoke_schema", schema=schema["name"], role=settings["worker_role"])
@@ -25,6 +28,13 @@ def uninstall(url: str | None = None) -> list[str]:
         database.run("drop_schema")
         _reset_iterative_scan(database)
         return _drop_roles(database, [settings[f"{name}_role"] for name in ("loopback", "worker", "user")])
+
+
+def _refuse_views(database: Database) -> None:
+    """Those upon schema mmdb, which is dropped with all that depends on it; what reads a table is refused by name."""
+    views = [view["name"] for view in database.rows("views_upon")]
+    if views:
+        raise InstallError(f"views read what mmdb is to take away: {', '.join(views)}", hint="drop them first")
 
 
 def _drop_embeddings(database: Database) -> None:

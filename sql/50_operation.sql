@@ -1,10 +1,7 @@
 -- What an operator looks at. Views filter by the caller's rights on the tables: inside a view current_user is
 -- the caller, while the catalogue behind it is read by the view's owner.
 
-drop view if exists mmdb.status;
-drop view if exists mmdb.failures;
-
-create view mmdb.failures with (security_barrier) as
+create or replace view mmdb.failures with (security_barrier) as
 select e.relation, e.name, l.key::text[] as key, l.attempts, l.error, l.failed_at,
        l.retry_at = 'infinity' as final,
        case when l.retry_at <> 'infinity' then l.retry_at end as retry_at,
@@ -195,7 +192,7 @@ as $$
 $$;
 comment on function mmdb.trigger_drift(mmdb.embeddings) is 'How the trigger no longer guards the sources.';
 
-create view mmdb.status with (security_barrier) as
+create or replace view mmdb.status with (security_barrier) as
 select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.failed, c.estimated, c.counted_at,
        case when c.pending > 0 then p.caught_up_at end as pending_since,
        case when p.window_start > pg_catalog.clock_timestamp() - interval '2 minutes'

@@ -246,9 +246,7 @@ set search_path = pg_catalog, pg_temp
 as $$ select c.settings from mmdb.recall_contracts c where c.function = mmdb.signature(contract_settings.function) $$;
 comment on function mmdb.contract_settings(regprocedure) is 'The settings that a function was tuned to; NULL without a contract.';
 
-drop view if exists mmdb.contracts;
-drop view if exists mmdb.every_contract;
-create view mmdb.every_contract as
+create or replace view mmdb.every_contract as
 select c.function, c.target, r.recall, r.low, r.high, r.milliseconds, r.measured_at, c.settings, pg_catalog.jsonb_array_length(c.samples) as samples,
        c.tuned_at, c.tuned_by, mmdb.contract_drift(c, r) as drift
 from mmdb.recall_contracts c
@@ -257,15 +255,14 @@ left join lateral (select r.* from mmdb.recalls l cross join lateral mmdb.rounde
 comment on view mmdb.every_contract is 'mmdb.contracts of everybody, for mmdb itself.';
 
 -- A function that is gone, or in a schema that is closed to the caller, is for those who could act as whoever tuned it.
-create view mmdb.contracts with (security_barrier) as
+create or replace view mmdb.contracts with (security_barrier) as
 select c.* from mmdb.every_contract c
 where coalesce(pg_catalog.has_function_privilege(mmdb.function_called(c.function), 'execute'),
                exists (select from pg_catalog.pg_roles r where r.rolname = c.tuned_by and pg_catalog.pg_has_role(r.oid, 'member')));
 comment on view mmdb.contracts is
   'The functions that were tuned and that you may call: the target, the recall when its owner last measured it, the settings attached, and drift with its remedy.';
 
-drop view if exists mmdb.recall_log;
-create view mmdb.recall_log with (security_barrier) as
+create or replace view mmdb.recall_log with (security_barrier) as
 select r.id, r.function, r.measured_at, r.measured_by, r.samples, r.recall, r.low, r.high, r.milliseconds, r.exact_milliseconds, r.index_scans, r.settings
 from mmdb.recalls l cross join lateral mmdb.rounded(l) r
 where coalesce(pg_catalog.has_function_privilege(mmdb.function_called(r.function), 'execute'), false);

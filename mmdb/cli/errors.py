@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors as pg
 
-from mmdb.errors import DatabaseError, MmdbError
+from mmdb.errors import DatabaseError, MmdbError, stated
 
 UNEXPECTED = 1
 
@@ -25,7 +25,10 @@ def describe(error: Exception) -> tuple[str, int]:
 def translated(error: psycopg.Error) -> DatabaseError:
     """A driver's error as ours: PostgreSQL's primary message and hint, or what we know of the remedy."""
     message = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
-    return DatabaseError(message, hint=error.diag.message_hint or remedy(error, message))
+    hint = error.diag.message_hint
+    if isinstance(error, pg.DependentObjectsStillExist):
+        hint = "drop those first"
+    return DatabaseError(stated(message, error.diag.message_detail), hint=hint or remedy(error, message))
 
 
 def remedy(error: psycopg.Error, message: str) -> str | None:

@@ -50,6 +50,21 @@ select p.oid::regprocedure::text as function, p.xmin::text as version
 from pg_proc p
 where p.pronamespace = 'mmdb'::regnamespace
 
+-- name: views
+select c.oid::regclass::text as name
+from pg_class c
+where c.relnamespace = 'mmdb'::regnamespace and c.relkind = 'v'
+
+-- name: views_upon
+select distinct v.oid::regclass::text as name
+from pg_depend d
+join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+join pg_class v on v.oid = r.ev_class and v.relnamespace <> 'mmdb'::regnamespace
+left join pg_class c on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid
+left join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+where 'mmdb'::regnamespace in (c.relnamespace, p.pronamespace)
+order by name
+
 -- name: has_role
 select exists (select from pg_roles where rolname = %(name)s)
 

@@ -452,6 +452,33 @@ def test_uninstall_leaves_the_tables(roles: Roles, server: Server, empty_databas
     uninstall(empty_database.url)
 
 
+@pytest.mark.parametrize(
+    ("view", "named"),
+    [
+        (
+            "select id, title_embedding from products",
+            r"view public\.wall depends on column title_embedding of table public\.products",
+        ),
+        (
+            "select id from products_by_title('red')",
+            r"view public\.wall depends on function public\.products_by_title\(text\)",
+        ),
+        ("select name from mmdb.status", "views read what mmdb is to take away: wall"),
+        ("select mmdb.embed('red')", "views read what mmdb is to take away: wall"),
+    ],
+)
+def test_uninstall_names_a_view_that_is_in_its_way(empty_database: Database, view: str, named: str) -> None:
+    install(empty_database.url)
+    products(empty_database)
+    run(empty_database, f"create view wall as {view}")
+    with pytest.raises(InstallError, match=named) as caught:
+        uninstall(empty_database.url)
+    assert "drop" in (caught.value.hint or "")
+    assert value(empty_database, "select count(*) from mmdb.embeddings") == 1
+    run(empty_database, "drop view wall")
+    uninstall(empty_database.url)
+
+
 def test_uninstall_keeps_what_others_use(database: Database, template_db: str) -> None:
     left = uninstall(database.url)
     assert any('role "mmdb_user" stays' in line for line in left)
@@ -478,6 +505,39 @@ def test_uninstall_by_who_does_not_own_a_table(
     with pytest.raises(InstallError, match=r"must be owner of table public\.products"):
         uninstall(owner.url(empty_database))
     assert state(server, empty_database) == before
+
+
+OLDER = (
+    "drop view mmdb.status, mmdb.failures",
+    "drop function mmdb.count_rows_of",
+    "create function mmdb.count_rows_of(id bigint) returns table (total bigint) language sql as 'select 1::bigint'",
+    "create view mmdb.failures as select 1 as one",
+    "create view mmdb.status as select n.total from mmdb.count_rows_of(1) n",
+    "create function mmdb.of_old() returns void language sql as ''",
+)
+"""A function that returns something else, views upon it and with other columns, and one that is no more."""
+
+
+def test_views_and_results_of_an_older_version_are_replaced(database: Database) -> None:
+    seen = "select array[pg_get_viewdef(oid), relacl::text] from pg_class where oid = 'mmdb.status'::regclass"
+    before = value(database, seen)
+    run(database, *OLDER)
+    install(database.url)
+    assert value(database, seen) == before
+    assert value(database, "select to_regproc('mmdb.of_old')") is None
+
+
+def test_an_upgrade_names_the_view_that_is_in_its_way(database: Database) -> None:
+    run(database, *OLDER, "create view wall as select total from mmdb.status")
+    with pytest.raises(InstallError, match=r"view wall depends on view mmdb\.status") as caught:
+        install(database.url)
+    assert caught.value.hint == "drop those first, and make them again afterwards"
+
+
+def test_an_install_of_the_same_version_leaves_views_upon_it(database: Database) -> None:
+    run(database, "create view wall as select name from mmdb.status")
+    install(database.url)
+    assert value(database, "select count(*) from wall") == 0
 
 
 def test_functions_of_an_older_version_are_made_again(items: psycopg.Connection[Any], database: Database) -> None:
