@@ -23,13 +23,24 @@ set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
 comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
 
+-- An empty text says as little as NULL does: form after form leaves it where nothing was written.
+create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(format(case when t.typcategory = 'S' then '%s%I::text <> ''''' else '%s%I is not null' end, alias, s.name), ' or ' order by s.place)
+  from unnest(sources) with ordinality s(name, place)
+  left join pg_attribute a on a.attrelid = relation and a.attname = s.name
+  left join pg_type t on t.oid = a.atttypid
+$$;
+comment on function mmdb.says_sql(regclass, text[], text) is 'The condition "a source of this row holds something", not NULL and no empty text.';
+
 create or replace function mmdb.pending_sql(made mmdb.embeddings, alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
-                alias, made.column_name, made.stale_column, string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
-  from unnest(made.sources) with ordinality s(name, place)
+                alias, made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, alias))
 $$;
 comment on function mmdb.pending_sql(mmdb.embeddings, text) is 'The condition "this row waits to be embedded".';
 

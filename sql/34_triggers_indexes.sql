@@ -33,7 +33,7 @@ begin
   if same is not true then
     return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
   end if;
-  execute format('select num_nonnulls(%s) > 0', (select string_agg(format('($1).%I', s), ', ') from unnest(tg_argv[1:]) s)) into same using new;
+  execute format('select coalesce(%s, false)', mmdb.says_sql(tg_relid, tg_argv[1:], '($1).')) into same using new;
   return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
                                          else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
@@ -101,9 +101,8 @@ begin
   if made.stale_column is null then
     execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
   else
-    execute format('update %s set %I = case when num_nonnulls(%4$s) > 0 then %2$I end, %3$I = num_nonnulls(%4$s) > 0 where %2$I is not null',
-                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
-                   (select string_agg(quote_ident(s), ', ') from unnest(made.sources) s));
+    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where %2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, ''));
   end if;
 end
 $$;

@@ -340,7 +340,7 @@ def test_refresh_runs_no_code_of_a_strangers_table(mallory: Connection, conn: Co
 
 def test_a_stranger_sees_what_a_worker_counted(mallory: Connection, conn: Connection, drain: Drain) -> None:
     declare(mallory, "mal.t")
-    mallory.execute("insert into mal.t values (1, 'one'), (2, ''), (3, null)")
+    mallory.execute("insert into mal.t values (1, 'one'), (2, ' '), (3, null)")
     mallory.execute("grant select on mal.t to public")
     counts = "select rows, embedded, pending, failed, estimated, counted_at < now() from mmdb.status"
     assert conn.execute(counts).fetchone() == (None, None, None, 0, True, None)
@@ -548,7 +548,7 @@ def test_status_of_a_table_that_was_just_dropped(items: Connection) -> None:
 
 def test_failures_are_counted_in_every_time_zone(conn: Connection, drain: Drain) -> None:
     conn.execute("create table t (id timestamptz primary key, txt text)")
-    conn.execute("insert into t values ('2026-01-01 00:00+00', '')")
+    conn.execute("insert into t values ('2026-01-01 00:00+00', ' ')")
     declare(conn, "t")
     assert drain() == Totals(stored=0, failed=1)
     conn.execute("set timezone = 'Asia/Tokyo'")

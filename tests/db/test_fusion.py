@@ -126,7 +126,10 @@ def test_moving_bytes_from_one_source_to_the_other_is_a_change(conn: Connection,
 
 
 def test_a_bad_source_is_its_rows_failure_and_named(goods: Connection, drain: Drain) -> None:
-    goods.execute("insert into goods values (5, 'fine', 'no picture'), (6, '', null), (7, ' ', %s)", (picture("red"),))
+    goods.execute(
+        "insert into goods values (5, 'fine', 'no picture'), (6, ' ', null), (7, ' ', %s), (9, '', null)",
+        (picture("red"),),
+    )
     goods.execute("insert into goods values (8, repeat('x', 1000001), %s)", (picture("red"),))
     assert drain() == Totals(stored=4, failed=3)
     failures = goods.execute("select key, error from mmdb.failures order by key").fetchall()

@@ -146,7 +146,7 @@ def test_a_source_that_changes_again_while_it_is_embedded(filled: Connection, da
 
 
 def test_a_row_that_fails_keeps_its_vector_and_says_so(filled: Connection, drain: Drain) -> None:
-    filled.execute("update items set txt = '' where id = 2")
+    filled.execute("update items set txt = ' ' where id = 2")
     drain()
     assert marks(filled) == [(2, "stale")]
     assert counts(filled) == (5, 4, 0, 1, 1)

@@ -19,7 +19,7 @@ Drain = Callable[[], Totals]
 def test_status_counts(items: Connection, drain: Drain) -> None:
     counts = "select rows, embedded, pending, failed, estimated from mmdb.status"
     assert items.execute(counts).fetchone() == (5, 0, 5, 0, False)
-    items.execute("update items set txt = '' where id = 1; update items set txt = null where id = 2")
+    items.execute("update items set txt = ' ' where id = 1; update items set txt = null where id = 2")
     drain()
     assert items.execute(counts).fetchone() == (5, 3, 0, 1, False)
     items.execute("update items set txt = 'again' where id = 3")

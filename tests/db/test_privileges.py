@@ -230,7 +230,7 @@ def test_a_cast_of_the_tables_owner_is_not_run_by_who_counts(items: Connection, 
     reader.execute("create function spring(colour) returns text language plpgsql as "
                    "$$ begin raise exception 'sprung as %', current_user; end $$")  # fmt: skip
     reader.execute("create cast (colour as text) with function spring(colour)")
-    reader.execute("insert into bait values ('red', '')")
+    reader.execute("insert into bait values ('red', ' ')")
     reader.execute("select mmdb.add_embedding('bait', 'txt', model => 'hash')")
     counted = "select pending + failed from mmdb.status where relation = 'bait'::regclass"
     until(lambda: items.execute(counted).fetchone() == (1,))

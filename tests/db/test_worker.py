@@ -184,12 +184,37 @@ def test_one_bad_row_never_fails_its_batch(items: Connection, drain: Drain, monk
 
 
 def test_retry_frees_a_failure(items: Connection, drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
-    items.execute("update items set txt = '' where id in (1, 2)")
+    items.execute("update items set txt = ' ' where id in (1, 2)")
     assert drain() == Totals(stored=3, failed=2)
     assert items.execute("select distinct error from mmdb.failures").fetchall() == [("the text is empty",)]
     assert drain() == Totals(stored=0, failed=0)
     assert items.execute("select mmdb.retry('items', 'txt')").fetchone() == (2,)
     assert drain() == Totals(stored=0, failed=2)
+
+
+@pytest.mark.parametrize("column", ["text", "varchar(20)", "char(5)", "holds_text"])
+def test_an_empty_text_is_as_good_as_none(conn: Connection, database: Database, drain: Drain, column: str) -> None:
+    conn.execute("create domain holds_text as text")
+    conn.execute(f"create table notes (id int primary key, a {column}, b {column})".encode())
+    conn.execute("insert into notes values (1, 'one', ''), (2, '', ''), (3, '', 'three'), (4, null, '')")
+    conn.execute("select mmdb.add_embedding('notes', 'a', model => 'hash', on_change => 'keep')")
+    conn.execute("select mmdb.add_embedding('notes', array['a', 'b'], model => 'hash', name => 'both')")
+    assert conn.execute("select name, pending from mmdb.status order by name").fetchall() == [("a", 1), ("both", 2)]
+    assert drain() == Totals(stored=3, failed=0)
+    conn.execute("update notes set a = '', b = ''")
+    seen = "select count(a_embedding), count(both_embedding), count(*) filter (where a_stale) from notes"
+    assert conn.execute(seen).fetchone() == (0, 0, 0), "there is nothing left to be found by, kept or not"
+    assert conn.execute("select sum(pending + failed) from mmdb.status").fetchone() == (0,)
+    conn.execute("update notes set a = 'again' where id = 2")
+    assert drain() == Totals(stored=2, failed=0)
+
+
+def test_an_empty_uri_is_no_picture(conn: Connection, database: Database, drain: Drain) -> None:
+    conn.execute("create table pictures (id int primary key, uri text)")
+    conn.execute("insert into pictures values (1, '')")
+    conn.execute("select mmdb.add_embedding('pictures', 'uri', model => 'hash', modality => 'image')")
+    assert conn.execute("select pending, failed from mmdb.status").fetchone() == (0, 0)
+    assert drain() == Totals(stored=0, failed=0)
 
 
 def test_a_row_that_the_table_refuses(items: Connection, drain: Drain) -> None:
@@ -296,7 +321,7 @@ def test_a_dropped_table_leaves_nothing(items: Connection, database: Database) -
 
 
 def test_failures_of_vanished_rows_are_swept(items: Connection, drain: Drain) -> None:
-    items.execute("update items set txt = ''")
+    items.execute("update items set txt = ' '")
     assert drain() == Totals(stored=0, failed=5)
     items.execute("delete from items where id = 1; update items set txt = null where id = 2")
     items.execute("update items set txt_embedding = array_fill(1, array[64])::halfvec where id = 3")
@@ -362,7 +387,7 @@ def test_it_connects_again_when_its_sessions_are_cut(items: Connection, database
 
 def test_settings_reach_the_loader(database: Database, conn: Connection, tmp_path: Any) -> None:
     conn.execute("create table pictures (id int primary key, uri text)")
-    conn.execute("insert into pictures values (1, 'file:///etc/passwd'), (2, ''), (3, 'http://127.0.0.1:1/x.jpg')")
+    conn.execute("insert into pictures values (1, 'file:///etc/passwd'), (2, ' '), (3, 'http://127.0.0.1:1/x.jpg')")
     conn.execute("select mmdb.add_embedding('pictures', 'uri', model => 'hash', modality => 'image')")
     settings = replace(Settings.from_environment({}), media_roots=(tmp_path,))
     assert work(database.url, settings=settings, options=ONCE) == Totals(stored=0, failed=3)

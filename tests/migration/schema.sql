@@ -3599,8 +3599,7 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
-                alias, made.column_name, made.stale_column, string_agg(format('%s%I is not null', alias, s.name), ' or ' order by s.place))
-  from unnest(made.sources) with ordinality s(name, place)
+                alias, made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, alias))
 $_$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
@@ -4377,6 +4376,16 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
+CREATE FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select string_agg(format(case when t.typcategory = 'S' then '%s%I::text <> ''''' else '%s%I is not null' end, alias, s.name), ' or ' order by s.place)
+  from unnest(sources) with ordinality s(name, place)
+  left join pg_attribute a on a.attrelid = relation and a.attname = s.name
+  left join pg_type t on t.oid = a.atttypid
+$$;
+COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL and no empty text.';
 CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5450,9 +5459,8 @@ begin
   if made.stale_column is null then
     execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
   else
-    execute format('update %s set %I = case when num_nonnulls(%4$s) > 0 then %2$I end, %3$I = num_nonnulls(%4$s) > 0 where %2$I is not null',
-                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
-                   (select string_agg(quote_ident(s), ', ') from unnest(made.sources) s));
+    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where %2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, ''));
   end if;
 end
 $_$;
@@ -5485,7 +5493,7 @@ begin
   if same is not true then
     return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
   end if;
-  execute format('select num_nonnulls(%s) > 0', (select string_agg(format('($1).%I', s), ', ') from unnest(tg_argv[1:]) s)) into same using new;
+  execute format('select coalesce(%s, false)', mmdb.says_sql(tg_relid, tg_argv[1:], '($1).')) into same using new;
   return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
                                          else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
@@ -6669,6 +6677,9 @@ GRANT ALL ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, plac
 REVOKE ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_worker;
