@@ -13,19 +13,18 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes',
-                                 'max_attempts', 'user_role', 'worker_role', 'loopback_role'];
+  -- The roles, of which mmdb.settings also has the names, are chosen with `mmdb init`.
+  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes', 'max_attempts'];
 begin
-  if name <> all(known) then
+  if name <> all(known) or name is null then
     raise exception 'unknown setting "%"', name
       using errcode = 'invalid_parameter_value', hint = format('known settings: %s', array_to_string(known, ', '));
-  end if;
-  if (name like '%\_ms' or name like '%\_rows' or name like '%\_bytes' or name = 'max_attempts')
-     and value !~ '^[1-9][0-9]{0,9}$' then
-    raise exception 'setting "%" takes a positive whole number, not "%"', name, value
+  elsif value is null then
+    raise exception 'setting "%" takes a value, not NULL', name using errcode = 'null_value_not_allowed';
+  elsif name <> 'default_model' and (case when value ~ '^[1-9][0-9]{0,9}$' then value::bigint > 2147483647 else true end) then
+    raise exception 'setting "%" takes a whole number from 1 to 2147483647, not "%"', name, value
       using errcode = 'invalid_parameter_value';
-  end if;
-  if name = 'default_model' and not exists (select from mmdb.models m where m.name = value) then
+  elsif name = 'default_model' and not exists (select from mmdb.models m where m.name = value) then
     raise exception 'model "%" does not exist', value
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
   end if;

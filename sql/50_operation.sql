@@ -273,11 +273,12 @@ as $$
   union all
   select f.* from mmdb.doctor_filters() f
   union all
-  select format('embedding %s of %s', e.name, e.relation), 'warning', mmdb.drift(e.id), 'see the finding'
-  from mmdb.embeddings e where mmdb.drift(e.id) is not null
-  union all
-  select format('recall of %s', c.function), 'warning', c.drift, 'see the finding'
-  from mmdb.every_contract c where c.drift is not null
+  select d.subject, 'warning', d.parts[1], d.parts[2]
+  from (select format('embedding %s of %s', e.name, e.relation), mmdb.drift(e.id) from mmdb.embeddings e
+        union all
+        select format('recall of %s', c.function), c.drift from mmdb.every_contract c) f(subject, drift)
+  cross join lateral (select f.subject, regexp_match(f.drift, '^(.*?): (.*)$')) d(subject, parts)
+  where f.drift is not null
   union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))

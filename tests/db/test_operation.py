@@ -78,11 +78,15 @@ def test_doctor_finds_what_is_wrong(items: Connection, database: Database) -> No
         ("nix", "1", 'unknown setting "nix"'),
         ("embed_timeout_ms", "soon", 'not "soon"'),
         ("query_cache_rows", "0", 'not "0"'),
+        ("embed_timeout_ms", "2147483648", 'not "2147483648"'),
+        ("max_attempts", None, "takes a value, not NULL"),
+        (None, "1", "unknown setting"),
+        ("worker_role", "nix", 'unknown setting "worker_role"'),
         ("default_model", "nix", 'model "nix" does not exist'),
     ],
 )
-def test_settings_are_checked(conn: Connection, name: str, value: str, match: str) -> None:
-    with pytest.raises((pg.InvalidParameterValue, pg.UndefinedObject), match=match):
+def test_settings_are_checked(conn: Connection, name: str | None, value: str | None, match: str) -> None:
+    with pytest.raises((pg.InvalidParameterValue, pg.UndefinedObject, pg.NullValueNotAllowed), match=match):
         conn.execute("select mmdb.set_setting(%s, %s)", [name, value])
 
 
