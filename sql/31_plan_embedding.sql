@@ -175,13 +175,16 @@ begin
   if options ->> 'type' not in ('hnsw', 'none') then
     raise exception 'unknown index type "%"', options ->> 'type'
       using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
+  elsif options -> 'quantization' not in ('null', '"binary"') or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
+    raise exception 'unknown quantization % of an index of type "%"', options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
+      using errcode = 'invalid_parameter_value', hint = 'quantization is "binary" (of an hnsw index), or left out';
   end if;
   for found_option in select o.key, o.value, k.least, k.most
-                      from jsonb_each(options - 'type') o
+                      from jsonb_each(options - array['type', 'quantization']) o
                       left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
     if found_option.least is null then
       raise exception 'unknown index option "%"', found_option.key
-        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction';
+        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
     elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
           or found_option.value::integer not between found_option.least and found_option.most then
       raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
@@ -233,6 +236,10 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
   end if;
   planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
+  if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
+    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', chosen.name, chosen.distance
+      using errcode = 'feature_not_supported', hint = 'leave quantization out of index_options';
+  end if;
   planned.name := coalesce(name, array_to_string(sources, '_'));
   planned.column_name := planned.name || '_embedding';
   planned.column_type := format('@extschema:vector@.halfvec(%s)', chosen.dimensions);

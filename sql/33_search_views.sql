@@ -9,6 +9,18 @@ language sql immutable security invoker
 as $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
 comment on function mmdb.distance_operator(text) is 'pgvector''s operator for a distance.';
 
+create or replace function mmdb.is_quantized(made mmdb.embeddings) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select made.index_options ->> 'quantization' is not null $$;
+comment on function mmdb.is_quantized(mmdb.embeddings) is 'Whether its HNSW index has the signs of the numbers alone.';
+
+create or replace function mmdb.signs_sql(made mmdb.embeddings, vector text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select format('@extschema:vector@.binary_quantize(%s)::bit(%s)', vector, substring(made.column_type from '\((\d+)\)$')) $$;
+comment on function mmdb.signs_sql(mmdb.embeddings, text) is 'The signs of a vector, a bit for each number.';
+
 create or replace function mmdb.operator_class(column_type text, distance text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
@@ -139,8 +151,9 @@ declare
 begin
   perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
     mmdb.search_body(made, distance, vector),
-    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
+           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
+           case when mmdb.is_quantized(made) then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.' else '' end));
 end
 $$;
 comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view.';
@@ -221,7 +234,7 @@ declare
 begin
   for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
     perform mmdb.make_search_view(made, argument, vector);
-    perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.halfvec');
+    perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.vector');
   end loop;
 end
 $$;

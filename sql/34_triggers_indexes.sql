@@ -149,7 +149,7 @@ language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(' with (' || string_agg(format('%I = %s', o.key, o.value::integer), ', ' order by o.key) || ')', '')
-  from jsonb_each_text(options - 'type') o
+  from jsonb_each_text(options - array['type', 'quantization']) o
 $$;
 comment on function mmdb.storage_parameters(jsonb) is 'The storage parameters of an HNSW index as a clause of create index.';
 
@@ -158,9 +158,11 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case kind
-    when 'hnsw' then format('using hnsw (%I %s)%s', made.column_name,
-                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)),
-                            mmdb.storage_parameters(made.index_options))
+    when 'hnsw' then format('using hnsw (%s)%s',
+      case when mmdb.is_quantized(made) then format('(%s) @extschema:vector@.bit_hamming_ops', mmdb.signs_sql(made, quote_ident(made.column_name)))
+           else format('%I %s', made.column_name,
+                       mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model))) end,
+      mmdb.storage_parameters(made.index_options))
     else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
   end
   from mmdb.key_sql(made.relation) k
@@ -178,12 +180,10 @@ as $$
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case kind when 'hnsw' then m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = a.attnum
-             else m.amname = 'btree'
-                  and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
-                                and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
-                  and pg_get_expr(i.indpred, i.indrelid) is not null
-        end
+    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+             else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
+    and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                  and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
 $$;
 comment on function mmdb.serving_index(mmdb.embeddings, regclass, text) is 'A valid index that serves this embedding, NULL where there is none.';

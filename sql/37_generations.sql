@@ -244,6 +244,10 @@ begin
   if serving.stale_column is not null then
     perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
   end if;
+  if mmdb.is_quantized(serving) or mmdb.is_quantized(other) then
+    before := '{}';  -- their bodies say what a walk is ordered by
+    perform mmdb.make_table_functions(relation);
+  end if;
   -- What one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
@@ -291,9 +295,9 @@ declare
   now_parts constant mmdb.search_source := mmdb.search_source(serving);
   next_parts constant mmdb.search_source := mmdb.search_source(other);
   now_found constant text[] := mmdb.within_keys(now_parts, array(
-    select t.key from mmdb.top(now_parts, vectors[1]::@extschema:vector@.halfvec, k, null, null) t));
+    select t.key from mmdb.top(now_parts, vectors[1], k, null, null) t));
   next_found constant text[] := mmdb.within_keys(next_parts, array(
-    select t.key from mmdb.top(next_parts, vectors[2]::@extschema:vector@.halfvec, k, null, null) t));
+    select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
   only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);

@@ -163,7 +163,7 @@ begin
     return query
     select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
-    from mmdb.top(leg.parts, vector::@extschema:vector@.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+    from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
   end if;
 end
 $$;

@@ -67,7 +67,7 @@ as $$ select regexp_replace(parts.present, ' is not null$', '::@extschema:vector
 comment on function mmdb.vector_sql(mmdb.search_source) is 'The embedding of a row.';
 
 -- The next page begins behind a row: farther from the query, or as far with a later key. Distances go by text that loses nothing.
-create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.halfvec, after text) returns text
+create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.vector, after text) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp set extra_float_digits = 1
 as $$
@@ -87,7 +87,7 @@ begin
                 parts.distance, reached, mmdb.later_sql(parts.relation), after);
 end
 $$;
-comment on function mmdb.top_after(mmdb.search_source, @extschema:vector@.halfvec, text) is
+comment on function mmdb.top_after(mmdb.search_source, @extschema:vector@.vector, text) is
   'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 
 create or replace function mmdb.search_depth(k integer, depth integer, diversity double precision) returns integer
@@ -343,7 +343,7 @@ begin
              jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
     from (select t.key, t.distance, row_number() over (order by t.place) as rank
-          from mmdb.top(leg.parts, vector::@extschema:vector@.halfvec, least(10000, deep + cardinality(known)), filter, within)
+          from mmdb.top(leg.parts, vector, least(10000, deep + cardinality(known)), filter, within)
             with ordinality t(key, distance, place)
           where t.key <> all(known)) f
     where f.rank <= deep;
@@ -437,7 +437,8 @@ declare
 begin
   if exists (select from pg_proc p
              where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = mmdb.top_name(made.prefix, made.name)
-               and p.pronargs <> 5 and mmdb.is_made_by(p.oid, made.id)) then
+               and (p.pronargs <> 5 or position(quote_literal(mmdb.search_source(made)::text) in p.prosrc) = 0)
+               and mmdb.is_made_by(p.oid, made.id)) then
     return outdated;
   elsif made.id <> (select min(e.id) from mmdb.embeddings e where e.relation = made.relation and e.generation_of is null)
         or made.generation_of is not null then

@@ -200,7 +200,7 @@ $$;
 comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
   'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors.';
 
--- Walked: along the HNSW index, in about the right order. Else all of the FROM item `measured` is measured.
+-- Walked: along the HNSW index, in about the right order, or over an index of signs so many that the nearest are among them. Else all of the FROM item `measured` is measured.
 create or replace function mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -208,13 +208,17 @@ as $$
   select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
                 mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
                 case when walked then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p where p.%2$I is not null and %5$s '
-                                             'order by p.%2$I %3$s limit %6$s',
-                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes, depth)
+                                             'order by %6$s limit %7$s',
+                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
+                                             case when mmdb.is_quantized(made) then d.by_signs else format('p.%I %s', made.column_name, d.from_left) end,
+                                             depth * mmdb.oversampling(mmdb.is_quantized(made)))
                      else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0', k.ordering, d.from_left) end,
-                case when not walked then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
+                case when not walked or mmdb.is_quantized(made) then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
   from mmdb.key_sql(made.relation) k,
        lateral (select format('operator(@extschema:vector@.%s) l.vector::%s', mmdb.distance_operator(
-                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type)) d(from_left)
+                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type),
+                          format('%s operator(@extschema:vector@.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
+                                 mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
 $$;
 comment on function mmdb.nearest_sql(mmdb.embeddings, text, integer, boolean) is 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
 
@@ -248,7 +252,7 @@ set search_path = pg_catalog, pg_temp set jit = off
 set enable_sort = off set hnsw.iterative_scan = relaxed_order set hnsw.ef_search = 100
 as $$
 begin
-  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth))::text, true);
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth * mmdb.oversampling(mmdb.is_quantized(rights))))::text, true);
   return query execute format($query$
     with walked as materialized (
       select l.key as left_key, r.key as right_key, r.distance, r.later, count(r.key) over (partition by l.key) as found

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Column, FetchedValue, Index, Table, event
+from pgvector.sqlalchemy import BIT
+from sqlalchemy import Column, FetchedValue, Index, Table, cast, event, func
 from sqlalchemy.orm import MappedColumn, Mapper, mapped_column
 
 from mmdb.embedders.registry import ModelSpec, builtin_specs
@@ -31,7 +32,8 @@ NAME_LIMIT = 63
 
 Distance = Literal["cosine", "l2", "inner_product"]
 OnChange = Literal["unset", "keep"]
-IndexOptions = Mapping[str, int]
+IndexOptions = Mapping[str, Any]
+"""`m` and `ef_construction`, whole numbers, and `quantization`, "binary"."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ class Declaration:
 
     @property
     def operator_class(self) -> str:
-        return OPERATOR_CLASSES[self.distance]
+        return "bit_hamming_ops" if self.is_quantized else OPERATOR_CLASSES[self.distance]
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the index has the signs of the numbers alone."""
+        return self.index_options.get("quantization") is not None
 
 
 def embedding(
@@ -84,7 +91,8 @@ def embedding(
 
     `modality="image"` for a text column that holds URIs of pictures. `dimensions` (and `distance`, where it is not
     cosine) are needed for a model that mmdb has no description of. `index` may be False, or HNSW's `m` and
-    `ef_construction`. `prefix` stands for the table in the names of search functions. With `weights`, one for
+    `ef_construction`, and `quantization="binary"`, which `search` uses and `nearest` does not. `prefix` stands for the
+    table in the names of search functions. With `weights`, one for
     each of several sources, each source (a text, or the bytes of a picture) is embedded by itself, and the vector is
     the weighted sum of theirs, of unit length; without, several texts are one source. `on_change="keep"`: a row whose
     source changed keeps its value, and is found by it, until it is embedded again. `attribute` takes what
@@ -279,14 +287,15 @@ def _attach(column: Column[Any], table: Any) -> None:
             hint=f'call the attribute {column.name}{SUFFIX}, or say embedding(…, name="{column.name}")',
         )
     if declaration.index:
+        signs = cast(func.binary_quantize(column), BIT(declaration.dimensions))
         Index(
             index_name(column),
-            column,
+            signs.label(column.key) if declaration.is_quantized else column,
             # As of a column's own `index=True`: copied with the column, and by nobody else.
             _column_flag=True,
             postgresql_using="hnsw",
             postgresql_ops={column.key: declaration.operator_class},
-            postgresql_with=dict(declaration.index_options),
+            postgresql_with={key: value for key, value in declaration.index_options.items() if key != "quantization"},
         )
     listen_for_ddl(table)
 

@@ -265,7 +265,10 @@ def test_a_contract_says_when_it_no_longer_holds(near: Connection, vectors: Arra
     near.execute("select * from mmdb.tune('near(halfvec, int, int)', %s, 0.9)", [samples(vectors)])
     near.execute(NEAR.replace("create function", "create or replace function"))
     assert "other settings are attached" in drift()
-    assert one(near, "select finding from mmdb.doctor() where subject like 'recall of %%near%%'") == drift()
+    assert (
+        one(near, "select finding || ': ' || remedy from mmdb.doctor() where subject like 'recall of %%near%%'")
+        == drift()
+    )
     near.execute("select * from mmdb.tune('near(halfvec, int, int)', target => 0.5)")
     assert drift() == "None"
     near.execute("update mmdb.recall_contracts set target = 1")

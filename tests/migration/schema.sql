@@ -8,7 +8,8 @@ CREATE TYPE mmdb.search_source AS (
 	columns text,
 	distance text,
 	present text,
-	within text
+	within text,
+	walk text
 );
 COMMENT ON TYPE mmdb.search_source IS 'The pieces of SQL that a search of one embedding is made of.';
 CREATE TYPE mmdb.search_leg AS (
@@ -339,7 +340,8 @@ declare
 begin
   if exists (select from pg_proc p
              where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = mmdb.top_name(made.prefix, made.name)
-               and p.pronargs <> 5 and mmdb.is_made_by(p.oid, made.id)) then
+               and (p.pronargs <> 5 or position(quote_literal(mmdb.search_source(made)::text) in p.prosrc) = 0)
+               and mmdb.is_made_by(p.oid, made.id)) then
     return outdated;
   elsif made.id <> (select min(e.id) from mmdb.embeddings e where e.relation = made.relation and e.generation_of is null)
         or made.generation_of is not null then
@@ -481,13 +483,16 @@ begin
   if options ->> 'type' not in ('hnsw', 'none') then
     raise exception 'unknown index type "%"', options ->> 'type'
       using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
+  elsif options -> 'quantization' not in ('null', '"binary"') or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
+    raise exception 'unknown quantization % of an index of type "%"', options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
+      using errcode = 'invalid_parameter_value', hint = 'quantization is "binary" (of an hnsw index), or left out';
   end if;
   for found_option in select o.key, o.value, k.least, k.most
-                      from jsonb_each(options - 'type') o
+                      from jsonb_each(options - array['type', 'quantization']) o
                       left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
     if found_option.least is null then
       raise exception 'unknown index option "%"', found_option.key
-        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction';
+        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
     elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
           or found_option.value::integer not between found_option.least and found_option.most then
       raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
@@ -1040,9 +1045,9 @@ declare
   now_parts constant mmdb.search_source := mmdb.search_source(serving);
   next_parts constant mmdb.search_source := mmdb.search_source(other);
   now_found constant text[] := mmdb.within_keys(now_parts, array(
-    select t.key from mmdb.top(now_parts, vectors[1]::public.halfvec, k, null, null) t));
+    select t.key from mmdb.top(now_parts, vectors[1], k, null, null) t));
   next_found constant text[] := mmdb.within_keys(next_parts, array(
-    select t.key from mmdb.top(next_parts, vectors[2]::public.halfvec, k, null, null) t));
+    select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
   only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
@@ -2536,9 +2541,11 @@ CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS t
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case kind
-    when 'hnsw' then format('using hnsw (%I %s)%s', made.column_name,
-                            mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model)),
-                            mmdb.storage_parameters(made.index_options))
+    when 'hnsw' then format('using hnsw (%s)%s',
+      case when mmdb.is_quantized(made) then format('(%s) public.bit_hamming_ops', mmdb.signs_sql(made, quote_ident(made.column_name)))
+           else format('%I %s', made.column_name,
+                       mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model))) end,
+      mmdb.storage_parameters(made.index_options))
     else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
   end
   from mmdb.key_sql(made.relation) k
@@ -2635,6 +2642,11 @@ exception when undefined_column or object_not_in_prerequisite_state then
 end
 $$;
 COMMENT ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
+CREATE FUNCTION mmdb.is_quantized(made mmdb.embeddings) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select made.index_options ->> 'quantization' is not null $$;
+COMMENT ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) IS 'Whether its HNSW index has the signs of the numbers alone.';
 CREATE FUNCTION mmdb.keep_contract(function regprocedure) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3028,8 +3040,9 @@ declare
 begin
   perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
     mmdb.search_body(made, distance, vector),
-    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation)));
+    format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
+           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
+           case when mmdb.is_quantized(made) then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.' else '' end));
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view.';
@@ -3043,7 +3056,7 @@ declare
 begin
   for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
     perform mmdb.make_search_view(made, argument, vector);
-    perform mmdb.make_top_function(made, argument, vector || '::public.halfvec');
+    perform mmdb.make_top_function(made, argument, vector || '::public.vector');
   end loop;
 end
 $$;
@@ -3324,13 +3337,17 @@ CREATE FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth intege
   select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
                 mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
                 case when walked then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p where p.%2$I is not null and %5$s '
-                                             'order by p.%2$I %3$s limit %6$s',
-                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes, depth)
+                                             'order by %6$s limit %7$s',
+                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
+                                             case when mmdb.is_quantized(made) then d.by_signs else format('p.%I %s', made.column_name, d.from_left) end,
+                                             depth * mmdb.oversampling(mmdb.is_quantized(made)))
                      else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0', k.ordering, d.from_left) end,
-                case when not walked then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
+                case when not walked or mmdb.is_quantized(made) then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
   from mmdb.key_sql(made.relation) k,
        lateral (select format('operator(public.%s) l.vector::%s', mmdb.distance_operator(
-                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type)) d(from_left)
+                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type),
+                          format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
+                                 mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
 $_$;
 COMMENT ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
 CREATE FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer DEFAULT 10, max_distance double precision DEFAULT NULL::double precision, filter jsonb DEFAULT NULL::jsonb, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(left_key text, right_key text, distance double precision, rank bigint)
@@ -3437,6 +3454,10 @@ CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
 $$;
 COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
+CREATE FUNCTION mmdb.oversampling(by_signs boolean) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$ select case when by_signs then 8 else 1 end $$;
+COMMENT ON FUNCTION mmdb.oversampling(by_signs boolean) IS 'How many rows of a walk are to be measured for each that is wanted.';
 CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3645,6 +3666,10 @@ begin
       using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
   end if;
   planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
+  if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
+    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', chosen.name, chosen.distance
+      using errcode = 'feature_not_supported', hint = 'leave quantization out of index_options';
+  end if;
   planned.name := coalesce(name, array_to_string(sources, '_'));
   planned.column_name := planned.name || '_embedding';
   planned.column_type := format('public.halfvec(%s)', chosen.dimensions);
@@ -3895,7 +3920,7 @@ begin
              jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
     from (select t.key, t.distance, row_number() over (order by t.place) as rank
-          from mmdb.top(leg.parts, vector::public.halfvec, least(10000, deep + cardinality(known)), filter, within)
+          from mmdb.top(leg.parts, vector, least(10000, deep + cardinality(known)), filter, within)
             with ordinality t(key, distance, place)
           where t.key <> all(known)) f
     where f.rank <= deep;
@@ -4515,7 +4540,7 @@ begin
     return query
     select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
-    from mmdb.top(leg.parts, vector::public.halfvec, depth, filter, within) with ordinality f(key, distance, place);
+    from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
   end if;
 end
 $$;
@@ -4545,8 +4570,12 @@ begin
   parts.source := mmdb.relation_sql(made.relation) || ' p';
   parts.key := keys.expression;
   parts.columns := keys.ordering;
-  parts.distance := format('p.%I operator(public.%s) $1', made.column_name,
-                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)));
+  parts.distance := format('p.%I operator(public.%s) $1::%s', made.column_name,
+                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
+                           regexp_replace(made.column_type, '\(\d+\)$', ''));
+  parts.walk := case when mmdb.is_quantized(made) then
+    format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)), mmdb.signs_sql(made, '$1'))
+    else parts.distance end;
   parts.present := format('p.%I is not null', made.column_name);
   parts.within := mmdb.within_sql(made.relation);
   return parts;
@@ -4619,12 +4648,10 @@ CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case kind when 'hnsw' then m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = a.attnum
-             else m.amname = 'btree'
-                  and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
-                                and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
-                  and pg_get_expr(i.indpred, i.indrelid) is not null
-        end
+    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+             else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
+    and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                  and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
 $$;
 COMMENT ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
@@ -4739,6 +4766,11 @@ CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select function::text $$;
 COMMENT ON FUNCTION mmdb.signature(function regprocedure) IS 'A function''s qualified name and argument types: how contracts know it.';
+CREATE FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select format('public.binary_quantize(%s)::bit(%s)', vector, substring(made.column_type from '\((\d+)\)$')) $_$;
+COMMENT ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) IS 'The signs of a vector, a bit for each number.';
 CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4825,7 +4857,7 @@ CREATE FUNCTION mmdb.storage_parameters(options jsonb) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select coalesce(' with (' || string_agg(format('%I = %s', o.key, o.value::integer), ', ' order by o.key) || ')', '')
-  from jsonb_each_text(options - 'type') o
+  from jsonb_each_text(options - array['type', 'quantization']) o
 $$;
 COMMENT ON FUNCTION mmdb.storage_parameters(options jsonb) IS 'The storage parameters of an HNSW index as a clause of create index.';
 CREATE FUNCTION mmdb.store_body(made mmdb.embeddings) RETURNS text
@@ -4992,6 +5024,10 @@ begin
   if serving.stale_column is not null then
     perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
   end if;
+  if mmdb.is_quantized(serving) or mmdb.is_quantized(other) then
+    before := '{}';  -- their bodies say what a walk is ordered by
+    perform mmdb.make_table_functions(relation);
+  end if;
   -- What one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
@@ -5076,7 +5112,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
-CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
+CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5085,11 +5121,13 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
-  depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * k));
+  -- So many rows of a walk the k are taken from at the least.
+  least_rows constant integer := k * mmdb.oversampling(parts.walk <> parts.distance);
+  depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
-  enough integer := greatest(k, least(1.6 * k, 0.8 * depth));
+  enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
   -- So many are asked for on the deep road.
-  wanted constant integer := case when k <= 125 then 16 * k else greatest(2000, 2 * k) end;
+  wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
   needed real;
   expected real;  -- what the deep road will cost
@@ -5117,15 +5155,15 @@ begin
     end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
-      needed := 2 * k * depth / (passed + 0.5);
+      needed := 2 * least_rows * depth / (passed + 0.5);
       expected := cost.walked * wanted * depth / (passed + 0.5);
       passed := 0;
-      enough := k;
+      enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, k, ceil(needed)::integer);
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, ceil(needed)::integer);
       end if;
-      if passed < k and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
-        select d.passed - wanted + k, d.keys, d.distances into passed, keys, distances
+      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+        select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
       end if;
@@ -5137,8 +5175,8 @@ begin
   return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
 end
 $$;
-COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
-CREATE FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) RETURNS text
+COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
+CREATE FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET extra_float_digits TO '1'
@@ -5159,7 +5197,7 @@ begin
                 parts.distance, reached, mmdb.later_sql(parts.relation), after);
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
+COMMENT ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5182,7 +5220,7 @@ CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real,
     LANGUAGE sql IMMUTABLE
     AS $$ select 12.0, 3.0, 0.18, 0.17 $$;
 COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
-CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -5196,15 +5234,15 @@ begin
   perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
           set_config('hnsw.max_scan_tuples', budget::text, true);
   execute format($query$
-    with found as materialized (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %3$s limit %7$s)
+    with found as materialized (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %9$s limit %7$s)
     select max(p.passed), array_agg(%1$s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
     from (select *, count(*) over () as passed from found p order by p.d + 0, %2$s limit %8$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k)
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
   into passed, keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
-CREATE FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) RETURNS record
+COMMENT ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
+CREATE FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5228,8 +5266,8 @@ begin
   exact_cost := case when plan is null or plan::text like '%"Seq Scan"%' then cost.kept * rows + cost.read * total else rows end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
-CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) RETURNS record
+COMMENT ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
+CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -5242,12 +5280,12 @@ begin
   into keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
+COMMENT ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
 CREATE FUNCTION mmdb.top_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_top_by_' || name $$;
 COMMENT ON FUNCTION mmdb.top_name(prefix text, name text) IS 'The name of an embedding''s function that is told k.';
-CREATE FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+CREATE FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -5261,12 +5299,12 @@ begin
   -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
   execute format($query$
     select count(*), array_agg(%s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
-    from (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %3$s limit %7$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+    from (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
   into passed, keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most k.';
+COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most `most`.';
 CREATE FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5578,7 +5616,7 @@ CREATE FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings,
     SET "hnsw.ef_search" TO '100'
     AS $_$
 begin
-  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth))::text, true);
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth * mmdb.oversampling(mmdb.is_quantized(rights))))::text, true);
   return query execute format($query$
     with walked as materialized (
       select l.key as left_key, r.key as right_key, r.distance, r.later, count(r.key) over (partition by l.key) as found
@@ -6400,6 +6438,9 @@ GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
@@ -6530,6 +6571,9 @@ GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_wor
 REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.oversampling(by_signs boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.oversampling(by_signs boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.oversampling(by_signs boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.own_columns() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_worker;
@@ -6740,6 +6784,9 @@ GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.signature(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
@@ -6786,33 +6833,33 @@ REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count in
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.halfvec, k integer, filter jsonb, within text[], after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.halfvec, after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.halfvec, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.halfvec, within text[], k integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_worker;

@@ -239,6 +239,22 @@ def test_changed_index_parameters(migrator: Migrator) -> None:
     assert migrator.scripts(explicit)[0].strip() == "pass", "these are pgvector's own"
 
 
+def test_an_index_of_signs(migrator: Migrator) -> None:
+    quantized = {"quantization": "binary"}
+    up, down = migrator.migrate(products(title_embedding=embedding("title", model="hash", index=quantized)))
+    assert "index={'quantization': 'binary'}" in up
+    assert (
+        migrator.scripts(products(title_embedding=embedding("title", model="hash", index=quantized)))[0].strip()
+        == "pass"
+    )
+    indexdef = text("select indexdef from pg_indexes where indexname = 'products_title_hnsw'")
+    assert "bit_hamming_ops" in str(migrator.connection.scalar(indexdef))
+    up, down = migrator.migrate(products(title_embedding=embedding("title", model="hash")))
+    assert "'halfvec_cosine_ops'" in up
+    migrator.run(down)
+    assert "bit_hamming_ops" in str(migrator.connection.scalar(indexdef))
+
+
 def test_a_missing_index_is_built_again_and_one_too_many_dropped(migrator: Migrator) -> None:
     migrator.migrate(products(title_embedding=embedding("title", model="hash")))
     migrator.connection.execute(text("drop index products_title_hnsw"))
