@@ -39,6 +39,12 @@ def add(
         typer.Option(help="One for each of several sources, which are then embedded each by itself.", metavar="NUMBER"),
     ] = None,
     index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
+    quantization: Annotated[
+        str | None,
+        typer.Option(
+            help="binary: the HNSW index has the signs of the numbers alone, an eighth to a sixteenth in size."
+        ),
+    ] = None,
     on_change: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +73,7 @@ def add(
         "prefix": prefix,
         "weights": weight or None,
         "on_change": on_change,
+        "quantization": quantization,
     }
     target: Target = context.obj
     with target.connect(start=True) as connection:
@@ -86,7 +93,9 @@ def _existing(connection: Connection, wanted: Row) -> Row | None:
     """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
     name = wanted["name"] or "_".join(wanted["sources"])
     for row in connection.execute(statement(TOPIC, "embeddings_of"), wanted).fetchall():
-        options_agree = all(wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix", "on_change"))
+        options_agree = all(
+            wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix", "on_change", "quantization")
+        )
         is_same = all(row[key] == wanted[key] for key in ("sources", "weights"))
         if row["name"] == name and is_same and options_agree:
             return row

@@ -285,6 +285,19 @@ def test_add_with_weights(database: Database, tmp_path: Path) -> None:
         refused(mmdb.run(*add, "--weight", "1", "--weight", "2"), 3, 'has an embedding "note_photo" already')
 
 
+def test_add_with_an_index_of_signs(database: Database, tmp_path: Path) -> None:
+    mmdb = Program(tmp_path, database.url)
+    with database.connect() as connection:
+        connection.execute("create table notes (id int primary key, body text)")
+        add = ["add", "notes", "body", "--model", "hash", "--quantization"]
+        refused(mmdb.run(*add, "ternary"), 3, 'unknown quantization "ternary"')
+        assert mmdb.run(*add, "binary").code == 0
+        definition = connection.execute("select pg_get_indexdef('notes_body_hnsw'::regclass)").fetchone()
+        assert definition is not None
+        assert "bit_hamming_ops" in definition[0]
+        assert mmdb.run(*add, "binary").code == 0, "nothing is left to do"
+
+
 def test_add_that_keeps_and_status_that_says_so(database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, database.url)
     with database.connect() as connection:
