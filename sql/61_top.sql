@@ -169,8 +169,9 @@ declare
   passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
   later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
-  -- So many rows of a walk the k are taken from at the least.
-  least_rows constant integer := k * mmdb.oversampling(parts.walk <> parts.distance);
+  by_signs constant boolean := parts.walk <> parts.distance;
+  -- So many rows of a walk the k are taken from at the least; over signs all of them are, it has no order of theirs.
+  least_rows constant integer := k * mmdb.oversampling(by_signs);
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
@@ -195,11 +196,11 @@ begin
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
   -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
     -- The rows of earlier pages lie nearest, and how many they were is not known.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
-      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, depth);
+      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
