@@ -35,6 +35,9 @@ def worker(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Rows that are embedded at once. Default: the model's own choice.")
     ] = None,
+    stores: Annotated[
+        int, typer.Option(min=1, help="Batches that are stored at once, for a server with processors to spare.")
+    ] = 2,
     poll: Annotated[
         float, typer.Option(min=0.01, help="Seconds between looks for pending rows.", metavar="SECONDS")
     ] = 2.0,
@@ -61,6 +64,7 @@ def worker(
         lease_seconds=lease,
         poll_seconds=poll,
         batch_size=batch_size,
+        stores=stores,
         once=once,
         models=tuple(model) if model else None,
     )

@@ -71,6 +71,9 @@ class Embedder(ABC):
                     f'the model does not embed modality "{modality}"',
                     hint=f"it embeds: {', '.join(sorted(self.modalities))}; choose another model",
                 )
+            if modality == "text":
+                # Of like length together: a batch is padded to its longest.
+                places.sort(key=lambda i: len(str(items[i])))
             for start in range(0, len(places), self.batch_size):
                 batch = places[start : start + self.batch_size]
                 made = self._fitting(modality, [items[i] for i in batch], purpose)

@@ -1,16 +1,19 @@
-"""Fill the embeddings of one model: while a batch is in the model, the next is loaded and the last is stored.
+"""Fill the embeddings of one model: while a batch is in the model, the next is loaded and the last ones are stored.
 
 Three things at once because they wait for three different things: the server's disk, the model's arithmetic, and
-the insertion into the HNSW graph, which costs as much as embedding a short text.
+the insertion into the HNSW graph, which costs as much as embedding a short text. Several batches are stored at once,
+each on a connection of its own, because an insertion takes one of the server's processors.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -26,6 +29,8 @@ from mmdb.worker.report import Reporter
 
 TEXT_BATCHES = 2
 """Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
+STORE_SECONDS = 0.2
+"""How long to wait for a store before looking whether more is pending."""
 PAGES = 16
 """Batches of pending keys that are read at once."""
 LOOKS = 5
@@ -70,7 +75,7 @@ class Backfill:
         embedder: Embedder,
         model: ModelSpec,
         feeding: Steps,
-        storing: Steps,
+        storing: Sequence[Steps],
         loader: Loader,
         reporter: Reporter,
         totals: Totals,
@@ -82,7 +87,11 @@ class Backfill:
         self.embedder = embedder
         self.model = model
         self.feeding = feeding
-        self.storing = storing
+        self.stores = len(storing)
+        self.storing: queue.SimpleQueue[Steps] = queue.SimpleQueue()
+        for steps in storing:
+            self.storing.put(steps)
+        self.counting = threading.Lock()
         self.loader = loader
         self.reporter = reporter
         self.batch_size = batch_size
@@ -100,12 +109,12 @@ class Backfill:
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         with ExitStack() as stack:
             feeder = stack.enter_context(ThreadPoolExecutor(1, "mmdb-feed"))
-            storer = stack.enter_context(ThreadPoolExecutor(1, "mmdb-store"))
+            storer = stack.enter_context(ThreadPoolExecutor(self.stores, "mmdb-store"))
             upcoming = feeder.submit(self._next_batch)
-            storing: Future[None] | None = None
+            storing: set[Future[None]] = set()
             while True:
                 batch = upcoming.result()
-                if batch is None and storing is None:
+                if batch is None and not storing:
                     wait = self._idle()
                     if wait is None or stop.is_set():
                         return
@@ -114,12 +123,17 @@ class Backfill:
                 if not stop.is_set():
                     upcoming = feeder.submit(self._next_batch)
                 vectors = self._embed(batch) if batch else None
-                if storing is not None:
-                    storing.result()
-                storing = storer.submit(self._store, batch, vectors) if batch and vectors is not None else None
+                if batch is None or len(storing) == self.stores:
+                    # Whichever is first: one that a trigger of the table holds up holds up no other.
+                    futures.wait(storing, None if batch else STORE_SECONDS, FIRST_COMPLETED)
+                for stored in [future for future in storing if future.done()]:
+                    storing.remove(stored)
+                    stored.result()
+                if batch and vectors is not None:
+                    storing.add(storer.submit(self._store, batch, vectors))
                 if stop.is_set():
-                    if storing is not None:
-                        storing.result()
+                    for stored in storing:
+                        stored.result()
                     return
 
     def _idle(self) -> float | None:
@@ -281,6 +295,8 @@ class Backfill:
             return self._out_of_service(batch, 0, error)
         except Exception:
             return self._embed_apart(batch)
+        finally:
+            batch.mixtures.clear()  # pictures are not to wait for the store
         self._serves(batch.task)
         return vectors
 
@@ -345,34 +361,41 @@ class Backfill:
             self.working.add(task.id)
             self.feeding.report_drift(task, None)
 
-    # What runs in the storer's thread.
+    # What runs in the storers' threads.
 
     def _store(self, batch: Batch, vectors: Vectors) -> None:
-        if batch.rows:
-            stored = self._store_rows(batch, batch.rows, vectors)
-            self.totals.stored += stored
-            if stored:
-                self.unsettled = 0
-            if stored + len(batch.failures) < len(batch.rows):
-                self.unsettled = max(1, self.unsettled)
-        if batch.gone:
-            self.storing.settle(batch.task, [(key, "changed") for key in batch.gone])
-        if batch.failures:
-            self.storing.fail(batch.task, batch.failures)
-            self.totals.failed += len(batch.failures)
-            for failure in batch.failures[:3]:
-                self.reporter.log(f"{batch.task.label} {failure.row.key}: {failure.error}")
+        steps = self.storing.get()
+        try:
+            stored = self._store_rows(steps, batch, batch.rows, vectors) if batch.rows else 0
+            if batch.gone:
+                steps.settle(batch.task, [(key, "changed") for key in batch.gone])
+            if batch.failures:
+                steps.fail(batch.task, batch.failures)
+        finally:
+            self.storing.put(steps)
+        for failure in batch.failures[:3]:
+            self.reporter.log(f"{batch.task.label} {failure.row.key}: {failure.error}")
+        with self.counting:
+            self._note(batch, stored)
+
+    def _note(self, batch: Batch, stored: int) -> None:
+        self.totals.stored += stored
+        self.totals.failed += len(batch.failures)
+        if stored:
+            self.unsettled = 0
+        if stored + len(batch.failures) < len(batch.rows):
+            self.unsettled = max(1, self.unsettled)
         self._report(batch)
 
-    def _store_rows(self, batch: Batch, rows: Sequence[Row], vectors: Vectors) -> int:
+    def _store_rows(self, steps: Steps, batch: Batch, rows: Sequence[Row], vectors: Vectors) -> int:
         try:
-            return self.storing.store(batch.task, rows, vectors)
+            return steps.store(batch.task, rows, vectors)
         except TRY_LATER:
-            self.storing.settle(batch.task, [(row.key, "locked") for row in rows])
+            steps.settle(batch.task, [(row.key, "locked") for row in rows])
             return 0
         except RefusedError as error:
             if len(rows) > 1:
-                return sum(self._store_rows(batch, [row], vectors[[place]]) for place, row in enumerate(rows))
+                return sum(self._store_rows(steps, batch, [row], vectors[[place]]) for place, row in enumerate(rows))
             batch.failures.append(Failure(rows[0], _reason(error), permanent=False))
             return 0
 

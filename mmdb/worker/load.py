@@ -5,6 +5,7 @@ Whatever is wrong with one row's source becomes that row's failure, never the ba
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ CHUNK = 4
 """Pictures held as bytes at once: four of the largest are 200 MB."""
 FETCHES = 8
 """URIs of a batch that are fetched at once."""
+SPARE_PROCESSORS = max(0, (os.cpu_count() or 1) - 2)
+"""Beside one for the model and one for what feeds it."""
 HOST_REST_SECONDS = 20.0
 SHORTEST_SUM = 1e-3
 """Of the sum of unit vectors, in parts of the sum of their weights: what is left below is the rounding of the model."""
@@ -122,7 +125,9 @@ class Loader:
         return True
 
     def _prepare_all(self, task: Task, sources: Sequence[Source]) -> Iterator[Mixture | MmdbError]:
-        if task.by_uri and len(sources) > 1:
+        # A decoder lets other threads run: where there are processors to spare, the pictures of a chunk go together.
+        apart = task.by_uri or (task.pictures and SPARE_PROCESSORS)
+        if apart and len(sources) > 1:
             return self._fetchers.map(lambda source: self._prepare(task, source), sources)
         return (self._prepare(task, source) for source in sources)
 

@@ -48,6 +48,8 @@ class WorkerOptions:
     """How often pending rows are looked for."""
     batch_size: int | None = None
     """Rows that are embedded at once; None is the model's own choice."""
+    stores: int = 2
+    """Batches of a model that are stored at once, each on a connection of its own."""
     once: bool = False
     """Return when nothing is pending but rows that wait longer than poll_seconds for another try."""
     models: tuple[str, ...] | None = None
@@ -246,7 +248,7 @@ class _Session:
             embedder,
             self.specs[name],
             self._steps(self.stack),
-            self._steps(self.stack),
+            [self._steps(self.stack) for _ in range(options.stores)],
             self.loader,
             self.owner.reporter,
             self.owner.totals,
