@@ -7,7 +7,7 @@ STARTED := $(shell date +%s)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-models lint install schema docs bench clean
+.PHONY: demo test test-models lint install schema docs bench bench-peers clean
 
 demo: install ## the poster shop: tables, pictures, searches
 	@$(BIN)/mmdb demo
@@ -37,8 +37,11 @@ docs: $(VENV)/dev ## write docs/sql.md and docs/cli.md again
 bench: $(VENV)/dev ## the budgets of speed, as ratios
 	$(BIN)/python -m bench
 
-clean: ## remove .venv and .venv-models; the database under MMDB_HOME stays
-	rm -rf $(VENV) .venv-models
+bench-peers: $(VENV)/dev .venv-peers/ready ## mmdb beside what people would pick instead; half an hour
+	$(BIN)/python -m bench.peers
+
+clean: ## remove .venv, .venv-models and .venv-peers; the database under MMDB_HOME stays
+	rm -rf $(VENV) .venv-models .venv-peers
 
 # The light set is to stay small: byte code of what is never imported would be a tenth of it, and Python 3.11 puts a
 # setuptools of 10 MB into every environment.
@@ -58,4 +61,9 @@ $(VENV)/dev: $(VENV)/light
 .venv-models/ready: pyproject.toml
 	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models
 	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" pytest pytest-timeout pytest-xdist
+	@touch $@
+
+.venv-peers/ready: bench/peers/requirements.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement bench/peers/requirements.txt
 	@touch $@

@@ -35,9 +35,9 @@ def run(url: str) -> list[Result]:
     embedder = load(spec, Settings.from_environment())
     with connection(url) as conn, background(url, options=WorkerOptions(models=("lite",))):
         return [
-            _compare(conn, embedder, "text", "text", _texts(), str, index=False),
-            _compare(conn, embedder, "text, into the HNSW index", "text", _texts(), str),
-            _compare(conn, embedder, "image, into the HNSW index", "bytea", _pictures(), decode_image),
+            _compare(conn, embedder, "text", "text", made_texts(TEXTS), str, index=False),
+            _compare(conn, embedder, "text, into the HNSW index", "text", made_texts(TEXTS), str),
+            _compare(conn, embedder, "image, into the HNSW index", "bytea", made_pictures(PICTURES), decode_image),
         ]
 
 
@@ -80,7 +80,7 @@ def _wait(conn: psycopg.Connection[Any]) -> None:
         time.sleep(0.02)
 
 
-def _texts() -> list[str]:
+def made_texts(count: int) -> list[str]:
     words = [
         "red",
         "shoes",
@@ -102,14 +102,14 @@ def _texts() -> list[str]:
         "morning",
     ]
     chance = random.Random(1)
-    return [" ".join(chance.choices(words, k=chance.randrange(6, 25))) for _ in range(TEXTS)]
+    return [" ".join(chance.choices(words, k=chance.randrange(6, 25))) for _ in range(count)]
 
 
-def _pictures() -> list[bytes]:
+def made_pictures(count: int) -> list[bytes]:
     """Photographs of the poster shop, each a little different."""
     photos = sorted((Path(resource("examples/shop")) / "photos").glob("*.jpg"))
     made = []
-    for number in range(PICTURES):
+    for number in range(count):
         with Image.open(photos[number % len(photos)]) as photo:
             file = io.BytesIO()
             photo.rotate(number % 7).save(file, "JPEG", quality=85)

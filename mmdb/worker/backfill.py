@@ -31,6 +31,8 @@ TEXT_BATCHES = 2
 """Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
 STORE_SECONDS = 0.2
 """How long to wait for a store before looking whether more is pending."""
+IDLE_SHARE, SHORTEST_POLL = 0.1, 0.05
+"""Seconds between looks: this share of the time since the last row came, the shortest, and poll_seconds at most."""
 PAGES = 16
 """Batches of pending keys that are read at once."""
 LOOKS = 5
@@ -102,6 +104,7 @@ class Backfill:
         self.turns: deque[int] = deque()
         self.unsettled = 0  # looks since a row was locked or changed while it was embedded
         self.rest_until = 0.0
+        self.worked_at = time.monotonic() - self.poll_seconds / IDLE_SHARE
         self.outages = 0
         self.working: set[int] = set()
         """Embeddings of which a batch went through the model since its server last failed."""
@@ -114,7 +117,9 @@ class Backfill:
             storing: set[Future[None]] = set()
             while True:
                 batch = upcoming.result()
-                if batch is None and not storing:
+                if batch is not None:
+                    self.worked_at = time.monotonic()
+                elif not storing:
                     wait = self._idle()
                     if wait is None or stop.is_set():
                         return
@@ -148,7 +153,9 @@ class Backfill:
                 return None
             self.unsettled += 1
             return self.poll_seconds if soonest is None else min(max(soonest, 0.01), 1.0)
-        return self.poll_seconds if soonest is None else min(max(soonest, 0.01), self.poll_seconds)
+        # Where rows came a moment ago more will: who changes one and looks for it is not to wait for poll_seconds.
+        patience = min(self.poll_seconds, max(SHORTEST_POLL, IDLE_SHARE * (time.monotonic() - self.worked_at)))
+        return patience if soonest is None else min(max(soonest, 0.01), patience)
 
     def _caught_up(self, cursor: Cursor) -> float | None:
         if cursor.done:

@@ -1,0 +1,1 @@
+"""The competitors, one file each; they are imported in the environment that has them, and by nobody else."""

@@ -1,0 +1,149 @@
+"""What the contest found, as a page and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.peers.run import Answer, Findings
+
+GOAL = 0.95
+ABOUT = """# mmdb beside what people would pick instead: `bench/peers`
+
+`make bench-peers`. Rows are the glosses of WordNet by `lite` (512 numbers), each with a price, which has nothing to do
+with its meaning, and a section (one of the 45 files of the lexicographers), which has much; queries are other glosses.
+Each competitor is a process of its own and answers in turns with the others; a time is that of the call in its process,
+the faster of two, and a cell is the median of 40 queries (fewer of those that would take minutes). Every competitor has
+the cheapest setting with which it reaches a recall@10 of 0.95 without a filter, or its dearest; mmdb's `T_top_by_NAME`
+has none.
+
+- *mmdb*: the search view without a filter, `T_top_by_NAME` with one. *pgvector*: `vector`, HNSW, `where … order by …
+  limit`, nothing set but `hnsw.ef_search`. *vecs*: a wrapper around pgvector. All three on one server.
+- *chroma*, *lancedb* (IVF_HNSW_SQ), *milvus-lite*, *qdrant local*: embedded, as their documentation shows.
+- *hnswlib*, *faiss*: graphs in the process, no rows beside them: a floor. *numpy*: every row measured: the truth.
+"""
+CELL = """A cell reads: recall@10, median / 95th percentile in milliseconds, and how many of the queries got too few
+rows. *own section*: the rows that pass are in the query's own section; *another section*: in one that it has little to
+do with.
+"""
+BESIDE = """*4 clients*: queries a second of four threads. *question*: revenue by section of the 200 nearest below a
+price, from their orders: one statement of mmdb; for the others their ids, and then the application's database; with the
+share of the true 200 that it was made of. *fresh*: from the change of a text to its being found, the model included
+(mmdb: a table of 10,000 rows and its worker). *mixed*: searches while another thread updates up to 100 rows a second,
+and how many it did.
+"""
+
+
+def write(findings: Sequence[Findings], folder: Path) -> None:
+    parts = [ABOUT, *(line for found in findings for line in _size(found)), "![](peers.svg)", ""]
+    (folder / "peers.md").write_text("\n".join(parts), "utf-8")
+    _plot(findings, folder / "peers.svg")
+
+
+def _size(found: Findings) -> Iterator[str]:
+    yield f"## {found.rows:,} rows\n"
+    yield f"{found.circumstances}\n"
+    yield from _load(found)
+    yield f"### Top 10\n\n{CELL}\n"
+    heads = [f"{label} ({100 * share:.1f} %)" if "section" in label else label for label, share in found.shares.items()]
+    yield from _table(["", *heads], ([name, *_cells(found, name)] for name in found.effort))
+    yield from _beside(found)
+    if found.failed:
+        yield "Failed:\n"
+        yield from (f"- {name}: {reason}" for name, reason in found.failed.items())
+        yield ""
+
+
+def _load(found: Findings) -> Iterator[str]:
+    yield "### Loading\n"
+    heads = ["", "version", "setting", "rows/s with index", "disk", "memory"]
+    yield from _table(heads, (_loaded(found, name) for name in found.load))
+
+
+def _loaded(found: Findings, name: str) -> list[str]:
+    load = found.load[name]
+    effort = found.effort.get(name, {})
+    setting = (
+        f"{effort.get('effort') or '-'}" if effort.get("recall", 0) >= GOAL else f"{effort.get('effort')} (< {GOAL})"
+    )
+    rate = f"{found.rows / load['seconds']:,.0f}"
+    return [
+        name,
+        str(found.about[name]["version"]),
+        setting,
+        rate,
+        *(f"{load[of] / 1e6:,.0f} MB" for of in ("disk", "memory")),
+    ]
+
+
+def _cells(found: Findings, name: str) -> Iterator[str]:
+    for label in found.shares:
+        yield _cell(found.cells[label].get(name))
+
+
+def _cell(figures: Answer | None) -> str:
+    if figures is None:
+        return "-"
+    short = f", {figures['short']} of {figures['asked']} short" if figures["short"] else ""
+    return f"{figures['recall']:.2f}, {_ms(figures['median'])} / {_ms(figures['high'])}{short}"
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def _beside(found: Findings) -> Iterator[str]:
+    yield "### What applications do beside\n"
+    yield BESIDE
+    heads = ["", *(f"4 clients, {label}" for label in found.clients), "question", "fresh", "mixed"]
+    yield from _table(heads, (_line(found, name) for name in found.effort))
+
+
+def _line(found: Findings, name: str) -> list[str]:
+    rates = [f"{rates[name]:,.0f}/s" if name in rates else "-" for rates in found.clients.values()]
+    asked, mixed = found.question.get(name), found.mixed.get(name)
+    question = f"{_ms(asked['median'])} ms, {asked['recall']:.2f}" if asked else "-"
+    fresh = f"{_ms(found.fresh[name])} ms" if name in found.fresh else "-"
+    both = f"{_ms(mixed['median'])} / {_ms(mixed['high'])} ms, {mixed['written']:.0f}/s" if mixed else "-"
+    return [name, *rates, question, fresh, both]
+
+
+def _table(heads: Sequence[str], lines: Any) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"| {' | '.join(['---'] * len(heads))} |"
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
+    yield ""
+
+
+def _plot(findings: Sequence[Findings], target: Path) -> None:
+    """Latency over the filters, a panel for each size; hollow where recall is low or rows are missing."""
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        print("no plot is drawn without matplotlib: pip install --group bench")
+        return
+    mpl.rcParams["svg.hashsalt"] = "peers"
+    figure = Figure(figsize=(6.4 * len(findings), 4.6), layout="constrained")
+    axes = figure.subplots(1, len(findings), sharey=True, squeeze=False)[0]
+    for panel, found in zip(axes, findings, strict=True):
+        labels = list(found.shares)
+        for name in found.effort:
+            figures = [found.cells[label].get(name) for label in labels]
+            medians = [f["median"] if f else float("nan") for f in figures]
+            (line,) = panel.plot(labels, medians, "-", lw=2.5 if name == "mmdb" else 1, label=name)
+            for label, f in zip(labels, figures, strict=True):
+                if f:
+                    good = f["recall"] >= GOAL and not f["short"]
+                    fill = line.get_color() if good else "none"
+                    panel.plot([label], [f["median"]], "o", ms=5, mec=line.get_color(), mfc=fill)
+        panel.set(title=f"{found.rows:,} rows", yscale="log")
+        panel.tick_params(axis="x", rotation=30)
+    axes[0].set(ylabel="median ms (hollow: recall < 0.95 or too few rows)")
+    axes[-1].legend(fontsize="small", ncols=2)
+    figure.savefig(target, metadata={"Date": None})
