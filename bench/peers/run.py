@@ -30,7 +30,7 @@ from mmdb.embedders.registry import builtin_specs, load
 K = 10
 ASKED = 40
 """Queries of a cell."""
-CELL_SECONDS = 12.0
+CELL_SECONDS = 8.0
 """What one competitor may take of a cell: a slow one is asked fewer, five at the least."""
 GOAL = 0.95
 LOADING_SECONDS = 900.0

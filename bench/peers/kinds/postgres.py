@@ -107,8 +107,8 @@ class Ours(Postgres):
     def load(self, vectors: Vectors, prices: Numbers, sections: Numbers) -> None:
         width = vectors.shape[1]
         self.connection.execute(
-            "select mmdb.add_model('glosses', 'hash', 'sha256', %s, array['text', 'image'], 'hash/1 dimensions=' || %s, "
-            "options => jsonb_build_object('dimensions', %s))",
+            "select mmdb.add_model('glosses', 'hash', 'sha256', %s, array['text', 'image'], "
+            "'hash/1 dimensions=' || %s, options => jsonb_build_object('dimensions', %s))",
             [width, width, width],
         )
         self.connection.execute(
