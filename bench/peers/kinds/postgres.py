@@ -117,9 +117,13 @@ class Ours(Postgres):
         )
         self.connection.execute("select mmdb.add_embedding('goods', 'body', 'glosses', index => false)")
         self.copy(vectors, prices, sections)
+        self.build()
+        self.connection.execute("vacuum analyze goods")
+
+    def build(self) -> None:
+        """The HNSW index, and that of the pending rows."""
         for (statement,) in self.connection.execute("select mmdb.index_statements('goods', 'body')").fetchall():
             self.connection.execute(statement)
-        self.connection.execute("vacuum analyze goods")
 
     def search(self, query: Vectors, k: int, filter: Filter | None, effort: int) -> list[int]:
         if filter is None:
