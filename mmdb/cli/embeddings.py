@@ -41,9 +41,7 @@ def add(
     index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
     quantization: Annotated[
         str | None,
-        typer.Option(
-            help="binary: the HNSW index has the signs of the numbers alone, an eighth to a sixteenth in size."
-        ),
+        typer.Option(help="binary: the HNSW index has the signs of the numbers alone, and a fourth of the size."),
     ] = None,
     on_change: Annotated[
         str | None,

@@ -31,8 +31,10 @@ TEXT_BATCHES = 2
 """Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
 STORE_SECONDS = 0.2
 """How long to wait for a store before looking whether more is pending."""
-IDLE_SHARE, SHORTEST_POLL = 0.1, 0.05
-"""Seconds between looks: this share of the time since the last row came, the shortest, and poll_seconds at most."""
+IDLE_SHARE, SHORTEST_POLL, LOOKING_SHARE = 0.1, 0.05, 10
+"""Seconds between looks: this share of the time since the last row came, the shortest; ten times what a look takes, so
+that a worker with many embeddings does not look all the time; and poll_seconds at most.
+"""
 PAGES = 16
 """Batches of pending keys that are read at once."""
 LOOKS = 5
@@ -105,6 +107,7 @@ class Backfill:
         self.unsettled = 0  # looks since a row was locked or changed while it was embedded
         self.rest_until = 0.0
         self.worked_at = time.monotonic() - self.poll_seconds / IDLE_SHARE
+        self.look_seconds = 0.0
         self.outages = 0
         self.working: set[int] = set()
         """Embeddings of which a batch went through the model since its server last failed."""
@@ -154,7 +157,8 @@ class Backfill:
             self.unsettled += 1
             return self.poll_seconds if soonest is None else min(max(soonest, 0.01), 1.0)
         # Where rows came a moment ago more will: who changes one and looks for it is not to wait for poll_seconds.
-        patience = min(self.poll_seconds, max(SHORTEST_POLL, IDLE_SHARE * (time.monotonic() - self.worked_at)))
+        idle = time.monotonic() - self.worked_at
+        patience = min(self.poll_seconds, max(SHORTEST_POLL, IDLE_SHARE * idle, LOOKING_SHARE * self.look_seconds))
         return patience if soonest is None else min(max(soonest, 0.01), patience)
 
     def _caught_up(self, cursor: Cursor) -> float | None:
@@ -171,6 +175,7 @@ class Backfill:
         """Claim and load a batch of the embedding whose turn it is; None where no row of any is free."""
         if self.rest_until > time.monotonic():
             return None
+        began = time.monotonic()
         self._refresh_cursors()
         for _ in range(len(self.turns)):
             cursor = self.cursors[self.turns[0]]
@@ -188,6 +193,7 @@ class Backfill:
                 continue
             if batch is not None:
                 return batch
+        self.look_seconds = time.monotonic() - began
         return None
 
     def _refresh_cursors(self) -> None:

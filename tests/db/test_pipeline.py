@@ -101,6 +101,16 @@ def test_a_refused_row_beside_a_store_that_waits(gated: Connection, database: Da
     assert gated.execute("select key from mmdb.failures").fetchall() == [(["7"],)]
 
 
+def test_a_row_that_changes_soon_after_others_does_not_wait_for_the_next_poll(
+    items: Connection, database: Database
+) -> None:
+    with background(database.url, options=WorkerOptions(models=HASH, poll_seconds=600)):
+        until(lambda: len(stored(items)) == 5)
+        items.execute("update items set txt = 'changed' where id = 3")
+        until(lambda: len(stored(items)) == 5)
+    check_rows(items)
+
+
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many decoded pictures there were at once, each time one was made."""
