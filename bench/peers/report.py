@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from bench.peers.run import Answer, Findings
 
 GOAL = 0.95
+COLOURS = {
+    "mmdb": "#208050",
+    "pgvector": "#4070b0",
+    "vecs": "#80b0e0",
+    "chroma": "#c05030",
+    "lancedb": "#e0a030",
+    "milvus-lite": "#9050a0",
+    "qdrant local": "#d080b0",
+    "hnswlib": "#606060",
+    "faiss": "#a0a0a0",
+    "numpy": "#303030",
+}
 ABOUT = """# mmdb beside what people would pick instead: `bench/peers`
 
 `make bench-peers`. Rows are the glosses of WordNet by `lite` (512 numbers), each with a price, which has nothing to do
@@ -45,6 +57,7 @@ def write(findings: Sequence[Findings], folder: Path) -> None:
 def _size(found: Findings) -> Iterator[str]:
     yield f"## {found.rows:,} rows\n"
     yield f"{found.circumstances}\n"
+    yield from (f"{note}\n" for note in found.notes)
     yield from _load(found)
     yield f"### Top 10\n\n{CELL}\n"
     heads = [f"{label} ({100 * share:.1f} %)" if "section" in label else label for label, share in found.shares.items()]
@@ -136,14 +149,14 @@ def _plot(findings: Sequence[Findings], target: Path) -> None:
         for name in found.effort:
             figures = [found.cells[label].get(name) for label in labels]
             medians = [f["median"] if f else float("nan") for f in figures]
-            (line,) = panel.plot(labels, medians, "-", lw=2.5 if name == "mmdb" else 1, label=name)
+            colour = COLOURS[name]
+            panel.plot(labels, medians, "-", color=colour, lw=2.5 if name == "mmdb" else 1, label=name)
             for label, f in zip(labels, figures, strict=True):
                 if f:
                     good = f["recall"] >= GOAL and not f["short"]
-                    fill = line.get_color() if good else "none"
-                    panel.plot([label], [f["median"]], "o", ms=5, mec=line.get_color(), mfc=fill)
+                    panel.plot([label], [f["median"]], "o", ms=5, color=colour, mfc=colour if good else "white")
         panel.set(title=f"{found.rows:,} rows", yscale="log")
         panel.tick_params(axis="x", rotation=30)
     axes[0].set(ylabel="median ms (hollow: recall < 0.95 or too few rows)")
-    axes[-1].legend(fontsize="small", ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small")
     figure.savefig(target, metadata={"Date": None})

@@ -61,6 +61,7 @@ class Findings:
     fresh: dict[str, float | None] = field(default_factory=dict)
     mixed: dict[str, Answer] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     circumstances: str = ""
 
     def write(self, file: Path) -> None:

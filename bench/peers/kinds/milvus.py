@@ -35,6 +35,7 @@ class Milvus(InProcess):
             part = records[at : at + BATCH]
             made = [{"id": at + place, "vector": vectors[at + place], **row} for place, row in enumerate(part)]
             self.client.insert("goods", made)
+        self.client.flush("goods")  # or all rows are in a segment that has no index
         self.client.load_collection("goods")
 
     def search(self, query: Vectors, k: int, filter: Filter | None, effort: int) -> list[int]:
