@@ -1,9 +1,10 @@
-"""A model of a usual size with random weights: it knows nothing, and takes the time of one that does."""
+"""Models of usual sizes with random weights: they know nothing, and take the time of those that do."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+CLIP = "ViT-B-32"
 WIDTH, LAYERS, HEADS, TOKENS = 384, 6, 12, 256
 """Those of all-MiniLM-L6-v2."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -44,4 +45,19 @@ def make_minilm(folder: Path) -> Path:
     BertTokenizerFast(vocab=str(plain / "vocab.txt"), model_max_length=TOKENS).save_pretrained(plain)
     modules = [Transformer(str(plain)), Pooling(WIDTH, "mean")]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder))
+    return folder
+
+
+def make_open_clip(folder: Path) -> Path:
+    """CLIP as OpenCLIP publishes it, with configuration and weights."""
+    import open_clip
+    import torch
+    from open_clip.push_to_hf_hub import save_config_for_hf
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    model = open_clip.create_model(CLIP, pretrained=None, load_weights=False)
+    save_config_for_hf(model, folder / "open_clip_config.json", model_config=open_clip.get_model_config(CLIP))
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return folder

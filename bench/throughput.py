@@ -8,6 +8,7 @@ batches of the model's own size. What is not installed is left out and named.
     hash                    a model that costs nothing: what the database and the leases cost
     openai                  a server on this machine that answers at once
     sentence_transformers   a BERT of the size of all-MiniLM-L6-v2 with random weights, made here
+    open_clip               ViT-B-32 with random weights, made here; in the environment of `make test-models`
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any
 import psycopg
 
 from bench.harness import Result, at_least, connection, database, seconds
-from bench.made_models import make_minilm
+from bench.made_models import make_minilm, make_open_clip
 from bench.report import RESULTS, circumstances
 from bench.worker import made_pictures, made_texts
 from mmdb.config import Settings
@@ -100,6 +101,11 @@ def cases(stack: ExitStack) -> Iterator[Case]:
     if importlib.util.find_spec("sentence_transformers"):
         folder = make_minilm(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmdb-bench-"))) / "minilm")
         yield Case(ModelSpec("minilm", "sentence_transformers", str(folder), 0, (), ""), "text", 600, {})
+    if importlib.util.find_spec("open_clip"):
+        folder = make_open_clip(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmdb-bench-"))) / "clip")
+        clip = ModelSpec("clip", "open_clip", str(folder), 0, (), "")
+        yield Case(clip, "text", 400, {})
+        yield Case(clip, "image", 200, {})
 
 
 def left_out() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -49,7 +50,8 @@ class Process:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.log):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # what was not read any more
+                    stream.close()
 
     def ask(self, do: str, limit: float = STARTING_SECONDS, **arguments: Any) -> dict[str, Any]:
         """The answer. Raises PeerError."""

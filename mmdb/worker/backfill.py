@@ -117,7 +117,7 @@ class Backfill:
             feeder = stack.enter_context(ThreadPoolExecutor(1, "mmdb-feed"))
             storer = stack.enter_context(ThreadPoolExecutor(self.stores, "mmdb-store"))
             upcoming = feeder.submit(self._next_batch)
-            storing: set[Future[None]] = set()
+            storing: dict[Future[None], Task] = {}
             while True:
                 batch = upcoming.result()
                 if batch is not None:
@@ -134,11 +134,14 @@ class Backfill:
                 if batch is None or len(storing) == self.stores:
                     # Whichever is first: one that a trigger of the table holds up holds up no other.
                     futures.wait(storing, None if batch else STORE_SECONDS, FIRST_COMPLETED)
-                for stored in [future for future in storing if future.done()]:
-                    storing.remove(stored)
+                if batch and vectors is not None:
+                    # Two embeddings of a table wait for the same rows, which two stores would take from each other.
+                    futures.wait([store for store, task in storing.items() if _are_rivals(task, batch.task)])
+                for stored in [store for store in storing if store.done()]:
+                    del storing[stored]
                     stored.result()
                 if batch and vectors is not None:
-                    storing.add(storer.submit(self._store, batch, vectors))
+                    storing[storer.submit(self._store, batch, vectors)] = batch.task
                 if stop.is_set():
                     for stored in storing:
                         stored.result()
@@ -417,6 +420,10 @@ class Backfill:
         if cursor is not None:
             cursor.done += len(batch.rows) + len(batch.failures) + len(batch.gone)
             self.reporter.progress(batch.task.label, cursor.done, max(cursor.total, cursor.done))
+
+
+def _are_rivals(one: Task, other: Task) -> bool:
+    return one.relation == other.relation and one.id != other.id
 
 
 def _halves(part: range) -> list[range]:

@@ -111,6 +111,15 @@ def test_a_row_that_changes_soon_after_others_does_not_wait_for_the_next_poll(
     check_rows(items)
 
 
+def test_two_embeddings_of_a_table_are_not_stored_at_once(items: Connection, database: Database) -> None:
+    """They wait for the same rows: one store would find them locked by the other, and `once` end too early."""
+    items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', name => 'again')")
+    items.execute("insert into items select g, 'item ' || g, g from generate_series(6, 60) g")
+    for turn in range(5):
+        items.execute("update items set txt = txt || %s", [f" {turn}"])
+        assert work(database.url, options=WorkerOptions(models=HASH, batch_size=5, once=True)) == Totals(120, 0)
+
+
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many decoded pictures there were at once, each time one was made."""
