@@ -283,6 +283,27 @@ def test_dump_and_restore(server: Server, database: Database, filled: Connection
             assert counts(conn) == (5, 2, 3, 0, 3)
 
 
+def test_dropped_after_a_restore_before_init(server: Server, database: Database, filled: Connection) -> None:
+    """Numbers of columns are others after a restore: here the former ones are those of `note` and `flag`."""
+    filled.execute("alter table items drop column price, add column note text, add column flag text")
+    filled.execute("select mmdb.refresh('items')")
+    text = run_program(server, "pg_dump", database.url)
+    for restored in temporary_database(server, "template0"):
+        run_program(server, "psql", "-qX", "-vON_ERROR_STOP=1", restored.url, stdin=text)
+        with restored.connect() as conn:
+            conn.execute("select mmdb.drop_embedding('items', 'txt')")
+            left = conn.execute("select * from items").description
+            assert [column.name for column in left or []] == ["id", "txt", "note", "flag"]
+
+
+def test_dropping_it_leaves_columns_that_only_have_the_names(filled: Connection) -> None:
+    filled.execute("alter table items drop column txt_embedding cascade, drop column txt_stale cascade")
+    filled.execute("alter table items add column txt_embedding text, add column txt_stale text")
+    filled.execute("select mmdb.drop_embedding('items', 'txt')")
+    left = filled.execute("select * from items").description
+    assert [column.name for column in left or []] == ["id", "txt", "price", "txt_embedding", "txt_stale"]
+
+
 def test_declared_over_what_cannot_keep(conn: Connection) -> None:
     conn.execute(
         "create table items (id int primary key, a text, b text generated always as (a || '!') stored, a_stale text)"

@@ -362,6 +362,13 @@ exception when undefined_column then
 end
 $$;
 COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
+CREATE FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when made.attached_to = mmdb.attachment(made.relation) then (mmdb.column_names(made.relation, array[number]))[1] else name end
+$$;
+COMMENT ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) IS 'The name that a column of an embedding has now, NULL where it was dropped; from its number, or after a restore the name it had.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1600,21 +1607,21 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  made.column_name := mmdb.called_now(made, made.column_number, made.column_name);
+  made.stale_column := mmdb.called_now(made, made.stale_number, made.stale_column);
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
     execute format('drop function %s', made_function);
   end loop;
-  if not made.adopted then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
-  elsif pending is not null then
+  if made.adopted and pending is not null then
     execute format('drop index %s', pending);
+  elsif not made.adopted and made.column_name is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.column_name);
   end if;
-  if made.stale_number is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
+  if made.stale_column is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.stale_column);
   end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then
@@ -6111,6 +6118,9 @@ GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
