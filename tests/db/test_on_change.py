@@ -118,6 +118,18 @@ def test_the_mark_cannot_be_written_away_with_the_source(filled: Connection) -> 
     assert marks(filled) == [(2, "stale")]
 
 
+def test_an_old_vector_that_is_written_back_keeps_its_mark(filled: Connection, drain: Drain) -> None:
+    """As by an application that writes back every column, read before the worker had stored another vector."""
+    filled.execute("update items set txt = 'other' where id = 2")
+    read = "select txt, txt_embedding::text, txt_stale from items where id = 2"
+    row = filled.execute(read).fetchone()
+    assert drain().stored == 1
+    filled.execute("update items set txt = %s, txt_embedding = %s::halfvec, txt_stale = %s where id = 2", row)
+    assert marks(filled) == [(2, "stale")]
+    assert drain().stored == 1
+    np.testing.assert_allclose(vector(filled, 2), expected("other"), atol=1e-3)
+
+
 def test_an_unrelated_update_marks_nothing_and_keeps_a_mark(filled: Connection) -> None:
     filled.execute("update items set txt = 'other' where id = 2")
     filled.execute("update items set price = 7, txt = txt")

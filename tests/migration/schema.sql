@@ -5328,7 +5328,7 @@ CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     AS $_$
   select format('(%s) and old.%2$I operator(public.=) new.%2$I'
                 || case when made.stale_column is null then ''
-                        else ' or new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
+                        else ' or old.%3$I and new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
                            ' or ' order by a.attnum), made.column_name, made.stale_column)
