@@ -171,7 +171,7 @@ as $$
 $$;
 comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands behind "create index … on T".';
 
--- An index of this table that serves: ours by name, or for HNSW anybody's on the same column.
+-- An index of this table that serves, whoever made it: by its condition, or for HNSW by its column.
 create or replace function mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) returns regclass
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -182,7 +182,7 @@ as $$
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+    and case when kind = 'pending' then m.amname = 'btree' and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)

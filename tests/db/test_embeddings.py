@@ -154,3 +154,13 @@ def test_a_table_that_is_dropped_and_made_again(items: Connection, drain: Callab
     items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
     assert drain().stored == 1
     assert items.execute("select count(*) from mmdb.status").fetchone() == (1,)
+
+
+def test_a_partial_index_of_the_users_is_not_that_of_pending_rows(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text, txt_embedding halfvec(64))")
+    conn.execute("create index mine on items (id) where txt_embedding is not null")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    indexes = "select array_agg(indexname::text order by indexname) from pg_indexes where tablename = 'items'"
+    assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "items_txt_pending", "mine"],)
+    conn.execute("select mmdb.drop_embedding('items', 'txt')")
+    assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "mine"],)
