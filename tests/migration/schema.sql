@@ -414,6 +414,7 @@ begin
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
   made := mmdb.plan_on_change(made, mmdb.on_change(serving));
+  perform mmdb.check_set_aside(serving);
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end
@@ -723,6 +724,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) IS 'Refuse to go on with a search for something else.';
+CREATE FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  serving.name := mmdb.generation_name(serving.name, serving.model);
+  serving.column_name := serving.name || '_embedding';
+  perform mmdb.check_names(serving);
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) IS 'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
 CREATE FUNCTION mmdb.check_stored_query(function regprocedure) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4655,7 +4667,7 @@ CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+    and case when kind = 'pending' then m.amname = 'btree' and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
@@ -6163,6 +6175,9 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
