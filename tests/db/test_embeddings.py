@@ -164,3 +164,19 @@ def test_a_partial_index_of_the_users_is_not_that_of_pending_rows(conn: Connecti
     assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "items_txt_pending", "mine"],)
     conn.execute("select mmdb.drop_embedding('items', 'txt')")
     assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "mine"],)
+
+
+def test_a_name_with_a_parenthesis_is_not_cut_there(conn: Connection, drain: Callable[[], Totals]) -> None:
+    """What follows it would be SQL to whoever makes the functions again, a superuser in `mmdb init` among them."""
+    table = '"a) returns b"."items("'
+    column = "(int) returns int language sql as 'select 1'; select 1/0; --"
+    conn.execute('create schema "a) returns b"')
+    conn.execute(f'create table {table} (id int primary key, txt text, "{column}" text)'.encode())
+    conn.execute(f"insert into {table} values (1, 'one')".encode())
+    conn.execute("select mmdb.add_embedding(%s, 'txt', model => 'hash')", [table])
+    conn.execute("select mmdb.refresh(%s)", [table])
+    assert drain().stored == 1
+    assert conn.execute("select drift from mmdb.status").fetchone() == (None,)
+    call = f'"a) returns b"."items(_top_by_txt"((select txt_embedding from {table}))'
+    assert conn.execute(f"select id from {call}".encode()).fetchall() == [(1,)]
+    conn.execute("select mmdb.drop_embedding(%s, 'txt')", [table])

@@ -78,8 +78,9 @@ CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('mmdb add %s %s', made.relation, array_to_string(made.sources, ' '))
-         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || made.name else '' end
+  select 'mmdb add ' || mmdb.shell_word(made.relation::text)
+         || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place) from unnest(made.sources) with ordinality s(name, place))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name) else '' end
          || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
                       from unnest(made.weights) with ordinality w(weight, place)), '')
 $$;
@@ -1268,21 +1269,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
-CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
-  arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create function %s %s as %L', case when parameters is null then signature
-                 else format('%s(%s)', split_part(signature, '(', 1), parameters) end, attributes, body);
-  execute format('alter function %s owner to %s', arguments, owner);
-  execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
+  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
+  execute format('alter function %s owner to %s', signature, owner);
+  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
 end
-$_$;
-COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
+$$;
+COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) IS 'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the names and defaults of parameters.';
 CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[], on_change text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3033,9 +3032,9 @@ begin
   foreach one in array earlier loop
     execute format('drop function %s', one);
   end loop;
-  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
+  perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
-    attributes), body, purpose, parameters);
+    attributes), body, purpose, format('%s(%s)', name, parameters));
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -3170,20 +3169,24 @@ CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
 declare
   verb text;
   signature text;
+  result text;
   made_function regprocedure;
   vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
   perform mmdb.let_worker_in(made);
   perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
   foreach verb in array mmdb.worker_verbs() loop
-    signature := mmdb.worker_function(made, verb) || case verb
-      when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
-      when 'load' then '(pass uuid, keys text[], max_bytes bigint' || case when made.weights is null then '' else '[]' end || ') returns table (key text, state text, size bigint, content text, data bytea)'
-      when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
-      when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
-      when 'clean' then '(pass uuid) returns boolean' end;
+    select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
+    from (values
+      ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
+      ('load', format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
+       'returns table (key text, state text, size bigint, content text, data bytea)'),
+      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type), 'returns table (key text, outcome text)'),
+      ('count', '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
+      ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
+    where w.name = verb;
     -- The text of a key must not depend on who asks.
-    perform mmdb.create_made(made, signature, format('language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+    perform mmdb.create_made(made, signature, result || format(' language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
       'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
       'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
       mmdb.worker_body(made, verb), case verb
@@ -4751,6 +4754,11 @@ CREATE FUNCTION mmdb.share_session(worker integer) RETURNS void
   insert into mmdb.shared_sessions values (pg_backend_pid(), share_session.worker) on conflict do nothing
 $$;
 COMMENT ON FUNCTION mmdb.share_session(worker integer) IS 'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
+CREATE FUNCTION mmdb.shell_word(word text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end $_$;
+COMMENT ON FUNCTION mmdb.shell_word(word text) IS 'A text as one argument in a shell.';
 CREATE FUNCTION mmdb.short_name(wanted text, id bigint) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6253,9 +6261,9 @@ GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, 
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
@@ -6801,6 +6809,9 @@ REVOKE ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, 
 GRANT ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.share_session(worker integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.shell_word(word text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.shell_word(word text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.shell_word(word text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
