@@ -12,16 +12,16 @@ def uninstall(url: str | None = None) -> list[str]:
     """Take mmdb out of a database: embedding columns, functions, schema, roles that nothing else uses.
 
     Returns what was left and why. The tables' own data, and the extensions, stay. Raises InstallError and changes
-    nothing where a table belongs to somebody else, or a view of yours reads what is to go; functions that call mmdb's
-    stay, and fail when they are called.
+    nothing where a table belongs to somebody else, or a view, a policy, a default or the like of yours uses what is to
+    go; functions whose body is text stay, and fail when they are called.
     """
     with transaction(url) as database:
         database.run("lock")
         if not database.value("has_revision"):
             return ["mmdb was not installed in this database"]
         settings = {row["name"]: row["value"] for row in database.rows("settings")}
-        _refuse_views(database)
         _drop_embeddings(database)
+        _refuse_dependents(database)
         for schema in database.rows("worker_schemas", {"role": settings["worker_role"]}):
             database.run("revoke_schema", schema=schema["name"], role=settings["worker_role"])
         database.run("drop_server")
@@ -30,18 +30,18 @@ def uninstall(url: str | None = None) -> list[str]:
         return _drop_roles(database, [settings[f"{name}_role"] for name in ("loopback", "worker", "user")])
 
 
-def _refuse_views(database: Database) -> None:
-    """Those upon schema mmdb, which is dropped with all that depends on it; what reads a table is refused by name."""
-    views = [view["name"] for view in database.rows("views_upon")]
-    if views:
-        raise InstallError(f"views read what mmdb is to take away: {', '.join(views)}", hint="drop them first")
-
-
 def _drop_embeddings(database: Database) -> None:
     for embedding in database.rows("embeddings"):
         database.run("drop_embedding", embedding)
     for orphan in database.rows("orphans"):  # of tables that were dropped before a worker could clean up
         database.raw.execute(f"drop function {orphan['function']}".encode())
+
+
+def _refuse_dependents(database: Database) -> None:
+    """What of yours would go with schema mmdb, which is dropped with all that depends on it."""
+    names = [row["name"] for row in database.rows("dependents")]
+    if names:
+        raise InstallError(f"mmdb is used by {', '.join(names)}", hint="drop these first")
 
 
 def _reset_iterative_scan(database: Database) -> None:

@@ -263,24 +263,23 @@ $body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_func
 $$;
 comment on function mmdb.clean_body(mmdb.embeddings) is 'Drop the functions of an embedding whose table was dropped.';
 
--- The parameters with their names and defaults, where the signature has their types only.
+-- Nothing is cut out of what is spliced: a table may have a parenthesis in its name, and a superuser makes its functions again.
 create or replace function mmdb.create_made(
-  made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text default null
+  made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text default null
 ) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create function %s %s as %L', case when parameters is null then signature
-                 else format('%s(%s)', split_part(signature, '(', 1), parameters) end, attributes, body);
-  execute format('alter function %s owner to %s', arguments, owner);
-  execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
+  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
+  execute format('alter function %s owner to %s', signature, owner);
+  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
 end
 $$;
-comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text) is 'Create one generated function, owned by the table''s owner and marked as ours.';
+comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text) is
+  'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the names and defaults of parameters.';
 
 -- Dropped and not replaced: a replaced function keeps the grants that whoever made it has given.
 create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void
@@ -345,20 +344,24 @@ as $$
 declare
   verb text;
   signature text;
+  result text;
   made_function regprocedure;
   vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
   perform mmdb.let_worker_in(made);
   perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
   foreach verb in array mmdb.worker_verbs() loop
-    signature := mmdb.worker_function(made, verb) || case verb
-      when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
-      when 'load' then '(pass uuid, keys text[], max_bytes bigint' || case when made.weights is null then '' else '[]' end || ') returns table (key text, state text, size bigint, content text, data bytea)'
-      when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
-      when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
-      when 'clean' then '(pass uuid) returns boolean' end;
+    select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
+    from (values
+      ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
+      ('load', format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
+       'returns table (key text, state text, size bigint, content text, data bytea)'),
+      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type), 'returns table (key text, outcome text)'),
+      ('count', '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
+      ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
+    where w.name = verb;
     -- The text of a key must not depend on who asks.
-    perform mmdb.create_made(made, signature, format('language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+    perform mmdb.create_made(made, signature, result || format(' language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
       'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
       'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
       mmdb.worker_body(made, verb), case verb

@@ -123,9 +123,9 @@ begin
   foreach one in array earlier loop
     execute format('drop function %s', one);
   end loop;
-  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
+  perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
-    attributes), body, purpose, parameters);
+    attributes), body, purpose, format('%s(%s)', name, parameters));
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,

@@ -60,7 +60,6 @@ as $$
 $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
--- By its bytes: a collation may see no difference between "red" and "RED", where a model does.
 create or replace function mmdb.trigger_arguments(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -71,13 +70,16 @@ as $$
 $$;
 comment on function mmdb.trigger_arguments(mmdb.embeddings) is 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
 
+-- By its bytes: a collation may see no difference between "red" and "RED", where a model does.
+--
+-- A statement that sets the mark itself brings an old vector back, as an application does that writes all columns that it read.
 create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I'
                 || case when made.stale_column is null then ''
-                        else ' or new.%3$I and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
+                        else ' or old.%3$I and new.%3$I and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
                            ' or ' order by a.attnum), made.column_name, made.stale_column)
@@ -169,7 +171,7 @@ as $$
 $$;
 comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands behind "create index … on T".';
 
--- An index of this table that serves: ours by name, or for HNSW anybody's on the same column.
+-- An index of this table that serves, whoever made it: by its condition, or for HNSW by its column.
 create or replace function mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) returns regclass
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -180,7 +182,7 @@ as $$
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+    and case when kind = 'pending' then m.amname = 'btree' and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)

@@ -235,6 +235,16 @@ $$;
 comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text) is
   'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 
+-- As mmdb.resolved has it, but for one column, which may be gone: a number that is not valid here is that of another column.
+create or replace function mmdb.called_now(made mmdb.embeddings, number smallint, name text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when made.attached_to = mmdb.attachment(made.relation) then (mmdb.column_names(made.relation, array[number]))[1] else name end
+$$;
+comment on function mmdb.called_now(mmdb.embeddings, smallint, text) is
+  'The name that a column of an embedding has now, NULL where it was dropped; from its number, or after a restore the name it had.';
+
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -250,21 +260,21 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  made.column_name := mmdb.called_now(made, made.column_number, made.column_name);
+  made.stale_column := mmdb.called_now(made, made.stale_number, made.stale_column);
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
     execute format('drop function %s', made_function);
   end loop;
-  if not made.adopted then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
-  elsif pending is not null then
+  if made.adopted and pending is not null then
     execute format('drop index %s', pending);
+  elsif not made.adopted and made.column_name is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.column_name);
   end if;
-  if made.stale_number is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
+  if made.stale_column is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.stale_column);
   end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then

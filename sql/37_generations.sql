@@ -31,6 +31,19 @@ end
 $$;
 comment on function mmdb.other_generation(mmdb.embeddings) is 'The generation that waits to serve, or served before.';
 
+-- Before another generation is filled for hours that cannot serve.
+create or replace function mmdb.check_set_aside(serving mmdb.embeddings) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  serving.name := mmdb.generation_name(serving.name, serving.model);
+  serving.column_name := serving.name || '_embedding';
+  perform mmdb.check_names(serving);
+end
+$$;
+comment on function mmdb.check_set_aside(mmdb.embeddings) is 'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
+
 create or replace function mmdb.change_model(
   relation regclass, name text, model text, index boolean default true, index_options jsonb default null
 ) returns mmdb.embeddings
@@ -63,6 +76,7 @@ begin
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
   made := mmdb.plan_on_change(made, mmdb.on_change(serving));
+  perform mmdb.check_set_aside(serving);
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end

@@ -76,18 +76,26 @@ $$;
 comment on function mmdb.count_rows_of(bigint) is
   'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
 
--- Only the system catalogues are read: anybody may know that a function is out of date.
+-- Its owner names a table and its columns, and somebody else pastes the command into a shell.
+create or replace function mmdb.shell_word(word text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end $$;
+comment on function mmdb.shell_word(text) is 'A text as one argument in a shell.';
+
 create or replace function mmdb.add_command(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('mmdb add %s %s', made.relation, array_to_string(made.sources, ' '))
-         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || made.name else '' end
+  select 'mmdb add ' || mmdb.shell_word(made.relation::text)
+         || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place) from unnest(made.sources) with ordinality s(name, place))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name) else '' end
          || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
                       from unnest(made.weights) with ordinality w(weight, place)), '')
 $$;
 comment on function mmdb.add_command(mmdb.embeddings) is 'What on the command line declares this embedding, and builds what it lacks.';
 
+-- Only the system catalogues are read: anybody may know that a function is out of date.
 create or replace function mmdb.drift(id bigint) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp

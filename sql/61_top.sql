@@ -108,8 +108,8 @@ begin
   perform set_config('hnsw.ef_search', depth::text, true);
   -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
   execute format($query$
-    select count(*), array_agg(%s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
-    from (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
+    select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
   into passed, keys, distances using vector, within;
 end
@@ -130,9 +130,9 @@ begin
   perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
           set_config('hnsw.max_scan_tuples', budget::text, true);
   execute format($query$
-    with found as materialized (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %9$s limit %7$s)
-    select max(p.passed), array_agg(%1$s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
-    from (select *, count(*) over () as passed from found p order by p.d + 0, %2$s limit %8$s) p
+    with found as materialized (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %9$s limit %7$s)
+    select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
   into passed, keys, distances using vector, within;
 end
@@ -150,8 +150,8 @@ as $$
 begin
   -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k rows only.
   execute format($query$
-    select array_agg(%s order by p.d, %2$s), array_agg(p.d order by p.d, %2$s)
-    from (select * from (select %2$s, %3$s as d from %4$s where %5$s and %6$s offset 0) p order by p.d, %2$s limit %7$s) p
+    select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
+    from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p order by p.mmdb_distance, %2$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
   into keys, distances using vector, within;
 end

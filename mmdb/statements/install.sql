@@ -55,14 +55,20 @@ select c.oid::regclass::text as name
 from pg_class c
 where c.relnamespace = 'mmdb'::regnamespace and c.relkind = 'v'
 
--- name: views_upon
-select distinct v.oid::regclass::text as name
-from pg_depend d
-join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
-join pg_class v on v.oid = r.ev_class and v.relnamespace <> 'mmdb'::regnamespace
-left join pg_class c on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid
-left join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
-where 'mmdb'::regnamespace in (c.relnamespace, p.pronamespace)
+-- name: dependents
+select distinct case when r.oid is null then pg_describe_object(d.classid, d.objid, d.objsubid)
+                     else pg_describe_object('pg_class'::regclass, r.ev_class, 0) end as name
+from (
+  select 'pg_class'::regclass, c.oid from pg_class c where c.relnamespace = 'mmdb'::regnamespace
+  union all
+  select 'pg_proc'::regclass, p.oid from pg_proc p where p.pronamespace = 'mmdb'::regnamespace
+  union all
+  select 'pg_type'::regclass, t.oid from pg_type t where t.typnamespace = 'mmdb'::regnamespace
+) made(catalogue, oid)
+join pg_depend d on d.refclassid = made.catalogue and d.refobjid = made.oid and d.deptype = 'n'
+left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+cross join lateral pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a
+where a.object_names[1] <> 'mmdb' and a.object_names[1] not like 'mmdb.%%'
 order by name
 
 -- name: has_role

@@ -154,3 +154,29 @@ def test_a_table_that_is_dropped_and_made_again(items: Connection, drain: Callab
     items.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
     assert drain().stored == 1
     assert items.execute("select count(*) from mmdb.status").fetchone() == (1,)
+
+
+def test_a_partial_index_of_the_users_is_not_that_of_pending_rows(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text, txt_embedding halfvec(64))")
+    conn.execute("create index mine on items (id) where txt_embedding is not null")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    indexes = "select array_agg(indexname::text order by indexname) from pg_indexes where tablename = 'items'"
+    assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "items_txt_pending", "mine"],)
+    conn.execute("select mmdb.drop_embedding('items', 'txt')")
+    assert conn.execute(indexes).fetchone() == (["items_pkey", "items_txt_hnsw", "mine"],)
+
+
+def test_a_name_with_a_parenthesis_is_not_cut_there(conn: Connection, drain: Callable[[], Totals]) -> None:
+    """What follows it would be SQL to whoever makes the functions again, a superuser in `mmdb init` among them."""
+    table = '"a) returns b"."items("'
+    column = "(int) returns int language sql as 'select 1'; select 1/0; --"
+    conn.execute('create schema "a) returns b"')
+    conn.execute(f'create table {table} (id int primary key, txt text, "{column}" text)'.encode())
+    conn.execute(f"insert into {table} values (1, 'one')".encode())
+    conn.execute("select mmdb.add_embedding(%s, 'txt', model => 'hash')", [table])
+    conn.execute("select mmdb.refresh(%s)", [table])
+    assert drain().stored == 1
+    assert conn.execute("select drift from mmdb.status").fetchone() == (None,)
+    call = f'"a) returns b"."items(_top_by_txt"((select txt_embedding from {table}))'
+    assert conn.execute(f"select id from {call}".encode()).fetchall() == [(1,)]
+    conn.execute("select mmdb.drop_embedding(%s, 'txt')", [table])

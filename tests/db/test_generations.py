@@ -576,3 +576,18 @@ def test_partitioned(partitioned: Connection, database: Database, drain: Callabl
             partitioned, "select id, distance < 0.01 from items_by_txt('item 10') order by distance limit 1"
         ) == (4, True)
     assert one(partitioned, "select bool_and(drift is null) from mmdb.status")
+
+
+def test_a_switch_that_would_make_too_long_a_name_is_refused_before_it_is_begun(conn: Connection) -> None:
+    for model in ("a-model-of-a-rather-long-name", "short"):
+        conn.execute(
+            "select mmdb.add_model(%s, backend, model, dimensions, modalities, identity) "
+            "from mmdb.models where name = 'hash'",
+            [model],
+        )
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute(
+        "select mmdb.add_embedding('items', 'txt', model => 'a-model-of-a-rather-long-name', name => repeat('n', 36))"
+    )
+    with pytest.raises(pg.NameTooLong, match=r"_a_model_of_a_rather_long_name\S* is \d+ bytes long"):
+        conn.execute("select mmdb.change_model('items', repeat('n', 36), 'short')")

@@ -31,9 +31,10 @@ select mmdb.add_embedding('goods', 'txt', model => 'hash', index => false);
 """
 FILTERS = "select finding, remedy from mmdb.doctor() where subject = 'filters of public.goods' and level = 'warning'"
 EXACT = (
-    "select array_agg(array[p.id]::text order by p.d, p.id), array_agg(p.d order by p.d, p.id) "
-    "from (select * from (select p.id, p.txt_embedding operator(public.<=>) $1 as d from public.goods p "
-    "where p.txt_embedding is not null and {passes} offset $4) p order by p.d, p.id limit $5) p"
+    "select array_agg(array[p.id]::text order by p.mmdb_distance, p.id), "
+    "array_agg(p.mmdb_distance order by p.mmdb_distance, p.id) "
+    "from (select * from (select p.id, p.txt_embedding operator(public.<=>) $1 as mmdb_distance from public.goods p "
+    "where p.txt_embedding is not null and {passes} offset $4) p order by p.mmdb_distance, p.id limit $5) p"
 )
 
 

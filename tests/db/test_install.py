@@ -463,8 +463,8 @@ def test_uninstall_leaves_the_tables(roles: Roles, server: Server, empty_databas
             "select id from products_by_title('red')",
             r"view public\.wall depends on function public\.products_by_title\(text\)",
         ),
-        ("select name from mmdb.status", "views read what mmdb is to take away: wall"),
-        ("select mmdb.embed('red')", "views read what mmdb is to take away: wall"),
+        ("select name from mmdb.status", r"mmdb is used by view wall \("),
+        ("select mmdb.embed('red')", r"mmdb is used by view wall \("),
     ],
 )
 def test_uninstall_names_a_view_that_is_in_its_way(empty_database: Database, view: str, named: str) -> None:
@@ -477,6 +477,34 @@ def test_uninstall_names_a_view_that_is_in_its_way(empty_database: Database, vie
     assert value(empty_database, "select count(*) from mmdb.embeddings") == 1
     run(empty_database, "drop view wall")
     uninstall(empty_database.url)
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("create policy ours on products using (mmdb.setting(title) is null)", "policy ours on table products"),
+        (
+            "alter table products alter title set default mmdb.setting('x')",
+            "default value for column title of table products",
+        ),
+        (
+            "alter table products add constraint known check (mmdb.setting(title) is null)",
+            "constraint known on table products",
+        ),
+        (
+            "create function ask(text) returns vector stable begin atomic select mmdb.embed($1); end",
+            r"function ask\(text\)",
+        ),
+    ],
+)
+def test_uninstall_names_what_would_go_with_the_schema(empty_database: Database, made: str, named: str) -> None:
+    """A policy that went in silence would open or close a table."""
+    install(empty_database.url)
+    products(empty_database)
+    run(empty_database, made)
+    with pytest.raises(InstallError, match=rf"mmdb is used by {named} \("):
+        uninstall(empty_database.url)
+    assert value(empty_database, "select count(*) from mmdb.embeddings") == 1
 
 
 def test_uninstall_keeps_what_others_use(database: Database, template_db: str) -> None:

@@ -118,6 +118,18 @@ def test_the_mark_cannot_be_written_away_with_the_source(filled: Connection) -> 
     assert marks(filled) == [(2, "stale")]
 
 
+def test_an_old_vector_that_is_written_back_keeps_its_mark(filled: Connection, drain: Drain) -> None:
+    """As by an application that writes back every column, read before the worker had stored another vector."""
+    filled.execute("update items set txt = 'other' where id = 2")
+    read = "select txt, txt_embedding::text, txt_stale from items where id = 2"
+    row = filled.execute(read).fetchone()
+    assert drain().stored == 1
+    filled.execute("update items set txt = %s, txt_embedding = %s::halfvec, txt_stale = %s where id = 2", row)
+    assert marks(filled) == [(2, "stale")]
+    assert drain().stored == 1
+    np.testing.assert_allclose(vector(filled, 2), expected("other"), atol=1e-3)
+
+
 def test_an_unrelated_update_marks_nothing_and_keeps_a_mark(filled: Connection) -> None:
     filled.execute("update items set txt = 'other' where id = 2")
     filled.execute("update items set price = 7, txt = txt")
@@ -281,6 +293,27 @@ def test_dump_and_restore(server: Server, database: Database, filled: Connection
             assert conn.execute("select drift from mmdb.status").fetchone() == (None,)
             conn.execute("update items set txt = 'after init' where id = 4")
             assert counts(conn) == (5, 2, 3, 0, 3)
+
+
+def test_dropped_after_a_restore_before_init(server: Server, database: Database, filled: Connection) -> None:
+    """Numbers of columns are others after a restore: here the former ones are those of `note` and `flag`."""
+    filled.execute("alter table items drop column price, add column note text, add column flag text")
+    filled.execute("select mmdb.refresh('items')")
+    text = run_program(server, "pg_dump", database.url)
+    for restored in temporary_database(server, "template0"):
+        run_program(server, "psql", "-qX", "-vON_ERROR_STOP=1", restored.url, stdin=text)
+        with restored.connect() as conn:
+            conn.execute("select mmdb.drop_embedding('items', 'txt')")
+            left = conn.execute("select * from items").description
+            assert [column.name for column in left or []] == ["id", "txt", "note", "flag"]
+
+
+def test_dropping_it_leaves_columns_that_only_have_the_names(filled: Connection) -> None:
+    filled.execute("alter table items drop column txt_embedding cascade, drop column txt_stale cascade")
+    filled.execute("alter table items add column txt_embedding text, add column txt_stale text")
+    filled.execute("select mmdb.drop_embedding('items', 'txt')")
+    left = filled.execute("select * from items").description
+    assert [column.name for column in left or []] == ["id", "txt", "price", "txt_embedding", "txt_stale"]
 
 
 def test_declared_over_what_cannot_keep(conn: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -110,3 +111,12 @@ def test_a_model_is_removed_only_where_nothing_needs_it(items: Connection) -> No
     items.execute("select mmdb.remove_model('hash')")
     assert items.execute("select name from mmdb.models").fetchall() == [("lite",)]
     assert items.execute("select model from mmdb.queries").fetchall() == [("lite",)]
+
+
+def test_a_command_of_odd_names_is_fit_for_a_shell(conn: Connection) -> None:
+    conn.execute("""create table "Odd's $(x)" (id int primary key, "a b" text, c text)""")
+    conn.execute("""select mmdb.add_embedding('"Odd''s $(x)"', array['a b', 'c'], model => 'hash', index => false)""")
+    commands = conn.execute("select remedy from mmdb.doctor() where subject like 'index of%'").fetchone()
+    assert commands is not None
+    words = shlex.split(commands[0].partition("`")[2].partition("`")[0])
+    assert words == ["mmdb", "add", '''public."Odd's $(x)"''', "a b", "c"]

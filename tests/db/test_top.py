@@ -154,6 +154,24 @@ def test_keys_of_two_columns(conn: Connection, worker: None) -> None:
     assert conn.execute(call, [["{9,it's 9}"]]).fetchone() == (9, "it's 9")
 
 
+@pytest.mark.parametrize("key", ["d", "passed", "p", "found", "place"])
+@pytest.mark.parametrize("options", ["{}", '{"quantization": "binary"}'])
+def test_a_key_with_a_name_of_ours(conn: Connection, key: str, options: str) -> None:
+    conn.execute(f"create table items ({key} int primary key, txt text)".encode())
+    conn.execute("insert into items select g, 'item' from generate_series(1, 200) g")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', index_options => %s)", [options])
+    waves = f"(select array_agg(sin({key} * n)) from generate_series(1, 64) n)::halfvec"
+    conn.execute(f"update items set txt_embedding = {waves}".encode())
+    query = conn.execute(f"select txt_embedding::text from items where {key} = 7".encode()).fetchone()
+    found = conn.execute(f"select {key} from items_top_by_txt(%s::halfvec, 3)".encode(), query).fetchall()
+    assert found[0] == (7,)
+    for road in ("top_probe(s, 'true', %s, null, 3, 40)", "top_deep(s, 'true', %s, null, 3, 40, 2000)"):
+        walked = conn.execute(
+            f"select r.keys[1] from mmdb.embeddings e, mmdb.search_source(e) s, mmdb.{road} r".encode(), query
+        ).fetchone()
+        assert walked == ("{7}",)
+
+
 def test_partitions_names_and_a_distance_column(conn: Connection, worker: None) -> None:
     conn.execute('create table "Odd %s" (id int primary key, k text, distance text) partition by range (id)')
     conn.execute('create table odd_1 partition of "Odd %s" for values from (0) to (10)')

@@ -78,8 +78,9 @@ CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('mmdb add %s %s', made.relation, array_to_string(made.sources, ' '))
-         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || made.name else '' end
+  select 'mmdb add ' || mmdb.shell_word(made.relation::text)
+         || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place) from unnest(made.sources) with ordinality s(name, place))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name) else '' end
          || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
                       from unnest(made.weights) with ordinality w(weight, place)), '')
 $$;
@@ -362,6 +363,13 @@ exception when undefined_column then
 end
 $$;
 COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
+CREATE FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when made.attached_to = mmdb.attachment(made.relation) then (mmdb.column_names(made.relation, array[number]))[1] else name end
+$$;
+COMMENT ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) IS 'The name that a column of an embedding has now, NULL where it was dropped; from its number, or after a restore the name it had.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -407,6 +415,7 @@ begin
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
   end if;
   made := mmdb.plan_on_change(made, mmdb.on_change(serving));
+  perform mmdb.check_set_aside(serving);
   made.generation_of := serving.id;
   return mmdb.declare_embedding(made, index);
 end
@@ -716,6 +725,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) IS 'Refuse to go on with a search for something else.';
+CREATE FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  serving.name := mmdb.generation_name(serving.name, serving.model);
+  serving.column_name := serving.name || '_embedding';
+  perform mmdb.check_names(serving);
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) IS 'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
 CREATE FUNCTION mmdb.check_stored_query(function regprocedure) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1249,21 +1269,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
-CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
-  arguments constant text := regexp_replace(signature, '\) returns .*$', ')');
   owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
 begin
-  execute format('create function %s %s as %L', case when parameters is null then signature
-                 else format('%s(%s)', split_part(signature, '(', 1), parameters) end, attributes, body);
-  execute format('alter function %s owner to %s', arguments, owner);
-  execute format('comment on function %s is %L', arguments, purpose || ' ' || mmdb.made_for(made.id));
+  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
+  execute format('alter function %s owner to %s', signature, owner);
+  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
 end
-$_$;
-COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) IS 'Create one generated function, owned by the table''s owner and marked as ours.';
+$$;
+COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) IS 'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the names and defaults of parameters.';
 CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[], on_change text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1600,21 +1618,21 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
+  made.column_name := mmdb.called_now(made, made.column_number, made.column_name);
+  made.stale_column := mmdb.called_now(made, made.stale_number, made.stale_column);
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
     execute format('drop function %s', made_function);
   end loop;
-  if not made.adopted then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.column_number]))[1], made.column_name));
-  elsif pending is not null then
+  if made.adopted and pending is not null then
     execute format('drop index %s', pending);
+  elsif not made.adopted and made.column_name is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.column_name);
   end if;
-  if made.stale_number is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation),
-                   coalesce((mmdb.column_names(relation, array[made.stale_number]))[1], made.stale_column));
+  if made.stale_column is not null then
+    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.stale_column);
   end if;
   perform mmdb.forget_embedding(made.id);
   if made.generation_of is null then
@@ -3014,9 +3032,9 @@ begin
   foreach one in array earlier loop
     execute format('drop function %s', one);
   end loop;
-  perform mmdb.create_made(made, format('%s(%s)', name, types), format('returns table (%s) %s', coalesce(columns,
+  perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
     (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
-    attributes), body, purpose, parameters);
+    attributes), body, purpose, format('%s(%s)', name, parameters));
   if grants is not null then
     execute format('revoke all on function %s from public', call);
     for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -3151,20 +3169,24 @@ CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
 declare
   verb text;
   signature text;
+  result text;
   made_function regprocedure;
   vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
   perform mmdb.let_worker_in(made);
   perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
   foreach verb in array mmdb.worker_verbs() loop
-    signature := mmdb.worker_function(made, verb) || case verb
-      when 'pending' then '(pass uuid, after text, count integer) returns table (key text, state text)'
-      when 'load' then '(pass uuid, keys text[], max_bytes bigint' || case when made.weights is null then '' else '[]' end || ') returns table (key text, state text, size bigint, content text, data bytea)'
-      when 'store' then format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[]) returns table (key text, outcome text)', vector_type)
-      when 'count' then '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)'
-      when 'clean' then '(pass uuid) returns boolean' end;
+    select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
+    from (values
+      ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
+      ('load', format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
+       'returns table (key text, state text, size bigint, content text, data bytea)'),
+      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type), 'returns table (key text, outcome text)'),
+      ('count', '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
+      ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
+    where w.name = verb;
     -- The text of a key must not depend on who asks.
-    perform mmdb.create_made(made, signature, format('language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+    perform mmdb.create_made(made, signature, result || format(' language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
       'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
       'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
       mmdb.worker_body(made, verb), case verb
@@ -4648,7 +4670,7 @@ CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case when kind = 'pending' then m.amname = 'btree' and i.indpred is not null
+    and case when kind = 'pending' then m.amname = 'btree' and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
@@ -4732,6 +4754,11 @@ CREATE FUNCTION mmdb.share_session(worker integer) RETURNS void
   insert into mmdb.shared_sessions values (pg_backend_pid(), share_session.worker) on conflict do nothing
 $$;
 COMMENT ON FUNCTION mmdb.share_session(worker integer) IS 'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
+CREATE FUNCTION mmdb.shell_word(word text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end $_$;
+COMMENT ON FUNCTION mmdb.shell_word(word text) IS 'A text as one argument in a shell.';
 CREATE FUNCTION mmdb.short_name(wanted text, id bigint) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5235,9 +5262,9 @@ begin
   perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
           set_config('hnsw.max_scan_tuples', budget::text, true);
   execute format($query$
-    with found as materialized (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %9$s limit %7$s)
-    select max(p.passed), array_agg(%1$s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
-    from (select *, count(*) over () as passed from found p order by p.d + 0, %2$s limit %8$s) p
+    with found as materialized (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %9$s limit %7$s)
+    select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
   into passed, keys, distances using vector, within;
 end
@@ -5275,8 +5302,8 @@ CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector pub
 begin
   -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k rows only.
   execute format($query$
-    select array_agg(%s order by p.d, %2$s), array_agg(p.d order by p.d, %2$s)
-    from (select * from (select %2$s, %3$s as d from %4$s where %5$s and %6$s offset 0) p order by p.d, %2$s limit %7$s) p
+    select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
+    from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p order by p.mmdb_distance, %2$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
   into keys, distances using vector, within;
 end
@@ -5299,8 +5326,8 @@ begin
   perform set_config('hnsw.ef_search', depth::text, true);
   -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
   execute format($query$
-    select count(*), array_agg(%s order by p.d + 0, %2$s), array_agg(p.d order by p.d + 0, %2$s)
-    from (select %2$s, %3$s as d from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
+    select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
   into passed, keys, distances using vector, within;
 end
@@ -5321,7 +5348,7 @@ CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     AS $_$
   select format('(%s) and old.%2$I operator(public.=) new.%2$I'
                 || case when made.stale_column is null then ''
-                        else ' or new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
+                        else ' or old.%3$I and new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
                            ' or ' order by a.attnum), made.column_name, made.stale_column)
@@ -6111,6 +6138,9 @@ GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
@@ -6153,6 +6183,9 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
@@ -6228,9 +6261,9 @@ GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, 
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
@@ -6776,6 +6809,9 @@ REVOKE ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, 
 GRANT ALL ON FUNCTION mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.share_session(worker integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.share_session(worker integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.shell_word(word text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.shell_word(word text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.shell_word(word text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.short_name(wanted text, id bigint) TO mmdb_worker;
