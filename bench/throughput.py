@@ -146,7 +146,7 @@ def prompt_server() -> Iterator[str]:
 @contextmanager
 def worker(url: str, case: Case) -> Iterator[int]:
     """The process id of a worker that serves the case's model."""
-    environment = {**os.environ, **case.environment, "MMDB_DATABASE_URL": url, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **case.environment, "MMDB_DATABASE_URL": url}
     process = subprocess.Popen(
         [sys.executable, "-m", "mmdb", "worker", "--model", case.spec.name],
         env=environment,

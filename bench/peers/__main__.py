@@ -1,7 +1,7 @@
-"""`python -m bench.peers [--rows N …] [--peers NAME …] [--large]`: measure, and write the page and its plot.
+"""`python -m bench.peers [--data NAME …] [--rows N …] [--peers NAME …] [--large]`: measure, write the page and plot.
 
-100,000 rows take a quarter of an hour. What was measured is kept as JSON beside the page; `--write` only writes the
-page.
+100,000 rows take a quarter of an hour, a million three of them for six competitors. What was measured is kept as JSON
+beside the page; `--write` only writes the page.
 """
 
 from __future__ import annotations
@@ -13,20 +13,25 @@ import tempfile
 from pathlib import Path
 
 from bench.harness import connection, database
-from bench.peers import data, report
+from bench.peers import data, pictures, report
 from bench.peers.process import PYTHON
 from bench.peers.run import Contest, Findings
 from bench.peers.serve import KINDS
 from bench.report import RESULTS, circumstances
 
-SIZES = (10_000, 100_000)
+READERS = {"glosses": data.read, "pictures": pictures.read}
+SIZES = {"glosses": [10_000, 100_000], "pictures": [10_000]}
 LARGE = 1_000_000
+LEFT_OUT_OF_LARGE = ("vecs", "milvus-lite", "qdrant local", "faiss")
+"""All that takes part must fit into memory at once; these would take an hour to load, or seconds to search, or have no
+filters.
+"""
 
 
-def measure(rows: int, names: list[str], parts: list[str]) -> Findings:
-    print(f"{rows:,} rows", file=sys.stderr, flush=True)
+def measure(of: str, rows: int, names: list[str], parts: list[str]) -> Findings:
+    print(f"{rows:,} {of}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="mmdb-peers-") as folder, database() as url:
-        contest = Contest(*data.read(rows), Path(folder), url)
+        contest = Contest(*READERS[of](rows), Path(folder), url, of)
         with contest.entered(names):
             contest.choose_efforts()
             for part in parts:
@@ -42,8 +47,9 @@ PARTS = ["cells", "clients", "question", "fresh", "mixed"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} rows too")
+    parser.add_argument("--data", nargs="+", default=list(READERS), choices=list(READERS), metavar="NAME")
+    parser.add_argument("--rows", type=int, nargs="+", help="instead of the usual sizes")
+    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} glosses too")
     parser.add_argument("--peers", nargs="+", default=list(KINDS), choices=list(KINDS), metavar="NAME")
     parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, metavar="PART")
     parser.add_argument("--out", type=Path, default=RESULTS, help="a folder for the page, the plot and the values")
@@ -52,10 +58,15 @@ def main() -> None:
     if not options.write and not PYTHON.exists() and options.peers != ["mmdb"]:
         sys.exit("error: the competitors are not installed: make bench-peers installs and measures")
     options.out.mkdir(exist_ok=True)
-    for rows in [] if options.write else options.rows + [LARGE] * options.large:
-        measure(rows, options.peers, options.only).write(options.out / f"peers-{rows}.json")
-    kept = sorted(options.out.glob("peers-*.json"), key=lambda file: int(file.stem.split("-")[1]))
-    report.write([Findings(**json.loads(file.read_text("utf-8"))) for file in kept], options.out)
+    if not options.write:
+        for of in options.data:
+            for rows in options.rows or SIZES[of]:
+                measure(of, rows, options.peers, options.only).write(options.out / f"peers-{of}-{rows}.json")
+        if options.large:
+            names = [name for name in options.peers if name not in LEFT_OUT_OF_LARGE]
+            measure("glosses", LARGE, names, options.only).write(options.out / f"peers-glosses-{LARGE}.json")
+    kept = [Findings(**json.loads(file.read_text("utf-8"))) for file in options.out.glob("peers-*.json")]
+    report.write(sorted(kept, key=lambda found: (found.data, found.rows)), options.out)
 
 
 if __name__ == "__main__":

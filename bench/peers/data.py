@@ -25,6 +25,7 @@ INSTALLED = Path("/usr/share/wordnet")
 PACKAGE = "wordnet-base"
 PARTS = ("noun", "verb", "adj", "adv")
 SEED = 11
+CHUNK = 100_000
 
 Vectors = NDArray[np.float32]
 
@@ -68,9 +69,12 @@ def read(count: int) -> tuple[Rows, Queries]:
 
 
 def _jittered(vectors: Vectors, untouched: int) -> Vectors:
-    noise = np.random.default_rng(SEED + 2).standard_normal((len(vectors) - untouched, WIDTH), np.float32)
-    copies = vectors[untouched:] + 0.02 * noise
-    vectors[untouched:] = copies / np.linalg.norm(copies, axis=1, keepdims=True)
+    """Noise of 0.02 a number is 0.45 in length: as far away as glosses of like meaning are from each other."""
+    rng = np.random.default_rng(SEED + 2)
+    for start in range(untouched, len(vectors), CHUNK):  # noise for a million rows would take as much memory again
+        copies = vectors[start : start + CHUNK]
+        copies += 0.02 * rng.standard_normal(copies.shape, np.float32)
+        copies /= np.linalg.norm(copies, axis=1, keepdims=True)
     return vectors
 
 

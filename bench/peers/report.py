@@ -24,12 +24,14 @@ COLOURS = {
 }
 ABOUT = """# mmdb beside what people would pick instead: `bench/peers`
 
-`make bench-peers`. Rows are the glosses of WordNet by `lite` (512 numbers), each with a price, which has nothing to do
-with its meaning, and a section (one of the 45 files of the lexicographers), which has much; queries are other glosses.
-Each competitor is a process of its own and answers in turns with the others; a time is that of the call in its process,
-the faster of two, and a cell is the median of 40 queries (fewer of those that would take minutes). Every competitor has
-the cheapest setting with which it reaches a recall@10 of 0.95 without a filter, or its dearest; mmdb's `T_top_by_NAME`
-has none.
+`make bench-peers`. Rows are vectors by `lite`, each with a price, which has nothing to do with its meaning, and a
+section, which has much. *Glosses* are those of WordNet (512 numbers), their section is one of the 45 files of the
+lexicographers, and queries are other glosses. *Pictures* are cropped and mirrored copies of 307 pictures (640
+numbers) in 88 categories, and queries are captions in seven languages. Each competitor is a process of its own and
+answers in turns with the others; a time is that of the call in its process, the faster of two, and a cell is the
+median of 40 queries (fewer of those that would take minutes). Every competitor has the cheapest setting with which it
+reaches a recall@10 of 0.95 without a filter, or its dearest; mmdb's `T_top_by_NAME` has none. Memory is what a
+process holds once what it loaded from is freed, or a server's table with its indexes.
 
 - *mmdb*: the search view without a filter, `T_top_by_NAME` with one. *pgvector*: `vector`, HNSW, `where … order by …
   limit`, nothing set but `hnsw.ef_search`. *vecs*: a wrapper around pgvector. All three on one server.
@@ -55,7 +57,7 @@ def write(findings: Sequence[Findings], folder: Path) -> None:
 
 
 def _size(found: Findings) -> Iterator[str]:
-    yield f"## {found.rows:,} rows\n"
+    yield f"## {found.rows:,} {found.data}\n"
     yield f"{found.circumstances}\n"
     yield from (f"{note}\n" for note in found.notes)
     yield from _load(found)
@@ -155,7 +157,7 @@ def _plot(findings: Sequence[Findings], target: Path) -> None:
                 if f:
                     good = f["recall"] >= GOAL and not f["short"]
                     panel.plot([label], [f["median"]], "o", ms=5, color=colour, mfc=colour if good else "white")
-        panel.set(title=f"{found.rows:,} rows", yscale="log")
+        panel.set(title=f"{found.rows:,} {found.data}", yscale="log")
         panel.tick_params(axis="x", rotation=30)
     axes[0].set(ylabel="median ms (hollow: recall < 0.95 or too few rows)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small")

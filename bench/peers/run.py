@@ -33,7 +33,8 @@ ASKED = 40
 CELL_SECONDS = 8.0
 """What one competitor may take of a cell: a slow one is asked fewer, five at the least."""
 GOAL = 0.95
-LOADING_SECONDS = 900.0
+LOADING_SECONDS, LOADING_RATE = 900.0, 300
+"""How long a competitor may take to load: so long, or so many rows a second where that is longer."""
 SHARES = (1.0, 0.5, 0.1, 0.01, 0.001)
 CLIENTS = 4
 FRESH_ROWS = 10_000
@@ -51,6 +52,7 @@ class Findings:
     """All of one size, by competitor; what failed, and why."""
 
     rows: int
+    data: str = "glosses"
     about: dict[str, Answer] = field(default_factory=dict)
     load: dict[str, Answer] = field(default_factory=dict)
     effort: dict[str, Answer] = field(default_factory=dict)
@@ -71,10 +73,11 @@ class Findings:
 class Contest:
     """The competitors that are still in, over one set of rows."""
 
-    def __init__(self, rows: Rows, queries: Queries, folder: Path, url: str) -> None:
+    def __init__(self, rows: Rows, queries: Queries, folder: Path, url: str, data: str = "glosses") -> None:
         self.rows, self.queries, self.folder, self.url = rows, queries, folder, url
         self.processes: dict[str, Process] = {}
-        self.found = Findings(len(rows.vectors))
+        self.truths: dict[tuple[int, Filter | None, int], set[int]] = {}
+        self.found = Findings(len(rows.vectors), data)
         self.data = folder / "data"
         self.data.mkdir()
         for name, values in (("vectors", rows.vectors), ("prices", rows.prices), ("sections", rows.sections)):
@@ -96,7 +99,8 @@ class Contest:
         process = Process(name, self.folder / name.replace(" ", "-"), self.url)
         try:
             self.found.about[name] = process.ask("about")
-            self.found.load[name] = process.ask("load", LOADING_SECONDS, data=str(self.data))
+            limit = max(LOADING_SECONDS, len(self.rows.vectors) / LOADING_RATE)
+            self.found.load[name] = process.ask("load", limit, data=str(self.data))
         except PeerError as error:
             process.__exit__(None, None, None)
             self.found.failed[name] = str(error)
@@ -124,6 +128,12 @@ class Contest:
     # Recall and latency.
 
     def nearest(self, query: int, filter: Filter | None, k: int = K) -> set[int]:
+        key = query, filter, k
+        if key not in self.truths:
+            self.truths[key] = self._measure_all(query, filter, k)
+        return self.truths[key]
+
+    def _measure_all(self, query: int, filter: Filter | None, k: int) -> set[int]:
         similar = self.rows.vectors @ self.queries.vectors[query]
         if filter is not None:
             similar = np.where(filter.passes(self.rows.prices, self.rows.sections), similar, -2)
@@ -267,7 +277,9 @@ class Contest:
         return taken, len(true & set(ids)) / len(true)
 
     def measure_fresh(self) -> None:
-        """From the change of a text to its being found by its new meaning."""
+        """From the change of a text to its being found by its new meaning; not of pictures, which are not texts."""
+        if self.found.data != "glosses":
+            return
         with connection(self.url) as conn:
             self.found.fresh["mmdb"], embedding = _fresh_row(conn, self.url, self.rows, self.queries)
         for name in [name for name in self.processes if name not in ("mmdb", "faiss", "numpy")]:

@@ -46,12 +46,13 @@ class Service:
 
     def load(self, data: str) -> dict[str, Any]:
         """`data` is a folder with vectors.npy, queries.npy, prices.npy and sections.npy."""
-        vectors, self.queries, prices, sections = (
-            np.load(Path(data) / f"{name}.npy") for name in ("vectors", "queries", "prices", "sections")
-        )
+        self.queries = np.load(Path(data) / "queries.npy")
+        vectors = np.asarray(np.load(Path(data) / "vectors.npy", mmap_mode="r"))  # shared by all processes
+        prices, sections = (np.load(Path(data) / f"{name}.npy") for name in ("prices", "sections"))
         began = time.perf_counter()
         self.peer.load(vectors, prices, sections)
         seconds = time.perf_counter() - began
+        del vectors  # what was read is not the competitor's, unless it keeps it
         return {"seconds": seconds, "disk": self.peer.disk(), "memory": self.peer.memory()}
 
     def search(self, query: int, k: int, filter: dict[str, int] | None, effort: int) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.peers import growth, report
+from bench.peers import data, growth, pictures, report
 from bench.peers.data import Queries, Rows
 from bench.peers.process import PeerError, Process
 from bench.peers.run import ASKED, Contest, Findings
+from bench.quality import STAMPS
 from mmdb.install import install
 from tests.conftest import Database
 
@@ -49,7 +50,7 @@ def test_a_contest(drawn: tuple[Rows, Queries], empty_database: Database, tmp_pa
     found.write(tmp_path / "peers-600.json")
     report.write([Findings(**asdict(found))], tmp_path)
     page = (tmp_path / "peers.md").read_text("utf-8")
-    assert "## 600 rows" in page
+    assert "## 600 glosses" in page
     for name in ("mmdb", "pgvector", "numpy"):
         assert f"| {name} | 1.00, " in page or f"| {name} | 0.9" in page
 
@@ -70,6 +71,39 @@ def test_a_process_that_takes_too_long_is_ended(drawn: tuple[Rows, Queries], tmp
         process.process.kill()
         with pytest.raises(PeerError, match="numpy ended, or took more than"):
             process.ask("about", limit=1)
+
+
+def test_more_rows_than_glosses_are_near_copies_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    glosses = 1_000
+    made = np.random.default_rng(3).standard_normal((glosses, data.WIDTH)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    monkeypatch.setattr(data, "glosses", lambda: ([f"text {n}" for n in range(glosses)], np.arange(glosses) % 45))
+    monkeypatch.setattr(data, "embedded", lambda texts: made.copy())
+    monkeypatch.setattr(data, "CHUNK", 300)
+    rows, queries = data.read(3_000)
+    stored = glosses - data.QUERIES
+    assert np.linalg.norm(rows.vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert sorted(rows.prices) == list(range(3_000))
+    assert not set(queries.texts) & set(rows.texts)
+    for place in (stored, 2 * stored, 2_999):
+        similar = rows.vectors[:stored] @ rows.vectors[place]
+        assert similar.argmax() == place % stored
+        assert 0.85 < similar.max() < 0.97
+        assert rows.texts[place] == rows.texts[place % stored]
+        assert rows.sections[place] == rows.sections[place % stored]
+
+
+@pytest.mark.skipif(not STAMPS.exists(), reason="without the stamps data")
+def test_pictures_and_the_captions_that_look_for_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pictures, "cache", lambda: tmp_path)
+    rows, queries = pictures.read(400)
+    assert rows.vectors.shape == (400, 640)
+    assert len(set(queries.texts)) == data.QUERIES
+    best = (queries.vectors @ rows.vectors.T).argmax(axis=1)
+    right = rows.sections[best] == queries.sections
+    assert right.mean() > 0.15  # by chance 2 %
+    again, _ = pictures.read(400)
+    assert np.array_equal(again.vectors, rows.vectors)
 
 
 def test_what_is_planned_follows_the_slope() -> None:

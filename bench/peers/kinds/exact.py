@@ -17,7 +17,7 @@ class Exact(InProcess):
         self.version = np.__version__
 
     def load(self, vectors: Vectors, prices: Numbers, sections: Numbers) -> None:
-        self.vectors, self.prices, self.sections = vectors.copy(), prices, sections
+        self.vectors, self.prices, self.sections = np.array(vectors), prices, sections
 
     def search(self, query: Vectors, k: int, filter: Filter | None, effort: int) -> list[int]:
         if filter is None:

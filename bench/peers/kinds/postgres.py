@@ -12,6 +12,9 @@ from pgvector.psycopg import register_vector
 
 from bench.peers.kinds.base import Filter, Numbers, Vectors
 
+GRAPH_BYTES = 700
+"""What pgvector keeps of a row while it builds, beside the vector: neighbours, with m = 16, and pointers."""
+
 
 class Postgres:
     """A table `goods_…` with a vector column and B-trees for the filters."""
@@ -47,6 +50,14 @@ class Postgres:
                 copy.write_row((id, int(prices[id]), int(sections[id]), self.value(vector)))
         for column in ("price", "section"):
             self.connection.execute(f"create index on {self.table} ({column})".encode())
+
+        self._make_room(vectors)
+
+    def _make_room(self, vectors: Vectors) -> None:
+        """Enough maintenance_work_mem for the graph, as pgvector's README asks for and `mmdb doctor` says."""
+        kilobytes = len(vectors) * (vectors.shape[1] * (2 if self.type == "halfvec" else 4) + GRAPH_BYTES) // 1024
+        raise_ = "greatest(pg_size_bytes(current_setting('maintenance_work_mem')) / 1024, %s)::text"
+        self.connection.execute(f"select set_config('maintenance_work_mem', {raise_}, false)".encode(), [kilobytes])
 
     def update(self, id: int, vector: Vectors) -> None:
         statement = f"update {self.table} set body_embedding = %s where id = %s"
