@@ -143,6 +143,23 @@ end
 $$;
 comment on function mmdb.check_column(mmdb.embeddings) is 'Whether a column of the right name and type is there to be adopted.';
 
+-- pgvector's own limit of the type, said before anything is made and with a way out.
+create or replace function mmdb.check_indexable(planned mmdb.embeddings, type text) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  width constant integer := substring(planned.column_type from '\((\d+)\)$');
+begin
+  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned) and planned.index_options ->> 'type' is distinct from 'none' then
+    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes', planned.column_name, width
+      using errcode = 'program_limit_exceeded',
+            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; or make it a halfvec, which is indexed up to 4000';
+  end if;
+end
+$$;
+comment on function mmdb.check_indexable(mmdb.embeddings, text) is 'Refuse a column that is wider than an index of its type takes.';
+
 -- Nobody can tell whether vectors that were there before are those of their sources.
 create or replace function mmdb.warn_of_adopted(planned mmdb.embeddings) returns void
 language plpgsql stable security invoker
@@ -259,6 +276,8 @@ begin
   perform mmdb.drop_orphans(planned.function_schema);
   perform mmdb.check_names(planned);
   planned.adopted := mmdb.check_column(planned);
+  perform mmdb.check_indexable(planned, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where planned.adopted and a.attrelid = relation and a.attname = planned.column_name;
   perform mmdb.key_sql(relation);
   return planned;
 end

@@ -23,15 +23,19 @@ set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
 comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
 
--- An empty text says as little as NULL does: form after form leaves it where nothing was written.
+-- An empty text says as little as NULL does: form after form leaves it where nothing was written. To a collation that is not
+-- deterministic a text of punctuation may be equal to the empty one.
 create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(format(case when t.typcategory = 'S' then '%s%I::text <> ''''' else '%s%I is not null' end, alias, s.name), ' or ' order by s.place)
+  select string_agg(format(case when t.typcategory is distinct from 'S' then '%s%I is not null'
+                                when c.collisdeterministic is not false then '%s%I::text <> '''''
+                                else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
   left join pg_attribute a on a.attrelid = relation and a.attname = s.name
   left join pg_type t on t.oid = a.atttypid
+  left join pg_collation c on c.oid = a.attcollation
 $$;
 comment on function mmdb.says_sql(regclass, text[], text) is 'The condition "a source of this row holds something", not NULL and no empty text.';
 

@@ -52,17 +52,34 @@ set search_path = pg_catalog, pg_temp
 as $$ select mmdb.free_name(relation, 'distance') $$;
 comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
+-- As mmdb.resolved has it, but for columns that may be gone: a number that is not valid here is that of another column.
+create or replace function mmdb.columns_now(made mmdb.embeddings, out column_name text, out stale_column text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when v.valid then (mmdb.column_names(made.relation, array[made.column_number]))[1] else made.column_name end,
+         case when v.valid then (mmdb.column_names(made.relation, array[made.stale_number]))[1] else made.stale_column end
+  from (select made.attached_to = mmdb.attachment(made.relation)) v(valid)
+$$;
+comment on function mmdb.columns_now(mmdb.embeddings) is
+  'The names that the columns of an embedding have now, NULL where one was dropped; from their numbers, or after a restore the names they had.';
+
 -- All but the columns of generations that do not serve, and the marks of rows that keep an old vector. A column that took another one's name takes its place as well, so that
 -- the functions need not be made anew when a model is switched.
 create or replace function mmdb.shown_columns(relation regclass) returns table (place bigint, name text, type oid)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select row_number() over (order by coalesce(e.column_place, a.attnum)), a.attname, a.atttypid
+  with made as (
+    select e.generation_of, c.column_name, c.stale_column, case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
+    from mmdb.embeddings e cross join mmdb.columns_now(e) c
+    where e.relation = shown_columns.relation
+  )
+  select row_number() over (order by coalesce(m.column_place, a.attnum)), a.attname, a.atttypid
   from pg_attribute a
-  left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
-  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
-    and not exists (select from mmdb.embeddings s where s.relation = a.attrelid and s.stale_number = a.attnum)
+  left join made m on m.column_name = a.attname
+  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and m.generation_of is null
+    and not exists (select from made s where s.stale_column = a.attname)
 $$;
 comment on function mmdb.shown_columns(regclass) is 'The columns that search functions return, in their order.';
 

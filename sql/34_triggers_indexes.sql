@@ -210,6 +210,10 @@ begin
         format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
                mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
     else
+      -- Left by a declaration with other options over a column that it had adopted.
+      return query select format('drop index %s.%I', made.function_schema, c.relname)
+      from pg_index i join pg_class c on c.oid = i.indexrelid
+      where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
       return next format('create index %I on %s %s', mmdb.index_name(made, kind),
                          mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind));
     end if;

@@ -235,16 +235,6 @@ $$;
 comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text) is
   'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 
--- As mmdb.resolved has it, but for one column, which may be gone: a number that is not valid here is that of another column.
-create or replace function mmdb.called_now(made mmdb.embeddings, number smallint, name text) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case when made.attached_to = mmdb.attachment(made.relation) then (mmdb.column_names(made.relation, array[number]))[1] else name end
-$$;
-comment on function mmdb.called_now(mmdb.embeddings, smallint, text) is
-  'The name that a column of an embedding has now, NULL where it was dropped; from its number, or after a restore the name it had.';
-
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -260,8 +250,7 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
-  made.column_name := mmdb.called_now(made, made.column_number, made.column_name);
-  made.stale_column := mmdb.called_now(made, made.stale_number, made.stale_column);
+  select c.* into made.column_name, made.stale_column from mmdb.columns_now(made) c;
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));

@@ -58,13 +58,8 @@ as $$
   from mmdb.embeddings e
   join pg_class c on c.oid = e.relation
   join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
-  where e.generation_of is not null
-  union all
-  select n.nspname::text, c.relname::text, a.attname::text
-  from mmdb.embeddings e
-  join pg_class c on c.oid = e.relation
-  join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.stale_number and not a.attisdropped
+  cross join mmdb.columns_now(e) o
+  join pg_attribute a on a.attrelid = e.relation and a.attnum > 0 and not a.attisdropped
+    and (e.generation_of is not null and a.attname = o.column_name or a.attname = o.stale_column)
 $$;
 comment on function mmdb.own_columns() is 'The columns that mmdb made for itself: of generations that do not serve, and marks of stale rows.';

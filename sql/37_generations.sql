@@ -74,6 +74,7 @@ begin
                               serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
+    perform mmdb.check_indexable(made, 'vector');
   end if;
   made := mmdb.plan_on_change(made, mmdb.on_change(serving));
   perform mmdb.check_set_aside(serving);

@@ -31,7 +31,7 @@ TEXT_BATCHES = 2
 """Texts are claimed so many of the model's batches at a time, because a claim and a store cost little more then."""
 STORE_SECONDS = 0.2
 """How long to wait for a store before looking whether more is pending."""
-IDLE_SHARE, SHORTEST_POLL, LOOKING_SHARE = 0.1, 0.05, 10
+IDLE_SHARE, SHORTEST_POLL, LOOKING_SHARE = 0.1, 0.02, 5
 """Seconds between looks: this share of the time since the last row came, the shortest; ten times what a look takes, so
 that a worker with many embeddings does not look all the time; and poll_seconds at most.
 """
@@ -45,6 +45,8 @@ SERVICE_REST_SECONDS = (5.0, 300.0)
 """How long a model's server that does not serve is left alone: at first, doubled each time, and at most."""
 RECOUNT_SECONDS = (60.0, 300.0)
 """How often the rows of a table are counted for mmdb.status while it is worked on, and while nothing is pending."""
+COUNT_SECONDS = 1.0
+"""The least time between counts: who changes row after row is not to wait for one each time."""
 RECOUNT_SHARE = 20
 """A count that takes long is made less often: a twentieth of the time goes to it."""
 
@@ -60,6 +62,9 @@ class Cursor:
     stumbled: bool = False
     done: int = 0
     total: int = 0
+    uncounted: bool = False
+    """Rows went through the model since the last count."""
+    count_after: float = 0.0
     recount_after: float = 0.0
 
 
@@ -167,7 +172,9 @@ class Backfill:
     def _caught_up(self, cursor: Cursor) -> float | None:
         if cursor.done:
             self.reporter.progress(cursor.task.label, cursor.done, cursor.done)
-        if cursor.done or cursor.recount_after < time.monotonic():
+            cursor.uncounted = True
+        now = time.monotonic()
+        if cursor.recount_after < now or (cursor.uncounted and (self.once or cursor.count_after < now)):
             self._count(cursor, RECOUNT_SECONDS[1])
         cursor.done = cursor.total = 0
         return self.feeding.caught_up(cursor.task) if cursor.rest_until < time.monotonic() else None
@@ -262,8 +269,8 @@ class Backfill:
         return whole
 
     def _expect(self, cursor: Cursor, claimed: int) -> None:
-        """How many rows there are to do, for the bar."""
-        if cursor.total == 0 or cursor.recount_after < time.monotonic():
+        """How many rows there are to do, for the bar. Where all that is pending was claimed, that is known."""
+        if (cursor.rows and cursor.total == 0) or cursor.recount_after < time.monotonic():
             cursor.total = cursor.done + self._count(cursor, RECOUNT_SECONDS[0])
         cursor.total = max(cursor.total, cursor.done + claimed)
 
@@ -277,6 +284,8 @@ class Backfill:
             return 0
         finally:
             now = time.monotonic()
+            cursor.uncounted = False
+            cursor.count_after = now + max(COUNT_SECONDS, (now - began) * RECOUNT_SHARE)
             cursor.recount_after = now + max(pause, (now - began) * RECOUNT_SHARE)
 
     def _rest(self, cursor: Cursor, error: psycopg.Error) -> None:

@@ -151,7 +151,7 @@ def open_connection(url: str) -> Connection:
         application_name="mmdb worker",
         client_encoding="utf8",
         prepare_threshold=None,  # a prepared statement could be swapped for another by code that runs in the session
-        options=f"-c lock_timeout={LOCK_TIMEOUT_MS}",
+        options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit=off",
     )
     if not register_types(connection):
         connection.close()

@@ -204,6 +204,21 @@ def test_after_a_restore_the_other_generation_stays_unseen(embedded: Connection,
     assert one(embedded, "select bool_and(drift is null) from mmdb.status")
 
 
+def test_after_a_restore_another_declaration_shows_the_columns_by_name(embedded: Connection) -> None:
+    """Before `mmdb init` made them anew: the recorded numbers are those of other columns."""
+    embedded.execute("alter table items add column note text, add column flag boolean")
+    embedded.execute("select mmdb.change_model('items', 'txt', 'wide')")
+    shown = [*one(embedded, COLUMNS)]
+    shown.remove("txt_wide_embedding")
+    embedded.execute(
+        "update mmdb.embeddings e set attached_to = 'another database', column_number = a.attnum, column_place = 1 "
+        "from pg_attribute a where a.attrelid = 'items'::regclass "
+        "and a.attname = case when e.generation_of is null then 'flag' else 'note' end"
+    )
+    assert one(embedded, "select array_agg(name order by place) from mmdb.shown_columns('items')") == shown
+    assert one(embedded, "select array_agg(name) from mmdb.own_columns()") == ["txt_wide_embedding"]
+
+
 def test_a_switch_is_refused_while_searches_would_miss_rows(embedded: Connection, drain: Callable[[], Totals]) -> None:
     embedded.execute("select mmdb.change_model('items', 'txt', 'wide', index => false)")
     with pytest.raises(pg.ObjectNotInPrerequisiteState, match='column "txt_wide_embedding" has no index yet'):

@@ -148,6 +148,25 @@ def test_signs_tell_cosine_distances_alone(items: Connection) -> None:
         items.execute(f"select mmdb.add_embedding('items', 'txt', 'far', name => 'b', index_options => {SIGNS})")
 
 
+def test_a_vector_that_is_too_wide_for_its_index_is_refused_with_a_way_out(items: Connection) -> None:
+    items.execute(WIDE.replace("'wide'", "'broad'").replace("256", "2001"))
+    items.execute("alter table items add column b_embedding vector(2001)")
+    add = "select mmdb.add_embedding('items', 'txt', 'broad', name => 'b', index_options => %s)"
+    with pytest.raises(pg.ProgramLimitExceeded, match="vector of 2001 numbers, more than the 2000") as caught:
+        items.execute(add, ["{}"])
+    assert "quantization" in (caught.value.diag.message_hint or "")
+    items.execute(add, ['{"quantization": "binary"}'])
+    items.execute("select mmdb.drop_embedding('items', 'b')")
+    items.execute(add, ['{"type": "none"}'])
+    items.execute("alter table items add column c_embedding vector(64)")
+    items.execute("select mmdb.add_embedding('items', 'txt', 'hash', name => 'c')")
+    with pytest.raises(pg.ProgramLimitExceeded, match="vector of 2001 numbers, more than the 2000"):
+        items.execute("select mmdb.change_model('items', 'c', 'broad')")
+    items.execute("select mmdb.drop_embedding('items', 'b')")
+    items.execute("alter table items alter b_embedding type halfvec(2001)")
+    items.execute(add, ["{}"])
+
+
 def test_on_partitions(conn: Connection, drain: Callable[[], Totals]) -> None:
     conn.execute("create table parts (id int primary key, txt text) partition by hash (id)")
     for rest in (0, 1):

@@ -209,6 +209,19 @@ def test_an_empty_text_is_as_good_as_none(conn: Connection, database: Database, 
     assert drain() == Totals(stored=2, failed=0)
 
 
+def test_a_text_that_its_collation_takes_for_empty_is_embedded(conn: Connection, drain: Drain) -> None:
+    try:
+        conn.execute("create collation lenient (provider = icu, locale = 'und-u-ka-shifted', deterministic = false)")
+    except pg.FeatureNotSupported as error:
+        pytest.skip(str(error))  # the embedded server's build has no ICU
+    conn.execute("create table notes (id int primary key, a text collate lenient)")
+    conn.execute("insert into notes values (1, '!!!'), (2, ''), (3, 'three')")
+    assert conn.execute("select count(*) from notes where a = ''").fetchone() == (2,), "or nothing is tested here"
+    conn.execute("select mmdb.add_embedding('notes', 'a', model => 'hash')")
+    assert conn.execute("select pending from mmdb.status").fetchone() == (2,)
+    assert drain() == Totals(stored=2, failed=0)
+
+
 def test_an_empty_uri_is_no_picture(conn: Connection, database: Database, drain: Drain) -> None:
     conn.execute("create table pictures (id int primary key, uri text)")
     conn.execute("insert into pictures values (1, '')")

@@ -363,13 +363,6 @@ exception when undefined_column then
 end
 $$;
 COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
-CREATE FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select case when made.attached_to = mmdb.attachment(made.relation) then (mmdb.column_names(made.relation, array[number]))[1] else name end
-$$;
-COMMENT ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) IS 'The name that a column of an embedding has now, NULL where it was dropped; from its number, or after a restore the name it had.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -413,6 +406,7 @@ begin
                               serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
+    perform mmdb.check_indexable(made, 'vector');
   end if;
   made := mmdb.plan_on_change(made, mmdb.on_change(serving));
   perform mmdb.check_set_aside(serving);
@@ -515,6 +509,21 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.check_index_options(options jsonb) IS 'Index options that pgvector takes, or an error.';
+CREATE FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  width constant integer := substring(planned.column_type from '\((\d+)\)$');
+begin
+  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned) and planned.index_options ->> 'type' is distinct from 'none' then
+    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes', planned.column_name, width
+      using errcode = 'program_limit_exceeded',
+            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; or make it a halfvec, which is indexed up to 4000';
+  end if;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) IS 'Refuse a column that is wider than an index of its type takes.';
 CREATE FUNCTION mmdb.check_labels(labels text[], vectors integer) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1015,6 +1024,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when v.valid then (mmdb.column_names(made.relation, array[made.column_number]))[1] else made.column_name end,
+         case when v.valid then (mmdb.column_names(made.relation, array[made.stale_number]))[1] else made.stale_column end
+  from (select made.attached_to = mmdb.attachment(made.relation)) v(valid)
+$$;
+COMMENT ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) IS 'The names that the columns of an embedding have now, NULL where one was dropped; from their numbers, or after a restore the names they had.';
 CREATE FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer DEFAULT 10) RETURNS TABLE(image bigint, overlap double precision, only_now text[], only_next text[])
     LANGUAGE plpgsql STABLE ROWS 20
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1618,8 +1636,7 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   made := mmdb.embedding_of(relation, name);
-  made.column_name := mmdb.called_now(made, made.column_number, made.column_name);
-  made.stale_column := mmdb.called_now(made, made.stale_number, made.stale_column);
+  select c.* into made.column_name, made.stale_column from mmdb.columns_now(made) c;
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
   pending := mmdb.serving_index(made, relation, 'pending');
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
@@ -2614,6 +2631,10 @@ begin
         format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
                mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
     else
+      -- Left by a declaration with other options over a column that it had adopted.
+      return query select format('drop index %s.%I', made.function_schema, c.relname)
+      from pg_index i join pg_class c on c.oid = i.indexrelid
+      where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
       return next format('create index %I on %s %s', mmdb.index_name(made, kind),
                          mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind));
     end if;
@@ -3488,14 +3509,9 @@ CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text
   from mmdb.embeddings e
   join pg_class c on c.oid = e.relation
   join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.column_number and not a.attisdropped
-  where e.generation_of is not null
-  union all
-  select n.nspname::text, c.relname::text, a.attname::text
-  from mmdb.embeddings e
-  join pg_class c on c.oid = e.relation
-  join pg_namespace n on n.oid = c.relnamespace
-  join pg_attribute a on a.attrelid = e.relation and a.attnum = e.stale_number and not a.attisdropped
+  cross join mmdb.columns_now(e) o
+  join pg_attribute a on a.attrelid = e.relation and a.attnum > 0 and not a.attisdropped
+    and (e.generation_of is not null and a.attname = o.column_name or a.attname = o.stale_column)
 $$;
 COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself: of generations that do not serve, and marks of stale rows.';
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
@@ -3711,6 +3727,8 @@ begin
   perform mmdb.drop_orphans(planned.function_schema);
   perform mmdb.check_names(planned);
   planned.adopted := mmdb.check_column(planned);
+  perform mmdb.check_indexable(planned, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where planned.adopted and a.attrelid = relation and a.attname = planned.column_name;
   perform mmdb.key_sql(relation);
   return planned;
 end
@@ -4428,10 +4446,13 @@ CREATE FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) RET
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(format(case when t.typcategory = 'S' then '%s%I::text <> ''''' else '%s%I is not null' end, alias, s.name), ' or ' order by s.place)
+  select string_agg(format(case when t.typcategory is distinct from 'S' then '%s%I is not null'
+                                when c.collisdeterministic is not false then '%s%I::text <> '''''
+                                else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
   left join pg_attribute a on a.attrelid = relation and a.attname = s.name
   left join pg_type t on t.oid = a.atttypid
+  left join pg_collation c on c.oid = a.attcollation
 $$;
 COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL and no empty text.';
 CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
@@ -4781,11 +4802,16 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select row_number() over (order by coalesce(e.column_place, a.attnum)), a.attname, a.atttypid
+  with made as (
+    select e.generation_of, c.column_name, c.stale_column, case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
+    from mmdb.embeddings e cross join mmdb.columns_now(e) c
+    where e.relation = shown_columns.relation
+  )
+  select row_number() over (order by coalesce(m.column_place, a.attnum)), a.attname, a.atttypid
   from pg_attribute a
-  left join mmdb.embeddings e on e.relation = a.attrelid and e.column_number = a.attnum
-  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and e.generation_of is null
-    and not exists (select from mmdb.embeddings s where s.relation = a.attrelid and s.stale_number = a.attnum)
+  left join made m on m.column_name = a.attname
+  where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and m.generation_of is null
+    and not exists (select from made s where s.stale_column = a.attname)
 $$;
 COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
 CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
@@ -6138,9 +6164,6 @@ GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.called_now(made mmdb.embeddings, number smallint, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
@@ -6158,6 +6181,9 @@ GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known 
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_worker;
@@ -6225,6 +6251,9 @@ GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) T
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_worker;
