@@ -1,12 +1,13 @@
-"""What grows with the rows of a table, and how: `python -m bench.peers.growth` (some five minutes).
+"""What grows with the rows of a table, and how: `python -m bench.peers.growth` (some five minutes; `--large` twenty).
 
-mmdb alone, on the data of the contest, at several sizes. Slopes are fitted in logarithms over all of them, and what 10
+mmdb alone, on the data of the contest, at several sizes, with `--large` up to a million. Slopes are fitted in logarithms over all of them, and what 10
 and 100 million rows would need is computed from the last size by the slope: an extrapolation of two or three decades,
 which says what to plan for and not what was seen. Writes `bench/results/scaling.md` and its plot.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -24,6 +25,7 @@ from bench.peers.kinds.postgres import Ours
 from bench.report import RESULTS, circumstances
 
 SIZES = (5_000, 10_000, 20_000, 50_000, 100_000)
+LARGE = 1_000_000
 PLANNED = (1_000_000, 10_000_000, 100_000_000)
 ASKED = 60
 SHARES = {"all": 1.0, "10 %": 0.1, "1 %": 0.01}
@@ -41,7 +43,7 @@ ABOUT = """# Growth: `bench/peers/growth.py`
 Glosses of WordNet by `lite`, 512 numbers in a `halfvec`, HNSW with pgvector's own parameters and enough
 `maintenance_work_mem` for its graph; two B-trees. Medians of {asked} queries that are no rows, the faster of two.
 Recall of the top 10 over all sizes: {recall:.2f} at the least. Sizes in parentheses are computed from the last one by
-the slope, not measured.
+the slope, not measured. Rows beyond the 117,459 glosses are copies of them with noise.
 """
 
 
@@ -118,11 +120,12 @@ def planned(measured: Sequence[Figures], name: str, rows: int) -> float:
 
 def page(measured: Sequence[Figures], where: str) -> str:
     sizes = [f"{figures.rows:,}" for figures in measured]
-    heads = ["", *sizes, "slope", *(f"({rows:,})" for rows in PLANNED)]
+    ahead = [rows for rows in PLANNED if rows > measured[-1].rows]
+    heads = ["", *sizes, "slope", *(f"({rows:,})" for rows in ahead)]
     lines = [f"| {' | '.join(heads)} |", f"| {' | '.join(['---'] * len(heads))} |"]
     for name, (label, unit) in NAMES.items():
         seen = [_amount(asdict(figures)[name]) for figures in measured]
-        later = [_amount(planned(measured, name, rows)) for rows in PLANNED]
+        later = [_amount(planned(measured, name, rows)) for rows in ahead]
         lines.append(f"| {' | '.join([f'{label}, {unit}', *seen, f'{slope(measured, name):.2f}', *later])} |")
     about = ABOUT.format(asked=ASKED, recall=min(figures.recall for figures in measured))
     return "\n".join([about, where, "", *lines, "", "![](scaling.svg)", ""])
@@ -153,8 +156,10 @@ def plot(measured: Sequence[Figures], target: Path) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", action="store_true", help=f"{LARGE:,} rows too")
     measured = []
-    for size in SIZES:
+    for size in [*SIZES, LARGE] if parser.parse_args().large else SIZES:
         measured.append(measure(size))
         print(measured[-1], flush=True)
     with database() as url, connection(url) as conn:

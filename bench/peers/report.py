@@ -45,8 +45,8 @@ do with.
 BESIDE = """*4 clients*: queries a second of four threads. *question*: revenue by section of the 200 nearest below a
 price, from their orders: one statement of mmdb; for the others their ids, and then the application's database; with the
 share of the true 200 that it was made of. *fresh*: from the change of a text to its being found, the model included
-(mmdb: a table of 10,000 rows and its worker, changes one after the other; after a quiet time a worker looks every two
-seconds). *mixed*: searches while another thread updates up to 100 rows a second, and how many it did.
+(mmdb: a table of 10,000 rows and its worker, changes one after the other; after a quiet time a worker looks twice a
+second). *mixed*: searches while another thread updates up to 100 rows a second, and how many it did.
 """
 
 

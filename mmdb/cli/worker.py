@@ -39,8 +39,11 @@ def worker(
         int, typer.Option(min=1, help="Batches that are stored at once, for a server with processors to spare.")
     ] = 2,
     poll: Annotated[
-        float, typer.Option(min=0.01, help="Seconds between looks for pending rows.", metavar="SECONDS")
-    ] = 2.0,
+        float,
+        typer.Option(
+            min=0.01, help="The longest time between looks for pending rows; less where some came.", metavar="SECONDS"
+        ),
+    ] = 0.5,
     lease: Annotated[
         float,
         typer.Option(

@@ -37,7 +37,7 @@ that a worker with many embeddings does not look all the time; and poll_seconds 
 """
 PAGES = 16
 """Batches of pending keys that are read at once."""
-LOOKS = 5
+LOOKS = 20
 """With `once`, how often to look again for a row that somebody had locked: another model's store, for instance."""
 STUMBLE_SECONDS, REST_SECONDS = 1.0, 30.0
 """How long an embedding is left alone whose functions do not work: the first time, and from then on."""

@@ -44,8 +44,8 @@ class WorkerOptions:
 
     lease_seconds: float = 60.0
     """After its last heartbeat a worker's rows are its own for so long, unless its session is seen to have ended."""
-    poll_seconds: float = 2.0
-    """How often pending rows are looked for."""
+    poll_seconds: float = 0.5
+    """How often pending rows are looked for after a quiet time; more often where some came a moment ago."""
     batch_size: int | None = None
     """Rows that are embedded at once; None is the model's own choice."""
     stores: int = 2

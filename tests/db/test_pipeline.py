@@ -175,3 +175,35 @@ def test_texts_of_like_length_go_through_the_model_together(
     assert [lengths == sorted(lengths) for lengths in seen] == [True, True]
     assert seen[0][-1] <= seen[1][0]
     check_rows(conn)
+
+
+def test_counts_follow_rows_that_come_one_after_the_other(items: Connection, database: Database) -> None:
+    """They are not made for each of them, and made when it is quiet."""
+    counted = "select embedded from mmdb.progress"
+    with background(database.url, options=WorkerOptions(models=HASH, poll_seconds=0.05)):
+        until(lambda: one(items, counted) == 5)
+        for row in range(6, 12):
+            items.execute("insert into items values (%s, 'another', 1)", [row])
+            until(lambda: len(stored(items)) == row)
+        until(lambda: one(items, counted) == 11)
+        items.execute("delete from items where id > 8")
+        items.execute("insert into items values (9, 'again', 1)")
+        until(lambda: one(items, counted) == 9)
+
+
+def test_a_store_does_not_wait_for_the_disk(items: Connection, database: Database) -> None:
+    """What is lost with a crash is pending again; what others commit is as safe as they have it."""
+    name = one(items, "select quote_ident(current_database())")
+    items.execute(f"alter database {name} set synchronous_commit = local".encode())
+    items.execute("set synchronous_commit = local")
+    items.execute("alter table items add column synchronous text")
+    items.execute(
+        "create function note() returns trigger language plpgsql as "
+        "$$ begin new.synchronous := current_setting('synchronous_commit'); return new; end $$"
+    )
+    items.execute("create trigger noting before update on items for each row execute function note()")
+    items.execute("select mmdb.refresh('items')")
+    work(database.url, options=WorkerOptions(models=HASH, once=True, poll_seconds=0.1))
+    assert items.execute("select distinct synchronous from items").fetchall() == [("off",)]
+    items.execute("update items set price = 2 where id = 1")
+    assert one(items, "select synchronous from items where id = 1") == "local"
