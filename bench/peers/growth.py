@@ -1,8 +1,9 @@
 """What grows with the rows of a table, and how: `python -m bench.peers.growth` (some five minutes; `--large` twenty).
 
-mmdb alone, on the data of the contest, at several sizes, with `--large` up to a million. Slopes are fitted in logarithms over all of them, and what 10
-and 100 million rows would need is computed from the last size by the slope: an extrapolation of two or three decades,
-which says what to plan for and not what was seen. Writes `bench/results/scaling.md` and its plot.
+mmdb alone, on the data of the contest, at several sizes, with `--large` up to a million. Slopes are fitted in
+logarithms over all of them, and what 10 and 100 million rows would need is computed from the last size by the slope:
+an extrapolation of two or three decades, which says what to plan for and not what was seen. Writes
+`bench/results/scaling.md` and its plot.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def test_counts_follow_rows_that_come_one_after_the_other(items: Connection, dat
         until(lambda: one(items, counted) == 5)
         for row in range(6, 12):
             items.execute("insert into items values (%s, 'another', 1)", [row])
-            until(lambda: len(stored(items)) == row)
+            until(lambda row=row: len(stored(items)) == row)  # type: ignore[misc]
         until(lambda: one(items, counted) == 11)
         items.execute("delete from items where id > 8")
         items.execute("insert into items values (9, 'again', 1)")
