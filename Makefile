@@ -60,7 +60,7 @@ $(VENV)/dev: $(VENV)/light
 
 .venv-models/ready: pyproject.toml
 	@test -x .venv-models/bin/python || $(PYTHON) -m venv .venv-models
-	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" pytest pytest-timeout pytest-xdist
+	.venv-models/bin/python -m pip install --quiet --editable ".[open-clip,sentence-transformers]" "sentence-transformers[openvino]" pytest pytest-timeout pytest-xdist
 	@touch $@
 
 .venv-peers/ready: bench/peers/requirements.txt

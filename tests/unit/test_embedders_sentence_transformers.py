@@ -81,6 +81,19 @@ def check_equal(made: Vectors, wanted: Any) -> None:
 # The vectors are the library's.
 
 
+@pytest.mark.filterwarnings("ignore")  # of what the export calls
+def test_vectors_by_openvino_are_those_by_torch(bert: Path, tmp_path: Path) -> None:
+    """In the environment of `make test-models`, which has the library's extra."""
+    pytest.importorskip("optimum.intel")
+    library(bert, backend="openvino").save_pretrained(str(tmp_path / "exported"))
+    embedder = loaded(tmp_path / "exported", options={"engine": "openvino"})
+    check_equal(embedder.embed(TEXTS, "query"), library(bert).encode_query(TEXTS))
+    check_equal(embedder.embed(TEXTS), library(bert).encode_document(TEXTS))
+    assert "engine=openvino" in embedder.identity
+    with pytest.raises(ModelUnavailableError, match='holds no weights for engine "onnx"'):
+        loaded(tmp_path / "exported", options={"engine": "onnx"})
+
+
 def test_vectors_are_the_librarys_with_the_models_own_prompts(bert: Path) -> None:
     described, embedder = describe(spec(bert), settings())
     assert (described.dimensions, described.modalities) == (BERT_WIDTH, ("text",))
