@@ -28,6 +28,15 @@ language sql immutable security invoker
 as $$ select case when by_signs then 8 else 1 end $$;
 comment on function mmdb.oversampling(boolean) is 'How many rows of a walk are to be measured for each that is wanted.';
 
+-- From a text the nearest pictures are about as far away as those behind them, and a graph, which leads from row to row, leads
+-- astray: of 10,000 pictures half of which pass, 0.84 of the ten nearest to a caption were found. The 16th nearest was 1.02 times
+-- as far away as the nearest (1.10 at the 95th percentile); of glosses that look for glosses 1.38 times (1.16 at the 5th).
+create or replace function mmdb.is_flat(distances double precision[]) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select coalesce(cardinality(distances) >= 10 and distances[1] > 0 and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false) $$;
+comment on function mmdb.is_flat(double precision[]) is 'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
+
 create or replace function mmdb.within_sql(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -175,6 +184,8 @@ declare
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
+  -- Rows of a probe: no fewer than tell whether it is flat.
+  most constant integer := case when by_signs then depth else greatest(enough, 16) end;
   -- So many are asked for on the deep road.
   wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
@@ -196,7 +207,15 @@ begin
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
   -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
+    if after is null and passed >= enough and depth < 400 and mmdb.is_flat(distances) then
+      depth := 4 * depth;
+      if estimate.exact_cost > cost.walked * depth then
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+      else
+        passed := null;  -- to measure all costs no more
+      end if;
+    end if;
     -- The rows of earlier pages lie nearest, and how many they were is not known.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
@@ -211,7 +230,8 @@ begin
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
         select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, ceil(needed)::integer);
       end if;
-      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a second.
+      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;

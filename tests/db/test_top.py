@@ -103,6 +103,35 @@ def test_complete_in_order_and_near_enough(
     assert np.mean(recalls) >= 0.95
 
 
+def test_queries_of_another_kind_than_the_rows(module_database: Database) -> None:
+    """As texts that look for pictures: far from all of them, which lie in heaps. A short walk leads astray."""
+    rng = np.random.default_rng(12)
+    heaps = rng.standard_normal((WIDTH,)) + rng.standard_normal((400, WIDTH))
+    rows = heaps[np.arange(13_200) % 400] + 0.08 * rng.standard_normal((13_200, WIDTH))
+    queries = rng.standard_normal((WIDTH,)) + 0.5 * heaps[:40] + 0.5 * rng.standard_normal((40, WIDTH))
+    rows, queries = (made / np.linalg.norm(made, axis=1, keepdims=True) for made in (rows, queries))
+    with module_database.connect() as conn:
+        register_types(conn)
+        conn.execute("create table heaps (id int primary key, txt text, txt_embedding halfvec(64))")
+        with conn.cursor() as cursor, cursor.copy("copy heaps from stdin (format binary)") as copy:
+            copy.set_types(["int4", "text", "halfvec"])
+            for row, vector in enumerate(rows):
+                copy.write_row((row, f"picture {row}", HalfVector(vector)))
+        conn.execute("select mmdb.add_embedding('heaps', 'txt', model => 'hash')")
+        conn.execute("vacuum analyze heaps")
+        found: dict[str, list[float]] = {"walked": [], "top": []}
+        for query in queries:
+            true = set(np.argsort(-(rows @ query))[:10].tolist())
+            walk = "select id from heaps_by_txt(%s) order by distance limit 10"
+            for how, statement in (("walked", walk), ("top", "select id from heaps_top_by_txt(%s, 10)")):
+                with conn.transaction():
+                    conn.execute("set local enable_seqscan = off; set local hnsw.ef_search = 100")
+                    ids = {id for (id,) in conn.execute(statement.encode(), [HalfVector(query)]).fetchall()}
+                found[how].append(len(ids & true) / 10)
+    assert np.mean(found["walked"]) < 0.9, "or nothing is tested here"
+    assert np.mean(found["top"]) > 0.95
+
+
 def test_a_filter_that_few_pass_far_from_the_query(goods: Connection, vectors: np.ndarray[Any, Any]) -> None:
     """The walk along the index meets none of them."""
     far = {"rank": {"gte": ROWS - 12}}
@@ -275,8 +304,9 @@ def test_in_a_read_only_transaction_and_prepared(goods: Connection, vectors: np.
         goods.execute("set transaction read only")
         assert len(top(goods, vectors[0], 10, {"chance": {"lt": 3000}})) == 10
     for row in range(8):
-        statement = "select id from goods_top_by_txt(%s, 1)"
-        assert goods.execute(statement, [HalfVector(vectors[row])], prepare=True).fetchone() == (row,)
+        statement = "select id from goods_top_by_txt(%s, 1, within => %s)"  # a graph may miss even a row itself
+        values = [HalfVector(vectors[row]), [row, row + 1]]
+        assert goods.execute(statement, values, prepare=True).fetchone() == (row,)
 
 
 def test_joined_and_lateral(goods: Connection) -> None:

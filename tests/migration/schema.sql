@@ -2642,6 +2642,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) IS 'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
+CREATE FUNCTION mmdb.is_flat(distances double precision[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select coalesce(cardinality(distances) >= 10 and distances[1] > 0 and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false) $$;
+COMMENT ON FUNCTION mmdb.is_flat(distances double precision[]) IS 'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
 CREATE TABLE mmdb.leases (
     embedding bigint NOT NULL,
     key text NOT NULL,
@@ -5180,6 +5185,8 @@ declare
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
   -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
+  -- Rows of a probe: no fewer than tell whether it is flat.
+  most constant integer := case when by_signs then depth else greatest(enough, 16) end;
   -- So many are asked for on the deep road.
   wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
@@ -5201,7 +5208,15 @@ begin
   -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
   -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
+    if after is null and passed >= enough and depth < 400 and mmdb.is_flat(distances) then
+      depth := 4 * depth;
+      if estimate.exact_cost > cost.walked * depth then
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+      else
+        passed := null;  -- to measure all costs no more
+      end if;
+    end if;
     -- The rows of earlier pages lie nearest, and how many they were is not known.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
@@ -5216,7 +5231,8 @@ begin
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
         select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, ceil(needed)::integer);
       end if;
-      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 40000) then
+      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a second.
+      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
@@ -6492,6 +6508,9 @@ GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_w
 REVOKE ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_flat(distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_worker;

@@ -14,7 +14,7 @@ BATCH = 5_000
 
 class Chroma(InProcess):
     version = chromadb.__version__
-    efforts = (100, 200, 400)
+    efforts = (100, 200, 400, 800)
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)

@@ -12,7 +12,7 @@ from bench.peers.kinds.base import Filter, InProcess, Numbers, Vectors
 
 class Faiss(InProcess):
     version = faiss.__version__
-    efforts = (40, 80, 160, 320)
+    efforts = (40, 80, 160, 320, 640)
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)

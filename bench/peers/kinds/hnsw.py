@@ -12,7 +12,7 @@ from bench.peers.kinds.base import Filter, InProcess, Numbers, Vectors
 
 class Hnswlib(InProcess):
     version = version("hnswlib")
-    efforts = (40, 80, 160, 320)
+    efforts = (40, 80, 160, 320, 640)
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)

@@ -12,7 +12,7 @@ from bench.peers.kinds.base import Filter, InProcess, Numbers, Vectors
 
 class Lance(InProcess):
     version = lancedb.__version__
-    efforts = (50, 100, 200, 400)
+    efforts = (50, 100, 200, 400, 800)
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)

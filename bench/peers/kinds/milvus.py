@@ -15,7 +15,7 @@ BATCH = 5_000
 
 class Milvus(InProcess):
     version = f"{version('milvus-lite')}, pymilvus {version('pymilvus')}"
-    efforts = (40, 100, 200)
+    efforts = (40, 100, 200, 400, 800)
 
     def __init__(self, folder: Path, url: str) -> None:
         super().__init__(folder)

@@ -85,7 +85,7 @@ class Plain(Postgres):
     """`vector`, HNSW, `where … order by … limit`, no setting but ef_search."""
 
     table, type = "goods_plain", "vector"
-    efforts = (40, 100, 200, 400)
+    efforts = (40, 100, 200, 400, 800)
 
     def load(self, vectors: Vectors, prices: Numbers, sections: Numbers) -> None:
         width = vectors.shape[1]
@@ -113,7 +113,7 @@ class Ours(Postgres):
     """mmdb with its defaults: the search view where there is no filter and T_top_by_NAME where there is one."""
 
     table, type = "goods", "halfvec"
-    efforts = (40, 100, 200)
+    efforts = (40, 100, 200, 400, 800)
 
     def load(self, vectors: Vectors, prices: Numbers, sections: Numbers) -> None:
         width = vectors.shape[1]

@@ -12,7 +12,7 @@ from bench.peers.kinds.base import Filter, Numbers, Vectors, rows
 
 class Vecs:
     version = version("vecs")
-    efforts = (40, 100, 200)
+    efforts = (40, 100, 200, 400, 800)
 
     def __init__(self, folder: Path, url: str) -> None:
         self.client = vecs.create_client(url.replace("postgresql://", "postgresql+psycopg2://"))
