@@ -37,6 +37,8 @@ def measure(of: str, rows: int, names: list[str], parts: list[str]) -> Findings:
             for part in parts:
                 getattr(contest, f"measure_{part}")()
                 print(f"  {part}: done", file=sys.stderr, flush=True)
+        if absent := [name for name in KINDS if name not in names]:
+            contest.found.notes.append(f"Did not take part: {', '.join(absent)}.")
         with connection(url) as conn:
             contest.found.circumstances = circumstances(conn)
     return contest.found
