@@ -15,11 +15,11 @@
 -- In the unit "one row that passes the filter, fetched by an index and measured": 1.3 microseconds at 512 dimensions where
 -- this was measured. The ratios are what counts; bench/filters.py shows what comes of them. A row that a walk returns costs
 -- from 4, where vectors vary in few directions and the graph is in the processor's cache, to 17.
-create or replace function mmdb.top_costs(out walked real, out scanned real, out read real, out kept real)
+create or replace function mmdb.top_costs(out walked real, out flat real, out scanned real, out read real, out kept real)
 language sql immutable security invoker
-as $$ select 12.0, 3.0, 0.18, 0.17 $$;
+as $$ select 12.0, 4.0, 3.0, 0.18, 0.17 $$;
 comment on function mmdb.top_costs() is
-  'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
+  'Costs in units of a row fetched by an index: a row that a walk returns, also where all are about as far away, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 
 -- Of glosses by `lite` 0.985 of the true 10 nearest are among the 100 whose signs differ least, of clusters 0.993; 80 lose a little
 -- of that, and leave room for what the walk itself misses.
@@ -194,6 +194,7 @@ declare
   keys text[];
   distances double precision[];
   passed bigint := 0;
+  flat boolean;
 begin
   if k is null or k not between 1 and 10000 then
     raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
@@ -208,9 +209,9 @@ begin
   -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
-    if after is null and passed >= enough and depth < 400 and mmdb.is_flat(distances) then
-      depth := 4 * depth;
-      if estimate.exact_cost > cost.walked * depth then
+    if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
+      depth := 1000;
+      if estimate.exact_cost > cost.flat * depth then
         select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
       else
         passed := null;  -- to measure all costs no more
@@ -223,12 +224,13 @@ begin
     end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
-      needed := 2 * least_rows * depth / (passed + 0.5);
+      flat := mmdb.is_flat(distances);
+      needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
       expected := cost.walked * wanted * depth / (passed + 0.5);
       passed := 0;
       enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, ceil(needed)::integer);
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end, ceil(needed)::integer);
       end if;
       -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then

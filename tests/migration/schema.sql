@@ -5195,6 +5195,7 @@ declare
   keys text[];
   distances double precision[];
   passed bigint := 0;
+  flat boolean;
 begin
   if k is null or k not between 1 and 10000 then
     raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
@@ -5209,9 +5210,9 @@ begin
   -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
-    if after is null and passed >= enough and depth < 400 and mmdb.is_flat(distances) then
-      depth := 4 * depth;
-      if estimate.exact_cost > cost.walked * depth then
+    if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
+      depth := 1000;
+      if estimate.exact_cost > cost.flat * depth then
         select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
       else
         passed := null;  -- to measure all costs no more
@@ -5224,12 +5225,13 @@ begin
     end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
-      needed := 2 * least_rows * depth / (passed + 0.5);
+      flat := mmdb.is_flat(distances);
+      needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
       expected := cost.walked * wanted * depth / (passed + 0.5);
       passed := 0;
       enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, enough, ceil(needed)::integer);
+        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end, ceil(needed)::integer);
       end if;
       -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
@@ -5286,10 +5288,10 @@ $body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.rel
   from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
-CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
+CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
-    AS $$ select 12.0, 3.0, 0.18, 0.17 $$;
-COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
+    AS $$ select 12.0, 4.0, 3.0, 0.18, 0.17 $$;
+COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, also where all are about as far away, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6927,9 +6929,9 @@ GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vec
 REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
