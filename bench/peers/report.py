@@ -144,9 +144,12 @@ def _plot(findings: Sequence[Findings], target: Path) -> None:
         print("no plot is drawn without matplotlib: pip install --group bench")
         return
     mpl.rcParams["svg.hashsalt"] = "peers"
-    figure = Figure(figsize=(6.4 * len(findings), 4.6), layout="constrained")
-    axes = figure.subplots(1, len(findings), sharey=True, squeeze=False)[0]
-    for panel, found in zip(axes, findings, strict=True):
+    lines, columns = -(-len(findings) // 2), min(2, len(findings))
+    figure = Figure(figsize=(6.4 * columns, 4.6 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, sharey=True, squeeze=False).flatten()
+    for panel in axes[len(findings) :]:
+        panel.remove()
+    for panel, found in zip(axes, findings, strict=False):
         labels = list(found.shares)
         for name in found.effort:
             figures = [found.cells[label].get(name) for label in labels]
