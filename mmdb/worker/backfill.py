@@ -40,7 +40,7 @@ PAGES = 16
 LOOKS = 20
 """With `once`, how often to look again for a row that somebody had locked: another model's store, for instance."""
 STUMBLE_SECONDS, REST_SECONDS = 1.0, 30.0
-"""How long an embedding is left alone whose functions do not work: the first time, and from then on."""
+"""How long an embedding is left alone whose functions do not work: the first time, doubled each time, and at most."""
 SERVICE_REST_SECONDS = (5.0, 300.0)
 """How long a model's server that does not serve is left alone: at first, doubled each time, and at most."""
 RECOUNT_SECONDS = (60.0, 300.0)
@@ -59,7 +59,8 @@ class Cursor:
     after: str | None = None
     rows: deque[PendingRow] = field(default_factory=deque)
     rest_until: float = 0.0
-    stumbled: bool = False
+    stumbles: int = 0
+    """How often its functions did not work, one time after the other."""
     done: int = 0
     total: int = 0
     uncounted: bool = False
@@ -293,17 +294,16 @@ class Backfill:
         problem = str(error.diag.message_primary or error)
         cursor.rows.clear()
         cursor.after = None
-        if not (cursor.stumbled or self.once):
-            # A function that was called while the model was switched names columns as they were.
-            cursor.stumbled = True
-            cursor.rest_until = time.monotonic() + STUMBLE_SECONDS
-            return
-        cursor.rest_until = time.monotonic() + REST_SECONDS
+        pause = REST_SECONDS if self.once else min(REST_SECONDS, STUMBLE_SECONDS * 2**cursor.stumbles)
+        cursor.rest_until = time.monotonic() + pause
+        cursor.stumbles = min(cursor.stumbles + 1, 10)
+        if cursor.stumbles == 1 and not self.once:
+            return  # a function that was called while the model was switched names columns as they were
         self.reporter.log(f"{cursor.task.label}: {problem}")
         self.feeding.report_drift(cursor.task, problem)
 
     def _works(self, cursor: Cursor) -> None:
-        cursor.stumbled = False
+        cursor.stumbles = 0
         if cursor.rest_until:
             cursor.rest_until = 0.0
             self.feeding.report_drift(cursor.task, None)
