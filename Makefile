@@ -19,7 +19,7 @@ test: $(VENV)/dev ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-models: .venv-models/ready ## the backends that need the largest PyTorch, in an environment of 6 GB
-	.venv-models/bin/python -m pytest tests/models tests/unit/test_embedders_sentence_transformers.py
+	.venv-models/bin/python -m pytest tests/models tests/unit/test_models_embed_sentence_transformers.py
 
 lint: $(VENV)/dev ## format, rules, types, the compose file
 	$(BIN)/ruff format --check .

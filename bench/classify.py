@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.quality import STAMPS, read_stamps
-from mmdb.embedders.base import Embedder, Vectors
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.embed.base import Embedder, Vectors
+from mmdb.models.registry import builtin_specs, load
 
 LABELS = {
     "flowers": "plants/flowers",

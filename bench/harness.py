@@ -13,9 +13,9 @@ from typing import Any
 
 import psycopg
 
-from mmdb import embedded
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
 from mmdb.install import install
+from mmdb.server import embedded
 
 
 @dataclass(frozen=True, slots=True)

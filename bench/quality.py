@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder, Item, Vectors
-from mmdb.embedders.registry import builtin_specs, load
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Embedder, Item, Vectors
+from mmdb.models.registry import builtin_specs, load
 
 STAMPS = Path(__file__).resolve().parents[2] / "shared" / "stamps"
 LANGUAGES = ("en", "zh", "de", "fr", "ru", "ja", "es")

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import mmdb
 from bench.harness import Result, at_most, connection, in_turns, milliseconds, seconds
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.orm import embedding, nearest
 from mmdb.worker import WorkerOptions, background
 

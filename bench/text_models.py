@@ -18,8 +18,9 @@ import numpy as np
 
 from bench.quality import STAMPS
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder, Vectors
-from mmdb.embedders.registry import ModelSpec, builtin_specs, describe, load
+from mmdb.models.embed.base import Embedder, Vectors
+from mmdb.models.registry import builtin_specs, describe, load
+from mmdb.models.spec import ModelSpec
 
 K = 5
 

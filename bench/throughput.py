@@ -39,10 +39,11 @@ from bench.made_models import make_minilm, make_open_clip
 from bench.report import RESULTS, circumstances
 from bench.worker import made_pictures, made_texts
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder
-from mmdb.embedders.hash import HashEmbedder
-from mmdb.embedders.registry import ModelSpec, describe
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Embedder
+from mmdb.models.embed.hash import HashEmbedder
+from mmdb.models.registry import describe
+from mmdb.models.spec import ModelSpec
 
 ROUNDS = 3
 BUDGET = 0.9

@@ -18,10 +18,10 @@ from PIL import Image
 
 from bench.harness import Result, at_least, connection, in_turns
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.database.statements import resource
 from mmdb.media.image import decode_image
-from mmdb.sql import resource
+from mmdb.models.embed.base import Embedder
+from mmdb.models.registry import builtin_specs, load
 from mmdb.worker import WorkerOptions, background
 
 TEXTS = 2_000

@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 
-from mmdb import embedded
 from mmdb.install import install
+from mmdb.server import embedded
 
 FOLDER = Path(__file__).parent
 CALLED = {

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy.engine import Connection
 
-from mmdb.connect import connect
+from mmdb.database.engine import connect
 
 
 def run(connection: Connection) -> None:

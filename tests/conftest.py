@@ -29,7 +29,7 @@ import pytest
 from psycopg import errors as pg
 from psycopg import sql
 
-from mmdb import embedded
+from mmdb.server import embedded
 
 OTHER_SERVER = os.environ.get("MMDB_TEST_SERVER_URL")
 needs_embedded = pytest.mark.skipif(

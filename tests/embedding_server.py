@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmdb.embedders.base import Item
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.base import Item
+from mmdb.models.embed.hash import HashEmbedder
 
 WIDTH = 8
 Body = dict[str, Any]

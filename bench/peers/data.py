@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdb.config import Settings
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.registry import builtin_specs, load
 
 WIDTH = 512
 """The numbers of `lite` that texts and pictures share; the others are zero for a text."""

@@ -18,8 +18,8 @@ from PIL import ImageOps
 from bench.peers.data import QUERIES, SEED, Queries, Rows, Vectors, cache
 from bench.quality import LANGUAGES, STAMPS, Damage, Stamp, damaged, read_stamps
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.embed.base import Embedder
+from mmdb.models.registry import builtin_specs, load
 
 DAMAGE = Damage((0.6, 0.95), (0.4, 0.9), (40, 90))
 BATCH = 256

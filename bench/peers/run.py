@@ -25,7 +25,7 @@ from bench.peers.data import Queries, Rows
 from bench.peers.kinds.base import Filter
 from bench.peers.process import PeerError, Process
 from mmdb.config import Settings
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.registry import builtin_specs, load
 
 K = 10
 ASKED = 40

@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mmdb.config import Settings
+from mmdb.database.statements import resource
 from mmdb.install import install
 from mmdb.media.image import decode_image
-from mmdb.sql import resource
 from mmdb.worker import background
 
 from . import data, page

@@ -37,7 +37,7 @@ def clusters(
     Example:
       mmdb clusters shop.posters photo -k 5 --into shop.poster_clusters
     """
-    from mmdb.clusters import write_clusters
+    from mmdb.analytics.kmeans import write_clusters
 
     with context.obj.connect() as connection:
         made = write_clusters(connection, relation, name, k=k, into=into, seed=seed, sample=sample, replace=replace)

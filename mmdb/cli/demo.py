@@ -15,7 +15,7 @@ import typer
 from mmdb.cli.render import console
 from mmdb.cli.target import Target
 from mmdb.config import Settings
-from mmdb.sql import resource
+from mmdb.database.statements import resource
 
 PACKAGE = "mmdb_shop"
 

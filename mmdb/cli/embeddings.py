@@ -10,8 +10,8 @@ from rich.text import Text
 
 from mmdb.cli.render import Format, cell, console, note, plain, show, show_json, table
 from mmdb.cli.target import TOPIC, Connection, Row, Target
+from mmdb.database.statements import statement
 from mmdb.errors import ConfigError
-from mmdb.sql import statement
 
 FAILURES = 5
 """Failures that `mmdb status` shows; the view mmdb.failures has them all."""

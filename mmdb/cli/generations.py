@@ -12,7 +12,7 @@ from psycopg import errors as pg
 from mmdb.cli.embeddings import Table, build_indexes
 from mmdb.cli.render import note
 from mmdb.cli.target import TOPIC, Connection, Row
-from mmdb.sql import statement
+from mmdb.database.statements import statement
 
 LOCK_TIMEOUT = "2s"
 """How long others may have to wait behind a switch that waits for a long statement."""

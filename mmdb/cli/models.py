@@ -17,14 +17,14 @@ from rich.text import Text
 from mmdb.cli.render import Format, console, note, plain, show, show_json
 from mmdb.cli.target import TOPIC, Connection, Row, Target
 from mmdb.config import Settings
+from mmdb.database.statements import statement
 from mmdb.errors import ConfigError, ModelError
-from mmdb.sql import statement
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from mmdb.embedders.base import Embedder, Item, Modality
-    from mmdb.embedders.registry import ModelSpec
+    from mmdb.models.embed.base import Embedder, Item, Modality
+    from mmdb.models.spec import ModelSpec
 
 MEASURE_SECONDS = 2.0
 """How long `mmdb models test` embeds, for each modality."""
@@ -109,7 +109,7 @@ def add_model(
       mmdb models add small --backend openai --model text-embedding-3-small --dimensions 512
       mmdb models add local --backend openai --model bge-m3 --option base_url=http://127.0.0.1:8000/v1
     """
-    from mmdb.embedders.registry import ModelSpec
+    from mmdb.models.spec import ModelSpec
 
     options = dict(map(_option, option or [])) | ({} if dimensions is None else {"dimensions": dimensions})
     spec = ModelSpec(
@@ -140,14 +140,14 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _refuse_builtin(name: str) -> None:
-    from mmdb.embedders.registry import builtin_specs
+    from mmdb.models.registry import builtin_specs
 
     if name in {spec.name for spec in builtin_specs()}:
         raise ModelError(f'model "{name}" is one of mmdb\'s own', hint="choose another name")
 
 
 def _add(connection: Connection, spec: ModelSpec) -> None:
-    from mmdb.embedders.registry import describe
+    from mmdb.models.registry import describe
 
     there = connection.execute(statement(TOPIC, "model"), {"name": spec.name}).fetchone()
     described, _ = describe(spec, Settings.from_environment())
@@ -170,7 +170,8 @@ def try_model(
     Example:
       mmdb models test lite
     """
-    from mmdb.embedders.registry import ModelSpec, load
+    from mmdb.models.registry import load
+    from mmdb.models.spec import ModelSpec
 
     if form is Format.CSV:
         raise ConfigError('the format "csv" is for one table of rows', hint="use --format json")

@@ -11,8 +11,8 @@ from psycopg.sql import SQL, Composable, Identifier
 from mmdb.cli.embeddings import Table
 from mmdb.cli.render import Format, show
 from mmdb.cli.target import TOPIC, Connection, Row
+from mmdb.database.statements import statement
 from mmdb.errors import ConfigError, MediaError, MmdbError
-from mmdb.sql import statement
 
 HIDDEN = ["bytea", "vector", "halfvec", "sparsevec"]
 """Types of columns that nobody reads on a terminal."""

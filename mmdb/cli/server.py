@@ -67,7 +67,7 @@ def running_server(target: Target, *, keep: bool) -> Iterator[Server]:
     if not target.embedded:
         yield Server(target.url(), ours=False)
         return
-    from mmdb import embedded
+    from mmdb.server import embedded
 
     ours = not embedded.status().running
     url = embedded.start().url
@@ -102,7 +102,7 @@ def down() -> None:
     Example:
       mmdb down
     """
-    from mmdb import embedded
+    from mmdb.server import embedded
 
     pid = detached.stop(Settings.from_environment().home)
     if pid is not None:

@@ -35,12 +35,12 @@ class Target:
         """The libpq URL. The embedded server is started, and left running, unless `start` is False."""
         if self.embedded:
             return self._embedded_url(start)
-        from mmdb.connect import database_url
+        from mmdb.database.engine import database_url
 
         return database_url(self.given)
 
     def _embedded_url(self, start: bool) -> str:
-        from mmdb import embedded
+        from mmdb.server import embedded
 
         info = embedded.status()
         if info.running:

@@ -14,11 +14,11 @@ from psycopg import sql
 from sqlalchemy import Connection, Table
 from sqlalchemy.orm import Session
 
-from mmdb.connect import register_types
+from mmdb.database.statements import statements
+from mmdb.database.types import register_types
 from mmdb.errors import QueryError
 from mmdb.orm.columns import declaration_of
 from mmdb.orm.types import as_vector
-from mmdb.sql import statements
 
 
 def copy_rows(connection: Connection | Session, entity: type[Any] | Table, rows: Iterable[Mapping[str, Any]]) -> int:

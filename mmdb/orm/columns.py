@@ -18,8 +18,9 @@ from pgvector.sqlalchemy import BIT
 from sqlalchemy import Column, FetchedValue, Index, Table, cast, event, func
 from sqlalchemy.orm import MappedColumn, Mapper, mapped_column
 
-from mmdb.embedders.registry import ModelSpec, builtin_specs
 from mmdb.errors import DeclarationError
+from mmdb.models.registry import builtin_specs
+from mmdb.models.spec import ModelSpec
 from mmdb.orm.ddl import listen_for_ddl
 from mmdb.orm.types import Embedding, Vec
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.elements import ColumnClause, Label, TextClause
 
-from mmdb.sql import statements
+from mmdb.database.statements import statements
 
 DEFAULTS = {"m": 16, "ef_construction": 64}
 """pgvector's own."""

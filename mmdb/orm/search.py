@@ -18,8 +18,8 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import ColumnElement, Label, UnaryExpression
 from sqlalchemy.sql.functions import FunctionElement
 
-from mmdb.embedders.base import Embedder
 from mmdb.errors import QueryError
+from mmdb.models.embed.base import Embedder
 from mmdb.orm.columns import Declaration, declaration_of, embedding_name
 from mmdb.orm.ddl import literal, relation
 from mmdb.orm.types import Embedding

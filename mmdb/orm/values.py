@@ -19,9 +19,9 @@ from sqlalchemy import ColumnElement, LargeBinary, String, Table, bindparam, ins
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import InstanceState
 
-from mmdb.embedders.base import Embedder, Item
 from mmdb.errors import MediaError, QueryError
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Embedder, Item
 from mmdb.orm.columns import INFO, Declaration
 from mmdb.orm.types import Embedding, as_vector
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import psycopg
 
-from mmdb.embedders.base import Embedder, Vectors
-from mmdb.embedders.registry import ModelSpec
 from mmdb.errors import MmdbError, ModelServiceError
+from mmdb.models.embed.base import Embedder, Vectors
+from mmdb.models.spec import ModelSpec
 from mmdb.worker.claim import TRY_LATER, Claim, Failure, PendingRow, RefusedError, Row, Steps, Task
 from mmdb.worker.load import Batch, Loader, Mixture, fused
 from mmdb.worker.report import Reporter

@@ -19,10 +19,10 @@ from pgvector import HalfVector, Vector
 from psycopg import errors as pg
 from psycopg.sql import Identifier
 
-from mmdb.connect import register_types
-from mmdb.embedders.base import Vectors
+from mmdb.database.statements import statement
+from mmdb.database.types import register_types
 from mmdb.errors import DatabaseError
-from mmdb.sql import statement
+from mmdb.models.embed.base import Vectors
 
 TOPIC = "worker"
 LOCK_TIMEOUT_MS = 2000

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Item, Vectors
 from mmdb.errors import MediaError, MmdbError, ModelError
+from mmdb.media.fetch import fetch
 from mmdb.media.image import decode_image
-from mmdb.media.uri import fetch
+from mmdb.models.embed.base import Item, Vectors
 from mmdb.worker.claim import Claim, Failure, Part, Row, Source, Steps, Task
 
 MAX_TEXT_BYTES = 1_000_000

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from pgvector import Vector
 
-from mmdb.embedders.base import Embedder, Item, Vectors
 from mmdb.errors import MmdbError, ModelError, ModelServiceError
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Embedder, Item, Vectors
 from mmdb.worker.claim import Connection, composed
 
 BATCH = 32

@@ -21,9 +21,10 @@ from psycopg.rows import dict_row
 
 import mmdb
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder
-from mmdb.embedders.registry import ModelSpec, load
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
+from mmdb.models.embed.base import Embedder
+from mmdb.models.registry import load
+from mmdb.models.spec import ModelSpec
 from mmdb.worker.backfill import Backfill, Totals
 from mmdb.worker.claim import Connection, Steps, composed, open_connection, open_shared
 from mmdb.worker.load import Loader

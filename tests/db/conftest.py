@@ -12,8 +12,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from mmdb.embedders.base import Item, Purpose, Vectors
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.base import Item, Purpose, Vectors
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
 from mmdb.worker.claim import Steps, Task, open_connection, open_shared
 from tests.conftest import Database, Server, temporary_database

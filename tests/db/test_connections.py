@@ -13,8 +13,8 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import OperationalError
 
 import mmdb
-from mmdb import embedded
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
+from mmdb.server import embedded
 from tests.conftest import Database, MakeRole, needs_embedded
 
 ODD_PASSWORD = "p@ss:w/o?r#d %41+&='\\\" ü猫"

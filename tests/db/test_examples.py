@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import errors as pg
 
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
 from mmdb.install import install
 from mmdb.worker import background
 from tests.conftest import Database, MakeRole

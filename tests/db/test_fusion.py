@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from psycopg import errors as pg
 
-from mmdb.embedders.base import Item, Vectors
-from mmdb.embedders.hash import HashEmbedder
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Item, Vectors
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, background
 from mmdb.worker.claim import Row
 from tests.conftest import Database

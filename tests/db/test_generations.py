@@ -15,10 +15,11 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from mmdb.config import Settings
-from mmdb.connect import sqlalchemy_url
-from mmdb.embedders.base import Embedder, Modality, Purpose, Vectors
-from mmdb.embedders.hash import HashEmbedder
-from mmdb.embedders.registry import ModelSpec, load
+from mmdb.database.url import sqlalchemy_url
+from mmdb.models.embed.base import Embedder, Modality, Purpose, Vectors
+from mmdb.models.embed.hash import HashEmbedder
+from mmdb.models.registry import load
+from mmdb.models.spec import ModelSpec
 from mmdb.orm import embedding, nearest
 from mmdb.worker import Totals, WorkerOptions, background, work
 from mmdb.worker.claim import Row

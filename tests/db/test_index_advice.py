@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from mmdb import embedded, install
+from mmdb import install
+from mmdb.server import embedded
 from mmdb.worker import background
 from tests.conftest import QUICK, Database, needs_embedded
 from tests.db.conftest import QUICK as HASH_WORKER

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mmdb import install as install_module
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
+from mmdb.install import init as install_module
 from mmdb.worker import work
 from tests.conftest import Database, MakeRole, Role, Server, newest_revision, temporary_database
 from tests.db.conftest import ONCE, check_rows

@@ -13,9 +13,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from mmdb.config import Settings
-from mmdb.embedders import openai
-from mmdb.embedders.hash import HashEmbedder
-from mmdb.embedders.http import Server
+from mmdb.models.embed import openai
+from mmdb.models.embed.hash import HashEmbedder
+from mmdb.models.http import Server
 from mmdb.worker import Totals, WorkerOptions, background, work
 from tests.conftest import Database
 from tests.db.conftest import until
@@ -44,7 +44,8 @@ def settings(remote: EmbeddingServer) -> Settings:
 @pytest.fixture
 def notes(conn: Connection, remote: EmbeddingServer, settings: Settings) -> Connection:
     """A table whose texts are embedded by the server's model, and another by `hash`, three rows each."""
-    from mmdb.embedders.registry import ModelSpec, describe
+    from mmdb.models.registry import describe
+    from mmdb.models.spec import ModelSpec
 
     options = {"base_url": remote.base_url}
     spec, _ = describe(ModelSpec("remote", "openai", "e5", 0, (), "", options=options), settings)

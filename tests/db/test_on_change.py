@@ -11,7 +11,7 @@ import pytest
 from psycopg import errors as pg
 
 from mmdb.install import install
-from mmdb.uninstall import uninstall
+from mmdb.install.uninstall import uninstall
 from mmdb.worker import Totals, background
 from tests.conftest import Database, Server, temporary_database
 from tests.db.conftest import QUICK, Gate, expected, until

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdb.embedders.hash import HashEmbedder
 from mmdb.media.image import decode_image
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
 from tests.conftest import Database
 from tests.db.conftest import Connection, check_rows, one, until

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector, Vector
 from psycopg import errors as pg
 
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
 from mmdb.worker import Totals, WorkerOptions, work
 from tests.conftest import Database
 from tests.db.conftest import Connection, one

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from psycopg import errors as pg
 
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import background
 from tests.conftest import Database
 from tests.db.conftest import QUICK, Gate, register, until

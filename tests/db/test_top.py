@@ -13,7 +13,7 @@ import pytest
 from pgvector import HalfVector
 from psycopg import errors as pg
 
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
 from tests.conftest import Database, MakeRole
 from tests.db.conftest import Connection
 

@@ -14,10 +14,11 @@ import pytest
 from psycopg import errors as pg
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder, Purpose, Vectors
-from mmdb.embedders.hash import HashEmbedder
-from mmdb.embedders.registry import ModelSpec, load
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
+from mmdb.models.embed.base import Embedder, Purpose, Vectors
+from mmdb.models.embed.hash import HashEmbedder
+from mmdb.models.registry import load
+from mmdb.models.spec import ModelSpec
 from mmdb.worker import Totals, background, work
 from mmdb.worker.claim import Row
 from tests.conftest import Database, Role

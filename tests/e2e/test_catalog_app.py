@@ -21,8 +21,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
 import mmdb.orm.alembic
-from mmdb.connect import sqlalchemy_url
-from mmdb.sql import resource
+from mmdb.database.statements import resource
+from mmdb.database.url import sqlalchemy_url
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
 

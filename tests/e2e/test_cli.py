@@ -14,10 +14,10 @@ import psycopg
 import pytest
 import typer
 
-from mmdb import embedded
 from mmdb.cli import detached
 from mmdb.cli.app import app
 from mmdb.errors import EmbeddedError
+from mmdb.server import embedded
 from tests.conftest import Database, Role, Server, temporary_database
 from tests.e2e.programs import Answer, Program, end, finish, new_home, until
 

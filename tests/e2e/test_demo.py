@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mmdb import embedded
 from mmdb.cli.demo import shop_module
 from mmdb.config import Settings
 from mmdb.errors import MediaError
+from mmdb.server import embedded
 from tests.conftest import Database, temporary_database
 from tests.e2e.programs import Program, new_home
 

@@ -21,8 +21,8 @@ from rich.cells import cell_len, set_cell_size
 
 import mmdb
 from docs.generate import cli_reference, sql_reference
+from mmdb.analytics.kmeans import write_clusters
 from mmdb.cli.demo import shop_module
-from mmdb.clusters import write_clusters
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
 

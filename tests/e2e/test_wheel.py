@@ -69,7 +69,8 @@ def test_files_that_are_not_python(wheel: Path) -> None:
 
 def test_it_is_the_wheel_that_runs(python: Path, tmp_path: Path) -> None:
     script = (
-        "import mmdb; from mmdb.sql import resource; print(mmdb.__file__, resource('sql'), resource('examples/shop'))"
+        "import mmdb; from mmdb.database.statements import resource; "
+        "print(mmdb.__file__, resource('sql'), resource('examples/shop'))"
     )
     for place in run(python, "-c", script, cwd=tmp_path).split():
         assert Path(place).is_relative_to(python.parents[1])

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import WorkerOptions, work
 from mmdb.worker.claim import Steps
 from mmdb.worker.load import Loader

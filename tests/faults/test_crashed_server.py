@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from mmdb import embedded
 from mmdb.install import install
+from mmdb.server import embedded
 from mmdb.worker import background
 from tests.conftest import needs_embedded
 from tests.db.conftest import QUICK, check_rows, until

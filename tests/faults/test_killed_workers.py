@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import WorkerOptions, work
 from tests.conftest import Database
 from tests.db.conftest import Connection, check_rows, until

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
-from mmdb import embedded
-from mmdb.embedded_machine import server_user
 from mmdb.install import Loopback, install
+from mmdb.server import embedded
+from mmdb.server.machine import server_user
 from mmdb.worker import background
 from tests.db.conftest import QUICK, until
 

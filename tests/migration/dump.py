@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mmdb import embedded
-from mmdb.embedded_cluster import Layout, server_environment
 from mmdb.install import install
+from mmdb.server import embedded
+from mmdb.server.layout import Layout, server_environment
 from tests.conftest import Server
 
 SCHEMA = Path(__file__).with_name("schema.sql")

@@ -76,7 +76,7 @@ def test_languages_are_trusted(conn: Connection) -> None:
 @pytest.mark.parametrize("words", [{"immutable", "stable", "volatile"}, {"security invoker", "security definer"}])
 def test_every_function_says_what_it_is(words: set[str]) -> None:
     """Its text states volatility and security mode; PostgreSQL's own default cannot be told from a decision."""
-    from mmdb.sql import function_files
+    from mmdb.database.statements import function_files
 
     silent = [
         f"{file.name}: {head.splitlines()[0]}"

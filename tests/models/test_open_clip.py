@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder, Item, Vectors
-from mmdb.embedders.registry import ModelSpec, describe, load
 from mmdb.errors import ModelError, ModelUnavailableError
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Embedder, Item, Vectors
+from mmdb.models.registry import describe, load
+from mmdb.models.spec import ModelSpec
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
 from tests.e2e.programs import Program

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, ForeignKey, MetaData, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 from mmdb.orm import embedding
 from tests.conftest import Database
 from tests.db.conftest import drain, module_database, worker

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Index, MetaData, cast, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import mmdb.orm.alembic
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import DeclarationError
 from mmdb.install import install
 from mmdb.orm import embedding, nearest

@@ -363,7 +363,7 @@ def test_copies_of_a_table_declare_too(engine: Engine) -> None:
 def test_a_database_without_mmdb_is_named(empty_database: Database) -> None:
     from sqlalchemy import create_engine
 
-    from mmdb.connect import sqlalchemy_url
+    from mmdb.database.url import sqlalchemy_url
 
     engine = create_engine(sqlalchemy_url(empty_database.url))
     with pytest.raises(InstallError, match="mmdb is not installed in database"):

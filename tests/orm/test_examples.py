@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship
 
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import QueryError
 from mmdb.orm import embedding, like, recommend, search
 from mmdb.worker import Totals

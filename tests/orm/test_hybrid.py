@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, joinedload, mapped_column
 
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import MediaError, QueryError
 from mmdb.orm import embedding, search
 from mmdb.worker import Totals

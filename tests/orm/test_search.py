@@ -39,7 +39,7 @@ from sqlalchemy.orm import (
 )
 
 import mmdb
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import MediaError, QueryError
 from mmdb.orm import distance, embedding, nearest
 from mmdb.worker import Totals

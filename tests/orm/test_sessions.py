@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, undefer
 
 import mmdb
-from mmdb.connect import sqlalchemy_url
-from mmdb.embedders.hash import HashEmbedder
+from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import MediaError, ModelError, QueryError
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.orm import copy_rows, distance, embedding, nearest, wait_until_embedded
 from mmdb.worker import Totals
 from tests.conftest import Database

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 from mmdb import embed_batch, load_model
-from mmdb.embedders.base import Embedder
+from mmdb.models.embed.base import Embedder
 from mmdb.orm import Vec, distance, embedding, like, nearest, recommend, search, wait_until_embedded
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from bench.classify import SCALES, Sorted, measure
 from bench.quality import STAMPS
 from mmdb.config import Settings
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.registry import builtin_specs, load
 from tests.db.conftest import Connection
 
 pytestmark = pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}")

@@ -12,9 +12,9 @@ from bench.hybrid import questions, read_items
 from bench.quality import STAMPS
 from bench.relevance import judge
 from mmdb.config import Settings
-from mmdb.embedders.base import Vectors
-from mmdb.embedders.registry import builtin_specs, load
 from mmdb.media.image import decode_image
+from mmdb.models.embed.base import Vectors
+from mmdb.models.registry import builtin_specs, load
 from mmdb.worker.load import Mixture, fused
 
 pytestmark = pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}")

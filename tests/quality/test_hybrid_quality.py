@@ -12,7 +12,7 @@ import pytest
 from bench.hybrid import FUSED, LEGS, ask, fill, questions, read_items
 from bench.quality import STAMPS
 from bench.relevance import Answers, judge
-from mmdb.connect import register_types
+from mmdb.database.types import register_types
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Server, temporary_database
 

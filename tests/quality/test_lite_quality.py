@@ -24,8 +24,8 @@ from bench.quality import (
     text_to_image,
 )
 from mmdb.config import Settings
-from mmdb.embedders.base import Embedder, Vectors
-from mmdb.embedders.registry import builtin_specs, load
+from mmdb.models.embed.base import Embedder, Vectors
+from mmdb.models.registry import builtin_specs, load
 
 pytestmark = [
     pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}"),

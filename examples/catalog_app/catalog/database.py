@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 
 
 def make_engine(url: str | None = None) -> AsyncEngine:

@@ -7,7 +7,7 @@ from catalog.models import Base
 from sqlalchemy import create_engine, pool
 
 import mmdb.orm.alembic  # noqa: F401 - this is the line: op.add_embedding, and autogenerate that knows embeddings
-from mmdb.connect import sqlalchemy_url
+from mmdb.database.url import sqlalchemy_url
 
 
 def run_offline() -> None:

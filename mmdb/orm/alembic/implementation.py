@@ -14,9 +14,9 @@ from alembic.ddl.postgresql import PostgresqlImpl
 from sqlalchemy import Column, Connection, Index, text
 from sqlalchemy.types import TypeEngine
 
+from mmdb.database.statements import statements
 from mmdb.orm.columns import declaration_of
 from mmdb.orm.indexes import HnswIndex, as_postgresql_says, hnsw_index, is_hnsw, read_index, table_of
-from mmdb.sql import statements
 
 TOPIC = "orm"
 

@@ -1,0 +1,1 @@
+"""Questions about a whole table that need more than SQL."""

