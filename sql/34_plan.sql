@@ -27,67 +27,6 @@ end
 $$;
 comment on function mmdb.check_relation(regclass) is 'Refuse a relation that cannot carry an embedding.';
 
-create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  chosen mmdb.models;
-begin
-  select m.* into chosen from mmdb.models m where m.name = check_model.model;
-  if not found then
-    raise exception 'model "%" does not exist', model
-      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
-  elsif modality <> all(chosen.modalities) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
-      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
-  elsif chosen.dimensions > 4000 then
-    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
-      using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
-  end if;
-  return chosen;
-end
-$$;
-comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
-
-create or replace function mmdb.check_model(model text, modalities text[]) returns mmdb.models
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  modality text;
-  chosen mmdb.models;
-begin
-  foreach modality in array modalities loop
-    chosen := mmdb.check_model(model, modality);
-  end loop;
-  return chosen;
-end
-$$;
-comment on function mmdb.check_model(text, text[]) is 'The model, if it exists and embeds all of these modalities.';
-
--- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
-create or replace function mmdb.drop_orphans(schema_name text) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  orphan regprocedure;
-begin
-  for orphan in
-    select p.oid
-    from pg_proc p
-    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
-    where p.pronamespace = schema_name::regnamespace and m.id is not null
-      and pg_has_role(p.proowner, 'usage')
-      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
-  loop
-    execute format('drop function %s', orphan);
-  end loop;
-end
-$$;
-comment on function mmdb.drop_orphans(text) is 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
-
 -- The first name that would be too long or is taken by something mmdb did not make.
 create or replace function mmdb.check_names(planned mmdb.embeddings) returns void
 language plpgsql stable security invoker
@@ -284,3 +223,33 @@ end
 $$;
 comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text, float8[]) is
   'Everything add_embedding needs to know, checked, before it changes anything.';
+
+create or replace function mmdb.on_change(made mmdb.embeddings) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
+comment on function mmdb.on_change(mmdb.embeddings) is 'What becomes of the vector of a row whose source changed: unset or keep.';
+
+-- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
+create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if on_change not in ('unset', 'keep') then
+    raise exception 'on_change is "%", expected unset or keep', on_change
+      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
+  elsif on_change = 'keep' then
+    planned.stale_column := planned.name || '_stale';
+    if cardinality(planned.source_expressions) > 0 then
+      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
+        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
+    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
+        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
+    end if;
+  end if;
+  return planned;
+end
+$$;
+comment on function mmdb.plan_on_change(mmdb.embeddings, text) is 'Enter into a planned embedding what becomes of a vector whose source changed.';

@@ -3,7 +3,7 @@
 --
 -- Nobody is to fail and nothing to be mixed meanwhile. Search functions name a column and an embedding, never a model or a width,
 -- so they stay as they are; a search that waits for the switch finds the new column under the name, and mmdb.model_of tells the
--- model by the column (sql/20_queries.sql). A worker's store that waits is refused, and tries again. Both generations are kept in
+-- model by the column (sql/21_embed.sql). A worker's store that waits is refused, and tries again. Both generations are kept in
 -- step with their sources, so that switching back is the same.
 
 create or replace function mmdb.generation_name(name text, model text) returns text
@@ -200,25 +200,6 @@ begin
 end
 $$;
 comment on function mmdb.hand_over_functions(mmdb.embeddings, mmdb.embeddings) is 'Mark the public functions of one generation as the other''s.';
-
-create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}') returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  made_function regprocedure;
-begin
-  for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
-      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
-      and format_type(p.proargtypes[0], null) <> all(kept_arguments)
-  loop
-    execute format('drop function %s', made_function);
-  end loop;
-end
-$$;
-comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is 'Drop the search functions of an embedding, but for those that take one of these as their query.';
 
 create or replace function mmdb.switch_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
 language plpgsql volatile security invoker

@@ -6,27 +6,6 @@
 -- the questions of bench/hybrid.py nDCG@10 fell from 0.81 by captions alone to 0.52 with pictures beside them, and is 0.82
 -- with nearness. A leg with a negative weight brings no candidates: it only pushes rows down.
 
-create or replace function mmdb.rrf_add(score double precision, rank bigint) returns double precision
-language sql immutable parallel safe security invoker
-as $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
-comment on function mmdb.rrf_add(double precision, bigint) is 'A step of mmdb.rrf(rank).';
-
-create or replace function mmdb.rrf_add(score double precision, rank bigint, weight double precision) returns double precision
-language sql immutable parallel safe security invoker
-as $$ select score + coalesce(weight / (60 + rank), 0) $$;
-comment on function mmdb.rrf_add(double precision, bigint, double precision) is 'A step of mmdb.rrf(rank, weight).';
-
-create or replace aggregate mmdb.rrf(rank bigint) (
-  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
-);
-comment on aggregate mmdb.rrf(bigint) is
-  'Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists in which something has a rank; NULL adds nothing.';
-
-create or replace aggregate mmdb.rrf(rank bigint, weight double precision) (
-  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
-);
-comment on aggregate mmdb.rrf(bigint, double precision) is 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
-
 -- Its model is looked up when it searches: it may have been switched since the function was made.
 create or replace function mmdb.embedding_leg(made mmdb.embeddings) returns mmdb.search_leg
 language plpgsql stable security invoker
@@ -51,20 +30,6 @@ as $$
       || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
 $$;
 comment on function mmdb.search_legs(regclass) is 'The legs of T_search: every embedding of the table, and its keywords.';
-
--- The sum of unit vectors by weight, of unit length again: where text and pictures share a space, "this picture, but in red".
-create or replace function mmdb.weighted_vector(vectors real[][], weights double precision[]) returns @extschema:vector@.vector
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select @extschema:vector@.l2_normalize(array_agg(s.total order by s.place)::real[]::@extschema:vector@.vector)
-  from (
-    select i as place, sum(weights[v] * vectors[v][i]) as total
-    from generate_subscripts(vectors, 1) v, generate_subscripts(vectors, 2) i
-    group by i
-  ) s
-$$;
-comment on function mmdb.weighted_vector(real[][], double precision[]) is 'The weighted sum of vectors, of unit length.';
 
 create or replace function mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) returns @extschema:vector@.vector
 language plpgsql stable security invoker
@@ -95,11 +60,6 @@ end
 $$;
 comment on function mmdb.query_vector(mmdb.search_leg, text, bytea[], jsonb) is
   'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
-
-create or replace function mmdb.weight_of(weights jsonb, name text) returns double precision
-language sql immutable security invoker
-as $$ select coalesce((weights ->> name)::double precision, 1) $$;
-comment on function mmdb.weight_of(jsonb, text) is 'A weight, 1 unless given.';
 
 create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}') returns void
 language plpgsql stable security invoker
@@ -258,6 +218,11 @@ $body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), rep
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
+
+create or replace function mmdb.table_verbs() returns text[]
+language sql immutable security invoker
+as $$ select array['search', 'like', 'recommend'] $$;
+comment on function mmdb.table_verbs() is 'The functions that are made once for a table.';
 
 -- Functions of a table belong to the first of its embeddings; with the last one they go.
 create or replace function mmdb.make_table_functions(relation regclass) returns void

@@ -37,16 +37,6 @@ set search_path = pg_catalog, pg_temp
 as $$ select coalesce(cardinality(distances) >= 10 and distances[1] > 0 and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false) $$;
 comment on function mmdb.is_flat(double precision[]) is 'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
 
-create or replace function mmdb.within_sql(relation regclass) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)', (select s.matches from mmdb.key_sql(relation) s)) end
-  from mmdb.key_columns(relation) k
-$$;
-comment on function mmdb.within_sql(regclass) is 'The condition that a row''s key is one of the texts $2.';
-
 create or replace function mmdb.search_source(made mmdb.embeddings) returns mmdb.search_source
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -71,6 +61,42 @@ begin
 end
 $$;
 comment on function mmdb.search_source(mmdb.embeddings) is 'The pieces of SQL that a search of this embedding is made of.';
+
+create or replace function mmdb.within_keys(parts mmdb.search_source, keys text[]) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+comment on function mmdb.within_keys(mmdb.search_source, text[]) is 'Keys in the form that `within` has them in.';
+
+create or replace function mmdb.vector_sql(parts mmdb.search_source) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(parts.present, ' is not null$', '::@extschema:vector@.vector') $$;
+comment on function mmdb.vector_sql(mmdb.search_source) is 'The embedding of a row.';
+
+-- The next page begins behind a row: farther from the query, or as far with a later key. Distances go by text that loses nothing.
+create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.vector, after text) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp set extra_float_digits = 1
+as $$
+declare
+  reached double precision;
+begin
+  if after is null or vector is null then
+    return '';
+  end if;
+  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
+  into reached using vector, mmdb.within_keys(parts, array[after]);
+  if reached is null then
+    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '), parts.relation
+      using errcode = 'object_not_in_prerequisite_state', hint = 'after takes the key of the last row of the page before';
+  end if;
+  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select %4$L::text) a(after)))',
+                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+end
+$$;
+comment on function mmdb.top_after(mmdb.search_source, @extschema:vector@.vector, text) is
+  'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 
 -- PostgreSQL's own estimate of the rows that pass, row policies included, and of what it costs to measure them all.
 create or replace function mmdb.top_estimate(
@@ -248,3 +274,44 @@ end
 $$;
 comment on function mmdb.top(mmdb.search_source, @extschema:vector@.vector, integer, jsonb, text[], text) is
   'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
+
+-- Its rows are read in the statement that found their keys, so that what it promises holds while others write.
+create or replace function mmdb.top_body(made mmdb.embeddings, vector text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.distance
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
+  join %4$s p on %5$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'),
+        mmdb.known_key_sql(made.relation, '$5'))
+  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
+$$;
+comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
+
+create or replace function mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+begin
+  perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
+  perform mmdb.make_public_function(made, name,
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
+           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
+           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
+    format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
+           mmdb.relation_sql(made.relation), made.name));
+end
+$$;
+comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';

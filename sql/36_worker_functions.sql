@@ -1,107 +1,16 @@
--- The SQL that mmdb writes for one embedding: the worker's functions, the search views, the trigger, the indexes.
+-- The functions that mmdb makes for the worker, a set for each embedding: pending, load, store, count, clean.
 --
--- The worker's functions run as the table's owner (security definer), so that the worker needs no right on
+-- They run as the table's owner (security definer), so that the worker needs no right on
 -- business tables and a table's own triggers never run as the worker. Everything in them is qualified.
 --
 -- They ask for a pass, whose hash stands in them: the code of an owner that gets hold of a worker's session can call
 -- the functions of its own tables and of no others.
-
-create or replace function mmdb.made_for(id bigint) returns text
-language sql immutable security invoker
-as $$ select format('[mmdb embedding %s]', id) $$;
-comment on function mmdb.made_for(bigint) is 'The mark in the comment of every function that mmdb made for an embedding.';
-
-create or replace function mmdb.is_made_by(function oid, id bigint) returns boolean
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
-comment on function mmdb.is_made_by(oid, bigint) is 'Whether a function carries the mark of this embedding.';
 
 create or replace function mmdb.worker_function(made mmdb.embeddings, verb text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
 comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
-
--- An empty text says as little as NULL does: form after form leaves it where nothing was written. To a collation that is not
--- deterministic a text of punctuation may be equal to the empty one.
-create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select string_agg(format(case when t.typcategory is distinct from 'S' then '%s%I is not null'
-                                when c.collisdeterministic is not false then '%s%I::text <> '''''
-                                else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
-  from unnest(sources) with ordinality s(name, place)
-  left join pg_attribute a on a.attrelid = relation and a.attname = s.name
-  left join pg_type t on t.oid = a.atttypid
-  left join pg_collation c on c.oid = a.attcollation
-$$;
-comment on function mmdb.says_sql(regclass, text[], text) is 'The condition "a source of this row holds something", not NULL and no empty text.';
-
-create or replace function mmdb.pending_sql(made mmdb.embeddings, alias text) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
-                alias, made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, alias))
-$$;
-comment on function mmdb.pending_sql(mmdb.embeddings, text) is 'The condition "this row waits to be embedded".';
-
-create or replace function mmdb.embedded_sql(made mmdb.embeddings) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select format(case when made.stale_column is null then 'p.%I is not null' else 'p.%I is not null and not p.%I' end,
-                made.column_name, made.stale_column)
-$$;
-comment on function mmdb.embedded_sql(mmdb.embeddings) is 'The condition "this row has the vector of the source that it has now".';
-
-create or replace function mmdb.unmark_sql(made mmdb.embeddings) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$ select case when made.stale_column is null then '' else format(', %I = false', made.stale_column) end $$;
-comment on function mmdb.unmark_sql(mmdb.embeddings) is 'What an update that stores a vector sets besides, where an old vector is kept and marked.';
-
-create or replace function mmdb.content_sql(made mmdb.embeddings) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when made.modality = 'image' and not made.by_uri then format('p.%I', made.sources[1])
-    when cardinality(made.sources) = 1 then format('p.%I::text', made.sources[1])
-    else format('concat_ws(E''\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
-  end
-  from unnest(made.sources) with ordinality s(name, place)
-$$;
-comment on function mmdb.content_sql(mmdb.embeddings) is 'The source of a row as one value; several text columns are joined by line breaks.';
-
-create or replace function mmdb.weighted_sources(made mmdb.embeddings)
-returns table (place bigint, content text, data text, raw text)
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select s.place,
-         case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
-         case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
-         format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
-  from unnest(made.sources, made.source_modalities) with ordinality s(name, modality, place)
-$$;
-comment on function mmdb.weighted_sources(mmdb.embeddings) is 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
-
-create or replace function mmdb.hash_sql(made mmdb.embeddings) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when made.weights is not null then
-      format('sha256(%s)', (select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw), ' || ' order by s.place)
-                            from mmdb.weighted_sources(made) s))
-    when made.modality = 'image' and not made.by_uri then format('sha256(%s)', mmdb.content_sql(made))
-    else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(made))
-  end
-$$;
-comment on function mmdb.hash_sql(mmdb.embeddings) is 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 
 create or replace function mmdb.pass_sql(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -266,65 +175,6 @@ $body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_func
         mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''), mmdb.pass_sql(made))
 $$;
 comment on function mmdb.clean_body(mmdb.embeddings) is 'Drop the functions of an embedding whose table was dropped.';
-
--- Nothing is cut out of what is spliced: a table may have a parenthesis in its name, and a superuser makes its functions again.
-create or replace function mmdb.create_made(
-  made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text default null
-) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
-begin
-  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
-  execute format('alter function %s owner to %s', signature, owner);
-  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
-end
-$$;
-comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text) is
-  'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the names and defaults of parameters.';
-
--- Dropped and not replaced: a replaced function keeps the grants that whoever made it has given.
-create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  found_function oid;
-begin
-  for found_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and p.proname = any(names)
-  loop
-    if not mmdb.is_made_by(found_function, made.id) then
-      raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
-        using errcode = 'duplicate_function', hint = 'drop that function';
-    end if;
-    execute format('drop function %s', found_function::regprocedure);
-  end loop;
-end
-$$;
-comment on function mmdb.drop_made(mmdb.embeddings, text[]) is 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
-
--- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
-create or replace function mmdb.let_worker_in(made mmdb.embeddings) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  worker_role constant text := mmdb.setting('worker_role');
-begin
-  if not has_schema_privilege(worker_role, to_regnamespace(made.function_schema), 'usage') then
-    execute format('grant usage on schema %s to %I', made.function_schema, worker_role);
-  end if;
-exception when insufficient_privilege then
-  raise exception 'role "%" may not use schema %', worker_role, made.function_schema
-    using errcode = 'insufficient_privilege',
-          hint = format('have the schema''s owner run: grant usage on schema %s to %I', made.function_schema, worker_role);
-end
-$$;
-comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
 
 create or replace function mmdb.worker_verbs() returns text[]
 language sql immutable security invoker

@@ -1,4 +1,4 @@
--- The stored queries of the poster shop (examples/shop): what its website and its buyers ask every day, as functions with
+-- The stored queries of the poster shop: what its website and its buyers ask every day, as functions with
 -- filters. `make demo` makes them; each has a LIMIT of its own, so that mmdb.recall and mmdb.tune take it.
 
 create or replace function shop.posters_in_stock(query text, below numeric default null, k integer default 10)

@@ -1,11 +1,5 @@
 -- What is declared, for tools that compare it with something else: Alembic's autogenerate, the command line.
 
-create or replace function mmdb.on_change(made mmdb.embeddings) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
-comment on function mmdb.on_change(mmdb.embeddings) is 'What becomes of the vector of a row whose source changed: unset or keep.';
-
 create or replace function mmdb.declarations()
 returns table (
   schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text,

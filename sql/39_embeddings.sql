@@ -140,30 +140,6 @@ as $$
 $$;
 comment on function mmdb.remake_other_views(regclass, bigint) is 'The search views of a table''s other embeddings, made again after its columns changed.';
 
--- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
-create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if on_change not in ('unset', 'keep') then
-    raise exception 'on_change is "%", expected unset or keep', on_change
-      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
-  elsif on_change = 'keep' then
-    planned.stale_column := planned.name || '_stale';
-    if cardinality(planned.source_expressions) > 0 then
-      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
-        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
-    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
-      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
-        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
-    end if;
-  end if;
-  return planned;
-end
-$$;
-comment on function mmdb.plan_on_change(mmdb.embeddings, text) is 'Enter into a planned embedding what becomes of a vector whose source changed.';
-
 create or replace function mmdb.declare_embedding(made mmdb.embeddings, index boolean) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -274,37 +250,6 @@ end
 $$;
 comment on function mmdb.drop_embedding(regclass, text, boolean) is
   'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
-
--- Where the numbers are valid they tell the names, through renames; after a restore the names tell the numbers.
-create or replace function mmdb.resolved(made mmdb.embeddings) returns mmdb.embeddings
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if made.attached_to = mmdb.attachment(made.relation) then
-    made.sources := mmdb.column_names(made.relation, made.source_numbers);
-    made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
-    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
-      raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
-        using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
-    end if;
-  else
-    made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
-    made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
-    if made.stale_column is not null then
-      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
-    end if;
-    made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
-    made.attached_to := mmdb.attachment(made.relation);
-    made.column_place := null;
-  end if;
-  select format_type(a.atttypid, a.atttypmod) into made.column_type
-  from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
-  return made;
-end
-$$;
-comment on function mmdb.resolved(mmdb.embeddings) is 'The embedding with the names and numbers that its columns have now.';
 
 create or replace function mmdb.refresh(relation regclass) returns setof mmdb.embeddings
 language plpgsql volatile security invoker
