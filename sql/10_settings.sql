@@ -14,14 +14,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- The roles, of which mmdb.settings also has the names, are chosen with `mmdb init`.
-  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes', 'max_attempts'];
+  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes',
+                                 'max_attempts'];
 begin
   if name <> all(known) or name is null then
     raise exception 'unknown setting "%"', name
       using errcode = 'invalid_parameter_value', hint = format('known settings: %s', array_to_string(known, ', '));
   elsif value is null then
     raise exception 'setting "%" takes a value, not NULL', name using errcode = 'null_value_not_allowed';
-  elsif name <> 'default_model' and (case when value ~ '^[1-9][0-9]{0,9}$' then value::bigint > 2147483647 else true end) then
+  elsif name <> 'default_model'
+    and (case when value ~ '^[1-9][0-9]{0,9}$' then value::bigint > 2147483647 else true end) then
     raise exception 'setting "%" takes a whole number from 1 to 2147483647, not "%"', name, value
       using errcode = 'invalid_parameter_value';
   elsif name = 'default_model' and not exists (select from mmdb.models m where m.name = value) then
@@ -33,7 +35,8 @@ begin
 end
 $$;
 comment on function mmdb.set_setting(text, text) is
-  'Set one of: default_model, embed_timeout_ms (how long mmdb.embed waits), query_cache_rows, query_max_bytes, max_attempts.';
+  'Set one of: default_model, embed_timeout_ms (how long mmdb.embed waits), query_cache_rows, query_max_bytes, '
+  'max_attempts.';
 
 -- Column numbers are valid only in the table in which they were taken: a restore, a clone and a re-created
 -- table have others.
@@ -45,4 +48,5 @@ as $$
   from pg_control_system() c, pg_database d
   where d.datname = current_database()
 $$;
-comment on function mmdb.attachment(regclass) is 'Cluster, database and table as one text: where column numbers are valid.';
+comment on function mmdb.attachment(regclass) is
+  'Cluster, database and table as one text: where column numbers are valid.';

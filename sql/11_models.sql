@@ -64,7 +64,8 @@ begin
   delete from mmdb.queries q where q.model = remove_model.name;
 end
 $$;
-comment on function mmdb.remove_model(text) is 'Forget a model that no embedding uses, and the queries that it has embedded.';
+comment on function mmdb.remove_model(text) is
+  'Forget a model that no embedding uses, and the queries that it has embedded.';
 
 create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
 language plpgsql stable security invoker
@@ -81,7 +82,8 @@ begin
     raise exception 'model "%" does not embed modality "%"', model, modality
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
   elsif chosen.dimensions > 4000 then
-    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
+    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes',
+                    model, chosen.dimensions
       using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
   end if;
   return chosen;

@@ -4,7 +4,8 @@
 create or replace function mmdb.worker_lock_class() returns integer
 language sql immutable parallel safe security invoker
 as $$ select 1835885666 $$;
-comment on function mmdb.worker_lock_class() is 'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
+comment on function mmdb.worker_lock_class() is
+  'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
 
 create or replace function mmdb.live_workers() returns setof integer
 language sql stable parallel restricted security invoker

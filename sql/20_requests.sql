@@ -10,7 +10,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
 $$;
-comment on function mmdb.query_hash(text, text, bytea) is 'The key of a query in the cache: SHA-256 of modality and content.';
+comment on function mmdb.query_hash(text, text, bytea) is
+  'The key of a query in the cache: SHA-256 of modality and content.';
 
 -- A clone by file has its original's system identifier, so a primary is known by its start. Not so a standby: it asks
 -- its primary, and there only the identifier is the same.
@@ -18,17 +19,22 @@ create or replace function mmdb.here(standby boolean) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('%s/%s', case when here.standby then c.system_identifier::text else pg_postmaster_start_time()::text end, d.oid)
+  select format('%s/%s', case when here.standby then c.system_identifier::text
+                              else pg_postmaster_start_time()::text end, d.oid)
   from pg_control_system() c, pg_database d
   where d.datname = current_database()
 $$;
-comment on function mmdb.here(boolean) is 'This database as one text: of this very server, or of its whole replication cluster.';
+comment on function mmdb.here(boolean) is
+  'This database as one text: of this very server, or of its whole replication cluster.';
 
 -- By name and identity: a model that nobody used yet may have become another one since the worker loaded it.
 create or replace function mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) returns boolean
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select exists (select from unnest(worker.models, worker.identities) s(name, identity) where (s.name, s.identity) = (model.name, model.identity)) $$;
+as $$
+  select exists (select from unnest(worker.models, worker.identities) s(name, identity)
+                 where (s.name, s.identity) = (model.name, model.identity))
+$$;
 comment on function mmdb.serves(mmdb.worker_sessions, mmdb.models) is 'Whether a worker has loaded this very model.';
 
 -- Runs on the far side of the loopback.
@@ -78,7 +84,8 @@ begin
 end
 $$;
 comment on function mmdb.post_query(text, text, text, text, bytea) is
-  'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+  'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the '
+  'problem.';
 
 create or replace function mmdb.poll_query(token uuid, out embedding real[], out problem text)
 language plpgsql stable security definer
@@ -93,7 +100,8 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.poll_query(uuid) is 'Loopback only: the answer to one''s own question, NULL while it is not there.';
+comment on function mmdb.poll_query(uuid) is
+  'Loopback only: the answer to one''s own question, NULL while it is not there.';
 
 create or replace function mmdb.open_loopback() returns void
 language plpgsql volatile security invoker
@@ -107,7 +115,8 @@ begin
 exception when others then
   raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
     using errcode = 'connection_exception',
-          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs; `mmdb doctor` says more';
+          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it '
+                 'needs; `mmdb doctor` says more';
 end
 $$;
 comment on function mmdb.open_loopback() is 'Open this session''s connection back into the database, once.';
@@ -122,7 +131,8 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
-  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
+  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer)
+    || statement;
   sent timestamptz;
 begin
   for attempt in 1..2 loop
@@ -139,7 +149,8 @@ begin
         select a.token, a.embedding, a.problem into token, embedding, problem
         from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
         -- The end of the answers, without which the connection takes no other statement.
-        perform from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        perform
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
         return;
       end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
@@ -167,7 +178,8 @@ declare
   polls integer := 0;
 begin
   answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L)', mmdb.here(pg_is_in_recovery()), model, modality, content, data));
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L)',
+    mmdb.here(pg_is_in_recovery()), model, modality, content, data));
   question := answer.token;
   while answer.embedding is null and answer.problem is null loop
     if clock_timestamp() > give_up then
@@ -183,7 +195,8 @@ begin
   return answer.embedding;
 end
 $$;
-comment on function mmdb.ask(text, text, text, bytea) is 'Post a query, wait for a worker''s answer, return the vector.';
+comment on function mmdb.ask(text, text, text, bytea) is
+  'Post a query, wait for a worker''s answer, return the vector.';
 
 create or replace function mmdb.refuse_problem(problem text, model text) returns void
 language plpgsql stable security invoker

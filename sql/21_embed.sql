@@ -23,7 +23,8 @@ begin
   return cached::@extschema:vector@.vector;
 end
 $$;
-comment on function mmdb.embed_query(text, text, text, bytea) is 'The vector of one query by one model: from the cache, else from a worker.';
+comment on function mmdb.embed_query(text, text, text, bytea) is
+  'The vector of one query by one model: from the cache, else from a worker.';
 
 create or replace function mmdb.check_query(model text, modality text, content text, data bytea) returns void
 language plpgsql stable security definer
@@ -43,7 +44,8 @@ begin
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
   elsif size > allowed then
     raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
-      using errcode = 'program_limit_exceeded', hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+      using errcode = 'program_limit_exceeded',
+            hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
   elsif size = 0 or btrim(content, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
@@ -59,7 +61,8 @@ as $$
               then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
 $$;
 comment on function mmdb.embed(text, text) is
-  'The vector of a text by a model (the default model where none is named), for your own statements: order by embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
+  'The vector of a text by a model (the default model where none is named), for your own statements: order by '
+  'embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
 
 create or replace function mmdb.embed(image bytea, model text default null) returns @extschema:vector@.vector
 language sql stable parallel restricted security definer cost 10000
@@ -68,18 +71,21 @@ as $$
   select case when image is not null
               then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
 $$;
-comment on function mmdb.embed(bytea, text) is 'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
+comment on function mmdb.embed(bytea, text) is
+  'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
 
--- Through PostgreSQL's cache of the catalogues, which a statement sees as it was when the statement locked its tables: later
--- than its snapshot, where it had to wait.
+-- Through PostgreSQL's cache of the catalogues, which a statement sees as it was when the statement locked its tables:
+-- later than its snapshot, where it had to wait.
 create or replace function mmdb.latest_name(relation regclass, number smallint) returns text
 language sql stable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
-comment on function mmdb.latest_name(regclass, smallint) is 'The name of a column now, whatever the snapshot of the statement.';
+comment on function mmdb.latest_name(regclass, smallint) is
+  'The name of a column now, whatever the snapshot of the statement.';
 
--- A search names a column, and what that column holds is what the query must be embedded by. When a model is switched, columns
--- change names; a search that waited for that finds the new column under the name, but its snapshot is of before.
+-- A search names a column, and what that column holds is what the query must be embedded by. When a model is switched,
+-- columns change names; a search that waited for that finds the new column under the name, but its snapshot is of
+-- before.
 create or replace function mmdb.model_of(relation regclass, name text) returns text
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp
@@ -95,7 +101,8 @@ begin
     raise exception 'table % has no embedding "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
   end if;
-  select a.attname into seen_name from pg_attribute a where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  select a.attname into seen_name from pg_attribute a
+  where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
   if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
     return found_embedding.model;
   end if;

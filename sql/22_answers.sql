@@ -23,7 +23,8 @@ as $$
   from waiting w where q.token = w.token
   returning q.token, q.model, q.modality, q.content, q.data
 $$;
-comment on function mmdb.take_queries(integer, text[], integer) is 'Worker only: take waiting queries; of two workers one gets each.';
+comment on function mmdb.take_queries(integer, text[], integer) is
+  'Worker only: take waiting queries; of two workers one gets each.';
 
 create or replace function mmdb.answer_query(token uuid, embedding @extschema:vector@.vector, error text) returns void
 language sql volatile security definer
@@ -53,4 +54,5 @@ as $$
   )
   select count(*) from gone
 $$;
-comment on function mmdb.trim_queries() is 'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';
+comment on function mmdb.trim_queries() is
+  'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';

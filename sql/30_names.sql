@@ -18,7 +18,8 @@ as $$
   select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation)
   from pg_class c where c.oid = relation
 $$;
-comment on function mmdb.rows_sql(regclass) is 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
+comment on function mmdb.rows_sql(regclass) is
+  'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
 
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
@@ -28,7 +29,8 @@ as $$
   from unnest(numbers) with ordinality n(number, place)
   join pg_attribute a on a.attrelid = relation and a.attnum = n.number and not a.attisdropped
 $$;
-comment on function mmdb.column_names(regclass, smallint[]) is 'Column numbers to names, in order; dropped columns are missing.';
+comment on function mmdb.column_names(regclass, smallint[]) is
+  'Column numbers to names, in order; dropped columns are missing.';
 
 create or replace function mmdb.column_numbers(relation regclass, names text[]) returns smallint[]
 language plpgsql stable security invoker
@@ -51,7 +53,8 @@ begin
   return numbers;
 end
 $$;
-comment on function mmdb.column_numbers(regclass, text[]) is 'Column names to numbers, in order; an unknown name is an error.';
+comment on function mmdb.column_numbers(regclass, text[]) is
+  'Column names to numbers, in order; an unknown name is an error.';
 
 -- Names that mmdb makes: readable where they fit, unique by id where they do not.
 create or replace function mmdb.short_name(wanted text, id bigint) returns text
@@ -97,4 +100,5 @@ begin
   return candidate;
 end
 $$;
-comment on function mmdb.free_name(regclass, text) is 'A name that no column of the table has: the wanted one, or with underscores before it.';
+comment on function mmdb.free_name(regclass, text) is
+  'A name that no column of the table has: the wanted one, or with underscores before it.';

@@ -21,7 +21,8 @@ as $$
   where i.indrelid = relation and i.indisprimary and i.indisvalid
   group by k.place, a.attname, a.atttypid, a.atttypmod
 $$;
-comment on function mmdb.key_columns(regclass) is 'The columns of a table''s primary key, with the operators that its index compares them by.';
+comment on function mmdb.key_columns(regclass) is
+  'The columns of a table''s primary key, with the operators that its index compares them by.';
 
 create or replace function mmdb.key_sql(
   relation regclass, out expression text, out matches text, out later text, out ordering text, out columns text
@@ -33,7 +34,8 @@ begin
   -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
   -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
-         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name), ' and ' order by k.place),
+         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
+                    ' and ' order by k.place),
          string_agg(format('p.%I', k.name), ', ' order by k.place),
          string_agg(quote_ident(k.name), ', ' order by k.place)
   into expression, matches, ordering, columns
@@ -46,13 +48,15 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.key_sql(regclass) is 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+comment on function mmdb.key_sql(regclass) is
+  'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
 
 create or replace function mmdb.plain_key_sql(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name)) else (select s.expression from mmdb.key_sql(relation) s) end
+  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name))
+              else (select s.expression from mmdb.key_sql(relation) s) end
   from mmdb.key_columns(relation) k
 $$;
 comment on function mmdb.plain_key_sql(regclass) is 'The SQL by which the key of row p is written for people.';
@@ -63,22 +67,26 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
-                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with ordinality k(number, place) '
+                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with '
+                'ordinality k(number, place) '
                 'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
                 format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
   from mmdb.key_columns(relation) k
 $$;
-comment on function mmdb.same_key_sql(regclass) is 'The condition "the primary key is made of the same columns as now".';
+comment on function mmdb.same_key_sql(regclass) is
+  'The condition "the primary key is made of the same columns as now".';
 
 create or replace function mmdb.same_column_sql(relation regclass, number smallint, name text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, %s) a) is not distinct from %L',
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, '
+                '%s) a) is not distinct from %L',
                 mmdb.relation_sql(relation), number, name)
 $$;
 comment on function mmdb.same_column_sql(regclass, smallint, text) is
-  'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a table''s owner.';
+  'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a '
+  'table''s owner.';
 
 -- One comparison of rows goes along the index; where the columns' operators have different homes it cannot be written.
 create or replace function mmdb.later_sql(relation regclass) returns text
@@ -97,7 +105,8 @@ begin
   for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
            from mmdb.key_columns(relation) c order by c.place desc loop
     condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
-                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal, k.bound, condition) end;
+                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal,
+                                  k.bound, condition) end;
   end loop;
   return condition;
 end
@@ -109,29 +118,34 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select replace(mmdb.later_sql(relation), '(after::text[])',
-                 case count(*) when 1 then format('(array[%s])', after_sql.key) else format('(%s::text[])', after_sql.key) end)
+                 case count(*) when 1 then format('(array[%s])', after_sql.key)
+                      else format('(%s::text[])', after_sql.key) end)
   from mmdb.key_columns(relation)
 $$;
-comment on function mmdb.after_sql(regclass, text) is 'The condition that row p comes after the key that this SQL gives, in the order of keys.';
+comment on function mmdb.after_sql(regclass, text) is
+  'The condition that row p comes after the key that this SQL gives, in the order of keys.';
 
 create or replace function mmdb.key_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select left(mmdb.within_type(relation), -2) $$;
-comment on function mmdb.key_type(regclass) is 'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
+comment on function mmdb.key_type(regclass) is
+  'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
 
 create or replace function mmdb.within_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
-comment on function mmdb.within_type(regclass) is 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+comment on function mmdb.within_type(regclass) is
+  'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
 
 create or replace function mmdb.within_sql(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)', (select s.matches from mmdb.key_sql(relation) s)) end
+              else format('exists (select from unnest($2) k(key) where %s)',
+                          (select s.matches from mmdb.key_sql(relation) s)) end
   from mmdb.key_columns(relation) k
 $$;
 comment on function mmdb.within_sql(regclass) is 'The condition that a row''s key is one of the texts $2.';
@@ -157,7 +171,8 @@ begin
   return known;
 end
 $$;
-comment on function mmdb.known_key(regclass, text, text) is 'The key that is known, or an error that says what was given.';
+comment on function mmdb.known_key(regclass, text, text) is
+  'The key that is known, or an error that says what was given.';
 
 create or replace function mmdb.known_key_sql(relation regclass, parameter text) returns text
 language sql stable security invoker
@@ -165,7 +180,9 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
       (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
-    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression, mmdb.relation_sql(relation), k.matches)
+    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression,
+    mmdb.relation_sql(relation), k.matches)
   from mmdb.key_sql(relation) k
 $$;
-comment on function mmdb.known_key_sql(regclass, text) is 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
+comment on function mmdb.known_key_sql(regclass, text) is
+  'The key of the row that a parameter names, as a search finds it; an error where there is none.';

@@ -30,9 +30,12 @@ as $$
   from pg_attrdef f join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
   where f.adrelid = relation and a.attgenerated <> '' and a.attnum = any(numbers)
 $$;
-comment on function mmdb.source_expressions(regclass, smallint[]) is 'The generation expressions of these columns, as numbers of pg_attrdef.';
+comment on function mmdb.source_expressions(regclass, smallint[]) is
+  'The generation expressions of these columns, as numbers of pg_attrdef.';
 
-create or replace function mmdb.source_modality(relation regclass, numbers smallint[], wanted text, out modality text, out by_uri boolean)
+create or replace function mmdb.source_modality(
+  relation regclass, numbers smallint[], wanted text, out modality text, out by_uri boolean
+)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -40,7 +43,8 @@ declare
   types text[];
   label constant text := format('%s.%s', relation, array_to_string(mmdb.column_names(relation, numbers), ', '));
 begin
-  if exists (select from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers) and a.attgenerated = 'v') then
+  if exists (select from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers)
+                                          and a.attgenerated = 'v') then
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
@@ -60,30 +64,38 @@ begin
     raise exception 'unknown modality "%"', modality
       using errcode = 'invalid_parameter_value', hint = 'modalities: text, image';
   elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
-    raise exception 'source % has type %, which does not hold modality "%"', label, array_to_string(types, ', '), modality
+    raise exception 'source % has type %, which does not hold modality "%"', label,
+                    array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
-            hint = case when types = '{bytea,text}' then 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them'
-                   else 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI' end;
+            hint = case when types = '{bytea,text}' then
+                          'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
+                          'each of them'
+                        else 'text is embedded from text columns, an image from a bytea column or from a text column '
+                             'that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
       using errcode = 'invalid_parameter_value',
             hint = case when by_uri then 'declare an embedding for each of them'
-                   else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them' end;
+                        else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
+                             'each of them' end;
   end if;
 end
 $$;
-comment on function mmdb.source_modality(regclass, smallint[], text) is 'What the sources hold (text or image) and whether they hold it by URI.';
+comment on function mmdb.source_modality(regclass, smallint[], text) is
+  'What the sources hold (text or image) and whether they hold it by URI.';
 
 create or replace function mmdb.check_weights(weights float8[], sources integer) returns void
 language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  wrong float8 := (select min(w.weight) from unnest(weights) w(weight) where w.weight <= 0 or w.weight in ('infinity', 'nan'));
+  wrong float8 := (select min(w.weight) from unnest(weights) w(weight)
+                   where w.weight <= 0 or w.weight in ('infinity', 'nan'));
 begin
   if sources < 2 then
     raise exception 'weights weigh several sources against each other, and here is one'
-      using errcode = 'invalid_parameter_value', hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
+      using errcode = 'invalid_parameter_value',
+            hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
   elsif cardinality(weights) <> sources or array_ndims(weights) <> 1 or array_lower(weights, 1) <> 1
         or array_position(weights, null) is not null then
     raise exception 'weights are "%", expected one for each of % sources', weights, sources
@@ -97,7 +109,8 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.check_weights(float8[], integer) is 'Refuse weights that are not one positive number for each of several sources.';
+comment on function mmdb.check_weights(float8[], integer) is
+  'Refuse weights that are not one positive number for each of several sources.';
 
 -- Pictures of one row are in the worker's memory together, as many as it holds of several rows otherwise.
 create or replace function mmdb.most_pictures() returns integer
@@ -106,7 +119,8 @@ as $$ select 4 $$;
 comment on function mmdb.most_pictures() is 'How many sources of one weighted embedding may be pictures.';
 
 create or replace function mmdb.describe_sources(
-  relation regclass, numbers smallint[], wanted text, weights float8[], out modality text, out by_uri boolean, out modalities text[]
+  relation regclass, numbers smallint[], wanted text, weights float8[], out modality text, out by_uri boolean,
+  out modalities text[]
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -119,14 +133,18 @@ begin
   perform mmdb.check_weights(weights, cardinality(numbers));
   modalities := array(select (mmdb.source_modality(relation, array[n.number], null)).modality
                       from unnest(numbers) with ordinality n(number, place) order by n.place);
-  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image' else 'mixed' end;
+  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image'
+                   else 'mixed' end;
   by_uri := false;
   if wanted <> modality then
-    raise exception 'sources with weights are "%" by the types of their columns, not "%"', array_to_string(modalities, ', '), wanted
+    raise exception 'sources with weights are "%" by the types of their columns, not "%"',
+                    array_to_string(modalities, ', '), wanted
       using errcode = 'feature_not_supported',
-            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an embedding of their own';
+            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an '
+                   'embedding of their own';
   elsif cardinality(array_positions(modalities, 'image')) > mmdb.most_pictures() then
-    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')), mmdb.most_pictures()
+    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')),
+                    mmdb.most_pictures()
       using errcode = 'program_limit_exceeded', hint = 'declare two embeddings, and search both with T_search';
   end if;
 end
@@ -134,8 +152,8 @@ $$;
 comment on function mmdb.describe_sources(regclass, smallint[], text, float8[]) is
   'What the sources hold together (text, image or mixed), whether by URI, and with weights what each of them holds.';
 
--- An empty text says as little as NULL does: form after form leaves it where nothing was written. To a collation that is not
--- deterministic a text of punctuation may be equal to the empty one.
+-- An empty text says as little as NULL does: form after form leaves it where nothing was written. To a collation that
+-- is not deterministic a text of punctuation may be equal to the empty one.
 create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -148,4 +166,5 @@ as $$
   left join pg_type t on t.oid = a.atttypid
   left join pg_collation c on c.oid = a.attcollation
 $$;
-comment on function mmdb.says_sql(regclass, text[], text) is 'The condition "a source of this row holds something", not NULL and no empty text.';
+comment on function mmdb.says_sql(regclass, text[], text) is
+  'The condition "a source of this row holds something", not NULL and no empty text.';

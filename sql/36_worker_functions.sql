@@ -10,7 +10,8 @@ create or replace function mmdb.worker_function(made mmdb.embeddings, verb text)
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
-comment on function mmdb.worker_function(mmdb.embeddings, text) is 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
+comment on function mmdb.worker_function(mmdb.embeddings, text) is
+  'The qualified name of a function made for the worker: pending, load, store, count, clean.';
 
 create or replace function mmdb.pass_sql(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -37,10 +38,12 @@ begin%6$s
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering, mmdb.pass_sql(made))
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering,
+        mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
-comment on function mmdb.pending_body(mmdb.embeddings) is 'Page through the pending rows in key order, along the partial index.';
+comment on function mmdb.pending_body(mmdb.embeddings) is
+  'Page through the pending rows in key order, along the partial index.';
 
 -- A row for each source, NULLs too, so that the worker tells them apart by their order; each has a limit of its own.
 create or replace function mmdb.weighted_load_body(made mmdb.embeddings) returns text
@@ -59,11 +62,13 @@ begin%5$s
   order by k.number, s.place;
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
-        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place) from mmdb.weighted_sources(made) s),
+        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place)
+         from mmdb.weighted_sources(made) s),
         mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
-comment on function mmdb.weighted_load_body(mmdb.embeddings) is 'The sources of some pending rows, each by itself; those over their limit come without content.';
+comment on function mmdb.weighted_load_body(mmdb.embeddings) is
+  'The sources of some pending rows, each by itself; those over their limit come without content.';
 
 create or replace function mmdb.load_body(made mmdb.embeddings) returns text
 language sql stable security invoker
@@ -85,7 +90,8 @@ $body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
         mmdb.content_sql(made), mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
-comment on function mmdb.load_body(mmdb.embeddings) is 'The sources of some pending rows; those over the limit come without content.';
+comment on function mmdb.load_body(mmdb.embeddings) is
+  'The sources of some pending rows; those over the limit come without content.';
 
 -- Two statements, because the second must see the rows as the locks of the first found them. Nobody waits:
 -- a locked row is passed over and stays pending, and our own locks last for this statement alone.
@@ -115,8 +121,9 @@ begin%7$s
       and case when p.xmin::text = k.state then true else %6$s = k.hash end
     returning k.key
   )
-  select k.key, case when s.key is not null then 'stored' 
-                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed' else 'locked' end
+  select k.key, case when s.key is not null then 'stored'
+                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed'
+                     else 'locked' end
   from unnest(keys) k(key) left join stored s on s.key = k.key;
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
@@ -127,7 +134,8 @@ $body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
         mmdb.same_column_sql(made.relation, made.column_number, made.column_name), mmdb.unmark_sql(made))
   from mmdb.key_sql(made.relation) k
 $$;
-comment on function mmdb.store_body(mmdb.embeddings) is 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+comment on function mmdb.store_body(mmdb.embeddings) is
+  'Store vectors where the source is still what was embedded; say of every key what became of it.';
 
 -- For those in whose sessions no code of the table's owner should run, which the planner does for a mere count.
 create or replace function mmdb.count_body(made mmdb.embeddings) returns text
@@ -185,11 +193,15 @@ create or replace function mmdb.worker_body(made mmdb.embeddings, verb text) ret
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
-                   when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
-                   when 'clean' then mmdb.clean_body(made) end
+  select case verb
+    when 'pending' then mmdb.pending_body(made)
+    when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
+    when 'store' then mmdb.store_body(made)
+    when 'count' then mmdb.count_body(made)
+    when 'clean' then mmdb.clean_body(made) end
 $$;
-comment on function mmdb.worker_body(mmdb.embeddings, text) is 'The body of one of an embedding''s worker functions, as it should be.';
+comment on function mmdb.worker_body(mmdb.embeddings, text) is
+  'The body of one of an embedding''s worker functions, as it should be.';
 
 create or replace function mmdb.make_worker_functions(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -208,17 +220,25 @@ begin
     select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
     from (values
       ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
-      ('load', format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
+      ('load',
+       format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
        'returns table (key text, state text, size bigint, content text, data bytea)'),
-      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type), 'returns table (key text, outcome text)'),
-      ('count', '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
+      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type),
+       'returns table (key text, outcome text)'),
+      ('count',
+       '(pass uuid, exact_up_to bigint, '
+       'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
       ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
     where w.name = verb;
     -- The text of a key must not depend on who asks.
-    perform mmdb.create_made(made, signature, result || format(' language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
-      'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
-      'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
-      mmdb.worker_body(made, verb), case verb
+    perform mmdb.create_made(
+      made, signature,
+      result || format(
+        ' language plpgsql %s security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
+        'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''',
+        case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
+      mmdb.worker_body(made, verb),
+      case verb
         when 'pending' then 'The rows that wait to be embedded, a page at a time.'
         when 'load' then 'The sources of pending rows.'
         when 'store' then 'Store embeddings whose source is unchanged.'
@@ -234,4 +254,5 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.make_worker_functions(mmdb.embeddings) is 'The functions by which a worker reads and writes this table, as its owner.';
+comment on function mmdb.make_worker_functions(mmdb.embeddings) is
+  'The functions by which a worker reads and writes this table, as its owner.';

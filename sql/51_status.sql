@@ -12,7 +12,8 @@ join pg_catalog.pg_class c on c.oid = e.relation
 where l.error is not null and l.worker is null
   and pg_catalog.has_table_privilege(e.relation, 'select') and not pg_catalog.row_security_active(e.relation);
 comment on view mmdb.failures is
-  'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
+  'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. '
+  'Empty for who may not read the whole table.';
 
 create or replace view mmdb.workers with (security_barrier) as
 select w.id, w.host, w.pid, w.login, w.version, w.models, w.started_at, w.heartbeat_at,
@@ -28,7 +29,8 @@ create or replace function mmdb.count_rows(
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex' set timezone = 'UTC'
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex'
+set timezone = 'UTC'
 as $$
 declare
   key text;
@@ -37,12 +39,14 @@ begin
   key := (select k.expression from mmdb.key_sql(made.relation) k);
   execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 case when made.stale_column is null then 'false' else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
+                 case when made.stale_column is null then 'false'
+                      else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
                  relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
   from pg_class c
-  where c.relkind = 'r' and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
+  where c.relkind = 'r'
+    and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
   if estimated then
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -50,7 +54,8 @@ begin
                           and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
       where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation) into total, embedded;
+    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation)
+    into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
   or object_not_in_prerequisite_state then
@@ -58,9 +63,11 @@ exception when undefined_column or undefined_table or insufficient_privilege or 
 end
 $$;
 comment on function mmdb.count_rows(mmdb.embeddings, bigint) is
-  'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+  'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the '
+  'table cannot be counted.';
 
-create or replace function mmdb.count_rows_of(id bigint) returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
+create or replace function mmdb.count_rows_of(id bigint)
+returns table (total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -74,30 +81,40 @@ begin
 end
 $$;
 comment on function mmdb.count_rows_of(bigint) is
-  'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
+  'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does '
+  'for an index or a policy of his.';
 
 create or replace view mmdb.status with (security_barrier) as
 select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.failed, c.estimated, c.counted_at,
        case when c.pending > 0 then p.caught_up_at end as pending_since,
        case when p.window_start > pg_catalog.clock_timestamp() - interval '2 minutes'
-            then coalesce(nullif(p.window_stored, 0) / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
+            then coalesce(nullif(p.window_stored, 0)
+                          / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
                           p.last_rate) end as rows_per_second,
        coalesce(mmdb.drift(e.id), p.drift) as drift,
        (select s.name from mmdb.embeddings s where s.id = e.generation_of) as generation_of, c.stale
 from mmdb.embeddings e
 left join mmdb.progress p on p.embedding = e.id
 left join lateral (
-  select n.total, n.embedded, n.pending, n.failed, n.estimated, pg_catalog.clock_timestamp(), n.stale from mmdb.count_rows_of(e.id) n
+  select n.total, n.embedded, n.pending, n.failed, n.estimated, pg_catalog.clock_timestamp(), n.stale
+  from mmdb.count_rows_of(e.id) n
   union all
   select p.total, p.embedded, p.pending - f.final, f.final, true, p.counted_at,
          case when e.stale_column is null then 0 end
-  from (select count(*) from mmdb.leases l where l.embedding = e.id and l.worker is null and l.retry_at = 'infinity') f(final)
+  from (select count(*) from mmdb.leases l
+        where l.embedding = e.id and l.worker is null and l.retry_at = 'infinity') f(final)
   limit 1
-) c(total, embedded, pending, failed, estimated, counted_at, stale) on mmdb.trusts_owner(e.relation) or not pg_catalog.row_security_active(e.relation)
+) c(total, embedded, pending, failed, estimated, counted_at, stale)
+  on mmdb.trusts_owner(e.relation) or not pg_catalog.row_security_active(e.relation)
 where case when exists (select from pg_catalog.pg_class x where x.oid = e.relation)
            then pg_catalog.has_table_privilege(e.relation, 'select') else true end;
 comment on view mmdb.status is
-  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which this one waits to serve, or served until its model was switched), stale (of the pending and failed rows those that are found by the vector of an earlier source, see on_change of mmdb.add_embedding; NULL where a worker counted).';
+  'Every embedding of the tables you may read: rows, embedded, pending, failed (estimated says that rows and embedded '
+  'are PostgreSQL''s estimates, or that all were counted by a worker at counted_at, since a count of yours would run '
+  'code of the table''s owner), pending_since (a time at which nothing was pending: the oldest pending row is '
+  'younger), rows_per_second of the last minutes, drift with its remedy, generation_of (the embedding beside which '
+  'this one waits to serve, or served until its model was switched), stale (of the pending and failed rows those that '
+  'are found by the vector of an earlier source, see on_change of mmdb.add_embedding; NULL where a worker counted).';
 
 create or replace function mmdb.retry(relation regclass default null, name text default null) returns bigint
 language plpgsql volatile security definer
@@ -121,4 +138,5 @@ begin
 end
 $$;
 comment on function mmdb.retry(regclass, text) is
-  'Give failed and waiting rows another try at once: of one embedding, of one table, or of every table that you own. Returns how many.';
+  'Give failed and waiting rows another try at once: of one embedding, of one table, or of every table that you own. '
+  'Returns how many.';

@@ -8,16 +8,19 @@ create or replace function mmdb.distance_name(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select mmdb.free_name(relation, 'distance') $$;
-comment on function mmdb.distance_name(regclass) is 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
+comment on function mmdb.distance_name(regclass) is
+  'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
--- All but the columns of generations that do not serve, and the marks of rows that keep an old vector. A column that took another one's name takes its place as well, so that
--- the functions need not be made anew when a model is switched.
+-- All but the columns of generations that do not serve, and the marks of rows that keep an old vector. A column that
+-- took another one's name takes its place as well, so that the functions need not be made anew when a model is
+-- switched.
 create or replace function mmdb.shown_columns(relation regclass) returns table (place bigint, name text, type oid)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with made as (
-    select e.generation_of, c.column_name, c.stale_column, case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
+    select e.generation_of, c.column_name, c.stale_column,
+           case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
     from mmdb.embeddings e cross join mmdb.columns_now(e) c
     where e.relation = shown_columns.relation
   )
@@ -37,7 +40,8 @@ as $$
          string_agg(format('p.%I', a.name), ', ' order by a.place)
   from mmdb.shown_columns(relation) a
 $$;
-comment on function mmdb.search_columns(regclass) is 'The columns of a table, as a search view declares and as it selects them.';
+comment on function mmdb.search_columns(regclass) is
+  'The columns of a table, as a search view declares and as it selects them.';
 
 create or replace function mmdb.search_body(made mmdb.embeddings, distance text, vector text) returns text
 language sql stable security invoker
@@ -61,11 +65,14 @@ declare
   name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
   distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
 begin
-  perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
+  perform mmdb.make_public_function(made, name, argument, argument,
+                                    'language sql stable parallel restricted security invoker',
     mmdb.search_body(made, distance, vector),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
            mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
-           case when mmdb.is_quantized(made) then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.' else '' end));
+           case when mmdb.is_quantized(made)
+                then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.'
+                else '' end));
 end
 $$;
 comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view.';
@@ -76,13 +83,15 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case m.modality when 'text' then 'text' else 'bytea' end,
-         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, t.name)
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation),
+                made.name, t.name)
   from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
        regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
   union all
   select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
 $$;
-comment on function mmdb.query_arguments(mmdb.embeddings) is 'What the search functions of an embedding take, and the vector that it becomes.';
+comment on function mmdb.query_arguments(mmdb.embeddings) is
+  'What the search functions of an embedding take, and the vector that it becomes.';
 
 create or replace function mmdb.make_search_views(made mmdb.embeddings, made_already text[] default '{}') returns void
 language plpgsql volatile security invoker
@@ -99,9 +108,11 @@ begin
 end
 $$;
 comment on function mmdb.make_search_views(mmdb.embeddings, text[]) is
-  'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME; but for kinds of which they are there already.';
+  'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and '
+  'T_top_by_NAME; but for kinds of which they are there already.';
 
-create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}') returns void
+create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}')
+returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -118,4 +129,5 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is 'Drop the search functions of an embedding, but for those that take one of these as their query.';
+comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is
+  'Drop the search functions of an embedding, but for those that take one of these as their query.';

@@ -1,12 +1,13 @@
--- Fusion: what every search over several legs does with its list. Reciprocal rank fusion for queries of one's own, weights, and
--- variety.
+-- Fusion: what every search over several legs does with its list. Reciprocal rank fusion for queries of one's own,
+-- weights, and variety.
 
 create or replace function mmdb.rrf_add(score double precision, rank bigint) returns double precision
 language sql immutable parallel safe security invoker
 as $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
 comment on function mmdb.rrf_add(double precision, bigint) is 'A step of mmdb.rrf(rank).';
 
-create or replace function mmdb.rrf_add(score double precision, rank bigint, weight double precision) returns double precision
+create or replace function mmdb.rrf_add(score double precision, rank bigint, weight double precision)
+returns double precision
 language sql immutable parallel safe security invoker
 as $$ select score + coalesce(weight / (60 + rank), 0) $$;
 comment on function mmdb.rrf_add(double precision, bigint, double precision) is 'A step of mmdb.rrf(rank, weight).';
@@ -20,10 +21,13 @@ comment on aggregate mmdb.rrf(bigint) is
 create or replace aggregate mmdb.rrf(rank bigint, weight double precision) (
   sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
 );
-comment on aggregate mmdb.rrf(bigint, double precision) is 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
+comment on aggregate mmdb.rrf(bigint, double precision) is
+  'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
 
--- The sum of unit vectors by weight, of unit length again: where text and pictures share a space, "this picture, but in red".
-create or replace function mmdb.weighted_vector(vectors real[][], weights double precision[]) returns @extschema:vector@.vector
+-- The sum of unit vectors by weight, of unit length again: where text and pictures share a space, "this picture, but in
+-- red".
+create or replace function mmdb.weighted_vector(vectors real[][], weights double precision[])
+returns @extschema:vector@.vector
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +38,8 @@ as $$
     group by i
   ) s
 $$;
-comment on function mmdb.weighted_vector(real[][], double precision[]) is 'The weighted sum of vectors, of unit length.';
+comment on function mmdb.weighted_vector(real[][], double precision[]) is
+  'The weighted sum of vectors, of unit length.';
 
 create or replace function mmdb.weight_of(weights jsonb, name text) returns double precision
 language sql immutable security invoker
@@ -57,13 +62,14 @@ begin
   return least(10000, coalesce(depth, greatest(40, 3 * k)));
 end
 $$;
-comment on function mmdb.search_depth(integer, integer, double precision) is 'How many candidates each leg brings, the arguments checked.';
+comment on function mmdb.search_depth(integer, integer, double precision) is
+  'How many candidates each leg brings, the arguments checked.';
 
 -- Maximal marginal relevance (Carbonell and Goldstein 1998): the next row is the one with the greatest
 --   (1 - diversity) * relevance - diversity * likeness to the most alike of those before it.
--- Relevance is the score in shares of the best one. Likeness is 1 for the same vector and 0 from the distance on at which
--- the candidate lies that is least like the best one, or the parameter would mean something else for every model. A row
--- without a vector is half alike to all.
+-- Relevance is the score in shares of the best one. Likeness is 1 for the same vector and 0 from the distance on at
+-- which the candidate lies that is least like the best one, or the parameter would mean something else for every model.
+-- A row without a vector is half alike to all.
 create or replace function mmdb.diverse(
   ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision
 ) returns text[]
@@ -85,9 +91,11 @@ declare
 begin
   execute format($query$
     select array_agg(f.vector order by o.place),
-           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place])
+                         / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
-    from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+    from unnest($3) with ordinality o(key, place)
+    left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
   $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
   into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
   farthest := (select max(v operator(@extschema:vector@.<=>) anchor) from unnest(vectors) v);
@@ -110,7 +118,8 @@ begin
     end loop;
   end loop;
   return array(select ordered[c.place] from unnest(chosen) with ordinality c(place, turn) order by c.turn)
-      || array(select o.key from unnest(ordered) with ordinality o(key, place) where not taken[o.place] order by o.place);
+      || array(select o.key from unnest(ordered) with ordinality o(key, place)
+               where not taken[o.place] order by o.place);
 end
 $$;
 comment on function mmdb.diverse(text[], double precision[], mmdb.search_source, integer, double precision) is
@@ -133,9 +142,11 @@ declare
 begin
   select array_agg(f.key order by f.score desc, f.key), array_agg(f.score order by f.score desc, f.key)
   into ordered, sums
-  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key having max(u.score) > 0) f;
+  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key
+        having max(u.score) > 0) f;
   if diversity > 0 and ordered is not null then
-    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts, case when after is null then k else varied end, diversity)
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts,
+                            case when after is null then k else varied end, diversity)
             || ordered[varied + 1:];
   end if;
   if after is not null then
@@ -143,7 +154,8 @@ begin
     if seen is null then
       raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
         using errcode = 'invalid_parameter_value',
-              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, '
+                     'diversity and depth';
     end if;
   end if;
   return query
@@ -155,5 +167,8 @@ begin
   order by o.place;
 end
 $$;
-comment on function mmdb.fused(text[], double precision[], jsonb[], integer, integer, mmdb.search_leg, double precision, text) is
-  'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the name of its leg.';
+comment on function mmdb.fused(
+  text[], double precision[], jsonb[], integer, integer, mmdb.search_leg, double precision, text
+) is
+  'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the '
+  'name of its leg.';
