@@ -178,6 +178,16 @@ def test_newer_schema_is_refused(server: Server, empty_database: Database) -> No
     assert state(server, empty_database) == before
 
 
+def test_a_schema_too_old_to_upgrade_is_refused(server: Server, empty_database: Database) -> None:
+    install(empty_database.url)
+    run(empty_database, "update mmdb.schema_version set version_num = '0009'")
+    before = state(server, empty_database)
+    with pytest.raises(InstallError, match=r'revision "0009", older than this mmdb can upgrade \("0010"\)') as caught:
+        install(empty_database.url)
+    assert "of mmdb at commit cfd95bb first" in str(caught.value)
+    assert state(server, empty_database) == before
+
+
 def test_foreign_schema_is_left_alone(empty_database: Database) -> None:
     run(empty_database, "create schema mmdb", "create table mmdb.movies as select 'Metropolis' as title")
     with pytest.raises(InstallError, match='in use for something else: it has "movies"'):
