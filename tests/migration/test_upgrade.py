@@ -215,7 +215,7 @@ class Visitor:
     def go_round(self) -> None:
         """Return once everything was asked again, of both owners' tables."""
         goal = self.asked + 1 + 2 * len(searches())
-        until(lambda: self.asked >= goal, 60)
+        until(lambda: self.asked >= goal, 120)
 
 
 @contextmanager
