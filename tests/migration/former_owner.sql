@@ -1,10 +1,11 @@
--- What each owner of the former database has, in a schema of his own that the search path names: a table for each way in
--- which a declaration can differ. Pictures come from public.pictures.
+-- What each owner of the former database has, in a schema of his own that the search path names: a table for each way
+-- in which a declaration can differ. Pictures come from public.pictures.
 
 -- Names to quote, texts and pictures, several sources with weights, words, and a vector that is kept while it is stale.
 create table "Goods" ("Id" integer primary key, "It's" text, photo bytea, price integer not null, distance real);
 insert into "Goods"
-select g, 'red chair ' || g, (select p.photo from public.pictures p where p.no = g), g % 5, g from generate_series(1, 12) g;
+select g, 'red chair ' || g, (select p.photo from public.pictures p where p.no = g), g % 5, g
+from generate_series(1, 12) g;
 update "Goods" set "It's" = null where "Id" = 11;
 update "Goods" set photo = 'no picture' where "Id" = 12;
 select mmdb.add_embedding('"Goods"', 'It''s', model => 'hash', on_change => 'keep');

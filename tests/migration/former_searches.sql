@@ -48,7 +48,8 @@ select id, score, ranks from switched_search('switched 7', k => 5, within => arr
 
 -- name: by example
 select "Id", score, ranks from "Goods_like"(3, k => 4);
-select "Id", score, ranks from "Goods_like"(3, 3, '{"price": {"lt": 3}}', within => array[1, 2, 5, 8, 11], diversity => 0.2);
+select "Id", score, ranks
+from "Goods_like"(3, 3, '{"price": {"lt": 3}}', within => array[1, 2, 5, 8, 11], diversity => 0.2);
 select "Id", score, ranks from "Goods_recommend"(array[1, 3], array[5], k => 4, weights => '{"disliked": 0.5}');
 select part, no, score, ranks from notes_like('{1,"n\"3"}', k => 4);
 select part, no, score, ranks from notes_recommend(array['{1,"n\"3"}'], k => 4, after => '{2,"n\"0"}');
@@ -64,7 +65,8 @@ select mmdb.embed_for('"Goods"', 'It''s', 'red chair 3')::text, mmdb.embed_for('
 select mmdb.embed_for('"Goods"', 'photo', (select p.photo from pictures p where p.no = 3))::text;
 select mmdb.embed('red chair 3', 'hash')::text, mmdb.embed('item 7', 'wide')::text;
 select * from mmdb.near_duplicates('parts', 'txt', 0.1);
-select * from mmdb.neighbours('items', 'txt', 'switched', 'txt_hash', k => 2, filter => '{"id": {"gt": 4}}') order by 1, 4;
+select * from mmdb.neighbours('items', 'txt', 'switched', 'txt_hash', k => 2, filter => '{"id": {"gt": 4}}')
+order by 1, 4;
 select * from mmdb.neighbours('notes', 'note', 'notes', 'note', k => 2) order by 1, 4;
 select * from mmdb.neighbours('"Goods"', 'photo', '"Goods"', 'Both', k => 2, after => '3', upto => '9') order by 1, 4;
 select relation, key, score, ranks, found
