@@ -157,11 +157,14 @@ $$;
 comment on function mmdb.within_sql(regclass, text) is
   'The condition that a row''s key is one of the texts that this SQL gives as an array.';
 
+-- NULL for NULL, and not an empty text: where a plan is made for any value, the partitions that may have the key are
+-- sought before the condition is looked at that asks whether there is one.
 create or replace function mmdb.given_key_sql(relation regclass, parameter text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format(case count(*) when 1 then 'array[format(''%%s'', %s)]::text' else '(%s)::text[]::text' end, parameter)
+  select format(case count(*) when 1 then 'case when %1$s is not null then array[format(''%%s'', %1$s)]::text end'
+                     else '(%s)::text[]::text' end, parameter)
   from mmdb.key_columns(relation) k
 $$;
 comment on function mmdb.given_key_sql(regclass, text) is 'A key as it was given, in the form in which keys travel.';

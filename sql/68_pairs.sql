@@ -47,8 +47,9 @@ comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
 
 -- Walked: the rows come along the HNSW index in about the right order; over an index of signs, enough of them that the
 -- nearest are among them. Otherwise all rows of the FROM item `measured` are measured.
-create or replace function mmdb.nearest_sql(declared mmdb.embeddings, passes text, depth integer, walked boolean)
-returns text
+create or replace function mmdb.nearest_sql(
+  declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean
+) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -60,7 +61,8 @@ as $$
     || case when walked and not mmdb.is_quantized(declared) then ''
             else ' order by p.mmdb_distance, {columns} limit {depth}' end
     || ')', jsonb_build_object(
-      'key', mmdb.plain_key_sql(declared.relation), 'later', mmdb.after_sql(declared.relation, 'l.key'),
+      'key', mmdb.plain_key_sql(declared.relation),
+      'later', case when lefts = declared.relation then mmdb.after_sql(lefts, 'l.key') else 'false' end,
       'columns', k.ordering, 'rows', mmdb.searched_rows(declared), 'present', mmdb.present_sql(declared),
       'passes', passes, 'depth', depth, 'walked', depth * mmdb.oversampling(mmdb.is_quantized(declared)),
       'walk', coalesce(mmdb.walk_sql(declared, 'l.vector'), d.distance), 'distance', d.distance))
@@ -68,8 +70,9 @@ as $$
        mmdb.distance_sql(declared, 'l.vector::' || declared.column_type,
                          case when walked then mmdb.vector_of(declared) else 'p.mmdb_vector' end) d(distance)
 $$;
-comment on function mmdb.nearest_sql(mmdb.embeddings, text, integer, boolean) is
-  'The rows nearest to a row l, with their distances, as a lateral FROM item.';
+comment on function mmdb.nearest_sql(mmdb.embeddings, regclass, text, integer, boolean) is
+  'The rows nearest to a row l of a table, with their distances, as a lateral FROM item; later: in one table, those with a '
+  'later key.';
 
 create or replace function mmdb.measured_pairs(
   lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]
@@ -85,7 +88,7 @@ begin
   $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), mmdb.vector_of(rights),
            mmdb.searched_rows(rights), mmdb.present_sql(rights), passes,
            mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
-           mmdb.nearest_sql(rights, passes, depth, false))
+           mmdb.nearest_sql(rights, lefts.relation, passes, depth, false))
   using after, upto, within;
 end
 $$;
@@ -115,7 +118,7 @@ begin
     from mmdb.measured_pairs($5, $6, $7, $4, null, null,
                              array(select distinct w.left_key from walked w where w.found < $4)) m
   $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
-           mmdb.nearest_sql(rights, passes, depth, true))
+           mmdb.nearest_sql(rights, lefts.relation, passes, depth, true))
   using after, upto, within, depth, lefts, rights, passes;
 end
 $$;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import errors as pg
+
+from tests.conftest import Database
+from tests.db.conftest import one, until
 
 Connection = psycopg.Connection[Any]
 
@@ -192,3 +196,17 @@ def test_an_interrupted_concurrent_build_is_done_again(conn: Connection) -> None
     assert conn.execute("select indisvalid from pg_index where indexrelid = 'items_txt_hnsw'::regclass").fetchone() == (
         True,
     )
+
+
+def test_refresh_does_not_deadlock_with_who_reads_a_partition(conn: Connection, database: Database) -> None:
+    """A reader has the parent and then wants the partition; a refresh has to take them in this order too."""
+    conn.execute("create table parts (id int primary key, txt text) partition by range (id)")
+    conn.execute("create table part partition of parts for values from (0) to (10)")
+    conn.execute("select mmdb.add_embedding('parts', 'txt', model => 'hash')")
+    with database.connect() as reader, ThreadPoolExecutor(1) as pool:
+        with reader.transaction():
+            reader.execute("lock table only parts in access share mode")
+            refreshed = pool.submit(conn.execute, "select mmdb.refresh('parts')")
+            until(lambda: bool(one(reader, "select count(*) from pg_locks where not granted")))
+            reader.execute("set local lock_timeout = '5s'; select from part")
+        refreshed.result(30)

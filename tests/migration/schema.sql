@@ -3395,6 +3395,10 @@ begin
     where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
                                           or a.attnum = made.column_number and made.stale_column is not null);
   end if;
+  if exists (select from pg_trigger t where t.tgrelid = made.relation and t.tgname = ours) then
+    -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
+    execute format('lock table %s in access exclusive mode', relation);
+  end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',
