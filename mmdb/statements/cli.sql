@@ -39,8 +39,8 @@ select s.model from mmdb.rollback_model(%(relation)s::text::regclass, %(name)s, 
 select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
 
 -- name: status
-select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated, s.pending_since,
-       s.rows_per_second, s.drift, s.generation_of, s.stale
+select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated,
+       s.pending_since, s.rows_per_second, s.drift, s.generation_of, s.stale
 from mmdb.status s
 order by s.relation::text, s.name
 
@@ -81,8 +81,8 @@ from mmdb.models m
 order by m.name
 
 -- name: model
-select m.name, m.backend, m.model, m.revision, m.dimensions, m.modalities, m.distance, m.query_prompt, m.document_prompt,
-       m.options, m.identity
+select m.name, m.backend, m.model, m.revision, m.dimensions, m.modalities, m.distance, m.query_prompt,
+       m.document_prompt, m.options, m.identity
 from mmdb.models m
 where m.name = %(name)s
 
