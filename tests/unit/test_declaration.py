@@ -89,7 +89,7 @@ def test_flags_of_the_command_line() -> None:
 
 
 def test_an_unknown_option_is_no_option() -> None:
-    with pytest.raises(TypeError, match="no option 'wieghts'; it has: .*weights"):
+    with pytest.raises(TypeError, match="no option 'wieghts'; it has: "):
         Declaration.of(["a", "b"], wieghts=(1, 2))
 
 
