@@ -10,17 +10,6 @@ as $$
 $$;
 comment on function mmdb.relation_sql(regclass) is 'The qualified, quoted name of a table, whatever the search path.';
 
--- A trigger is not inherited: rows of an inheriting table (not a partition) are nobody's to embed.
-create or replace function mmdb.rows_sql(relation regclass) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation)
-  from pg_class c where c.oid = relation
-$$;
-comment on function mmdb.rows_sql(regclass) is
-  'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
-
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -102,3 +91,43 @@ end
 $$;
 comment on function mmdb.free_name(regclass, text) is
   'A name that no column of the table has: the wanted one, or with underscores before it.';
+
+-- The SQL that mmdb writes is a template with {names} in it. What is filled in is not looked at again, so a table may
+-- be called anything.
+create or replace function mmdb.filled(template text, pieces jsonb) returns text
+language plpgsql immutable strict security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  missing constant text := (
+    select min(m.name[1]) from regexp_matches(template, '\{([a-z_]+)\}', 'g') m(name)
+    where pieces ->> m.name[1] is null);
+begin
+  if missing is not null then
+    raise exception 'a template asks for "%", which is not among: %', missing,
+                    (select string_agg(k, ', ' order by k) from jsonb_object_keys(pieces) k)
+      using errcode = 'internal_error';
+  end if;
+  return (
+    select string_agg(t.between || coalesce(pieces ->> n.name[1], ''), '' order by t.place)
+    from regexp_split_to_table(template, '\{[a-z_]+\}') with ordinality t(between, place)
+    left join regexp_matches(template, '\{([a-z_]+)\}', 'g') with ordinality n(name, place) on n.place = t.place);
+end
+$$;
+comment on function mmdb.filled(text, jsonb) is
+  'A template with its {names} replaced by the pieces of these names; an error for a name that has no piece.';
+
+-- The statistics of a partitioned table stand with its partitions.
+create or replace function mmdb.table_rows(relation regclass) returns real
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return coalesce(
+    (select c.reltuples from pg_class c where c.oid = relation and c.relkind = 'r'),
+    (select sum(c.reltuples)::real
+     from pg_partition_tree(relation) t join pg_class c on c.oid = t.relid where t.isleaf));
+end
+$$;
+comment on function mmdb.table_rows(regclass) is
+  'How many rows a table has with its partitions, as PostgreSQL estimates; below zero where it never looked.';

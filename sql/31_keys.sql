@@ -24,24 +24,18 @@ $$;
 comment on function mmdb.key_columns(regclass) is
   'The columns of a table''s primary key, with the operators that its index compares them by.';
 
-create or replace function mmdb.key_sql(
-  relation regclass, out expression text, out matches text, out later text, out ordering text, out columns text
-)
+create or replace function mmdb.key_sql(relation regclass, out expression text, out ordering text, out columns text)
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. The texts are
-  -- written by the types' output functions and not by a cast: a cast may be a function of the table's owner, and would
-  -- run with the rights of the role that counts.
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
+  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
-         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
-                    ' and ' order by k.place),
          string_agg(format('p.%I', k.name), ', ' order by k.place),
          string_agg(quote_ident(k.name), ', ' order by k.place)
-  into expression, matches, ordering, columns
+  into expression, ordering, columns
   from mmdb.key_columns(relation) k;
-  later := mmdb.later_sql(relation);
   if columns is null then
     raise exception 'table % has no primary key', relation
       using errcode = 'object_not_in_prerequisite_state',
@@ -50,7 +44,18 @@ begin
 end
 $$;
 comment on function mmdb.key_sql(regclass) is
-  'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+  'The SQL by which generated functions write a row''s primary key as text and order rows by it.';
+
+create or replace function mmdb.key_matches(relation regclass, key text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(format('p.%I %s ((%s::text[])[%s])::%s', k.name, k.equal, key, k.place, k.type_name),
+                    ' and ' order by k.place)
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.key_matches(regclass, text) is
+  'The condition that row p has the key that this SQL gives, in the form in which keys travel.';
 
 create or replace function mmdb.plain_key_sql(relation regclass) returns text
 language sql stable security invoker
@@ -89,9 +94,8 @@ comment on function mmdb.same_column_sql(regclass, smallint, text) is
   'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a '
   'table''s owner.';
 
--- One comparison of whole rows goes along the index. It cannot be written if the columns' operators stand in different
--- schemas: then the columns are compared one by one.
-create or replace function mmdb.later_sql(relation regclass) returns text
+-- One comparison of rows goes along the index; where the columns' operators have different homes it cannot be written.
+create or replace function mmdb.later_sql(relation regclass, key text) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -101,10 +105,10 @@ declare
 begin
   if (select count(distinct c.greater) from mmdb.key_columns(relation) c) = 1 then
     return (select format('(%s) %s (%s)', string_agg(format('p.%I', c.name), ', ' order by c.place), min(c.greater),
-                          string_agg(format('((after::text[])[%s])::%s', c.place, c.type_name), ', ' order by c.place))
+                          string_agg(format('((%s)[%s])::%s', key, c.place, c.type_name), ', ' order by c.place))
             from mmdb.key_columns(relation) c);
   end if;
-  for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
+  for k in select *, format('((%s)[%s])::%s', key, c.place, c.type_name) as bound
            from mmdb.key_columns(relation) c order by c.place desc loop
     condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
                       else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal,
@@ -113,19 +117,19 @@ begin
   return condition;
 end
 $$;
-comment on function mmdb.later_sql(regclass) is 'The condition "this row''s key comes after the key `after`".';
+comment on function mmdb.later_sql(regclass, text) is
+  'The condition that the key of row p comes after a key, which this SQL gives as an array of the texts of its '
+  'columns.';
 
 create or replace function mmdb.after_sql(relation regclass, key text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select replace(mmdb.later_sql(relation), '(after::text[])',
-                 case count(*) when 1 then format('(array[%s])', after_sql.key)
-                      else format('(%s::text[])', after_sql.key) end)
+  select mmdb.later_sql(relation, format(case count(*) when 1 then 'array[%s]' else '%s::text[]' end, after_sql.key))
   from mmdb.key_columns(relation)
 $$;
 comment on function mmdb.after_sql(regclass, text) is
-  'The condition that row p comes after the key that this SQL gives, in the order of keys.';
+  'The condition that row p comes after the key that this SQL gives as people write it, in the order of keys.';
 
 create or replace function mmdb.key_type(relation regclass) returns text
 language sql stable security invoker
@@ -141,16 +145,17 @@ as $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' 
 comment on function mmdb.within_type(regclass) is
   'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
 
-create or replace function mmdb.within_sql(relation regclass) returns text
+create or replace function mmdb.within_sql(relation regclass, keys text default '$2') returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)',
-                          (select s.matches from mmdb.key_sql(relation) s)) end
+  select case count(*) when 1 then format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name))
+              else format('exists (select from unnest(%s) k(key) where %s)', keys, mmdb.key_matches(relation, 'k.key'))
+         end
   from mmdb.key_columns(relation) k
 $$;
-comment on function mmdb.within_sql(regclass) is 'The condition that a row''s key is one of the texts $2.';
+comment on function mmdb.within_sql(regclass, text) is
+  'The condition that a row''s key is one of the texts that this SQL gives as an array.';
 
 create or replace function mmdb.given_key_sql(relation regclass, parameter text) returns text
 language sql stable security invoker
@@ -180,10 +185,11 @@ create or replace function mmdb.known_key_sql(relation regclass, parameter text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
-      (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
-    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression,
-    mmdb.relation_sql(relation), k.matches)
+  select mmdb.filled($sql$case when {parameter} is not null then mmdb.known_key({relation}, {given},
+      (select {key} from {source} p, (select {given}) k(key) where {matches})) end$sql$, jsonb_build_object(
+    'parameter', parameter, 'relation', quote_literal(mmdb.relation_sql(relation)),
+    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
+    'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.known_key_sql(regclass, text) is

@@ -77,7 +77,8 @@ begin
   where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
   if found_type is null then
     return false;
-  elsif found_type not in (planned.column_type, replace(planned.column_type, 'halfvec(', 'vector(')) then
+  elsif found_type not in (mmdb.column_type('halfvec', planned.dimensions),
+                           mmdb.column_type('vector', planned.dimensions)) then
     raise exception 'table % has a column "%" of type %, expected %', planned.relation, planned.column_name,
                     found_type, planned.column_type
       using errcode = 'duplicate_column', hint = 'give another name => ''…'', or drop that column';
@@ -89,24 +90,22 @@ comment on function mmdb.check_column(mmdb.embeddings) is
   'Whether a column of the right name and type is there to be adopted.';
 
 -- pgvector's own limit of the type, said before anything is made and with a way out.
-create or replace function mmdb.check_indexable(planned mmdb.embeddings, type text) returns void
+create or replace function mmdb.check_indexable(planned mmdb.embeddings) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  width constant integer := substring(planned.column_type from '\((\d+)\)$');
 begin
-  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned)
+  if planned.vector_type = 'vector' and planned.dimensions > 2000 and not mmdb.is_quantized(planned)
      and planned.index_options ->> 'type' is distinct from 'none' then
     raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes',
-                    planned.column_name, width
+                    planned.column_name, planned.dimensions
       using errcode = 'program_limit_exceeded',
             hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; '
                    'or make it a halfvec, which is indexed up to 4000';
   end if;
 end
 $$;
-comment on function mmdb.check_indexable(mmdb.embeddings, text) is
+comment on function mmdb.check_indexable(mmdb.embeddings) is
   'Refuse a column that is wider than an index of its type takes.';
 
 -- Nobody can tell whether vectors that were there before are those of their sources.
@@ -119,8 +118,8 @@ declare
     where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
 begin
   if filled and mmdb.trusts_owner(planned.relation) then
-    execute format('select exists (select from %s p where p.%I is not null)',
-                   mmdb.rows_sql(planned.relation), planned.column_name) into filled;
+    execute format('select exists (select from %s where %s)', mmdb.stored_rows(planned), mmdb.present_sql(planned))
+    into filled;
   end if;
   if filled then
     raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
@@ -172,86 +171,130 @@ end
 $$;
 comment on function mmdb.check_index_options(jsonb) is 'Index options that pgvector takes, or an error.';
 
-create or replace function mmdb.plan_embedding(
-  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text,
-  index_options jsonb, distance text,
-  weights float8[]
-) returns mmdb.embeddings
+create or replace function mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text default 'halfvec')
+returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_variable
 declare
   planned mmdb.embeddings;
   chosen mmdb.models;
 begin
   perform mmdb.check_relation(relation);
-  if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
+  planned.relation := relation;
+  planned.sources := mmdb.check_sources(relation, declaration -> 'sources');
+  planned.source_numbers := mmdb.column_numbers(relation, planned.sources);
+  -- Arrays of JSON and of PostgreSQL differ in their brackets, whatever is in them.
+  planned.weights := translate(nullif(declaration -> 'weights', 'null')::text, '[]', '{}');
+  planned.storage := declaration ->> 'storage';
+  if planned.storage <> 'column' then
+    raise exception 'storage "%" is not available', planned.storage
+      using errcode = 'feature_not_supported',
+            hint = 'this version stores embeddings in a column: storage => ''column''';
+  end if;
+  select s.modality, s.by_uri, s.modalities into planned.modality, planned.by_uri, planned.source_modalities
+  from mmdb.describe_sources(relation, planned.source_numbers, declaration ->> 'modality', planned.weights) s;
+  chosen := mmdb.check_model(coalesce(declaration ->> 'model', mmdb.setting('default_model'), 'lite'),
+                             coalesce(planned.source_modalities, array[planned.modality]));
+  planned.model := chosen.name;
+  planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
+  perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
+  planned.kind := 'embedding';
+  planned.options := mmdb.other_options(declaration);
+  planned.attached_to := mmdb.attachment(relation);
+  planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
+  planned.created_at := now();
+  planned.vector_type := vector_type;
+  planned.dimensions := chosen.dimensions;
+  planned := mmdb.plan_storage(mmdb.plan_names(planned, declaration));
+  perform mmdb.key_sql(relation);
+  return mmdb.plan_on_change(planned, declaration ->> 'on_change');
+end
+$$;
+comment on function mmdb.plan_embedding(regclass, jsonb, text) is
+  'Everything mmdb.add_embedding needs to know of a declaration with all its options, checked, before it changes '
+  'anything.';
+
+create or replace function mmdb.check_sources(relation regclass, given jsonb) returns text[]
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  sources constant text[] := array(select jsonb_array_elements_text(coalesce(nullif(given, 'null'), '[]')));
+begin
+  if cardinality(sources) = 0 or array_position(sources, null) is not null then
     raise exception 'an embedding of table % needs at least one source column', relation
       using errcode = 'invalid_parameter_value';
   elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
     raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
       using errcode = 'invalid_parameter_value',
             hint = 'name each column once; weights => ''{…}'' makes one count for more';
-  elsif storage is distinct from 'column' then
-    raise exception 'storage "%" is not available', storage
-      using errcode = 'feature_not_supported',
-            hint = 'this version stores embeddings in a column: storage => ''column''';
   end if;
-  planned.relation := relation;
-  planned.sources := sources;
-  planned.source_numbers := mmdb.column_numbers(relation, sources);
-  planned.weights := weights;
-  select s.modality, s.by_uri, s.modalities into planned.modality, planned.by_uri, planned.source_modalities
-  from mmdb.describe_sources(relation, planned.source_numbers, modality, weights) s;
-  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'),
-                             coalesce(planned.source_modalities, array[planned.modality]));
-  planned.model := chosen.name;
-  if distance <> chosen.distance then
-    raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
+  return sources;
+end
+$$;
+comment on function mmdb.check_sources(regclass, jsonb) is 'The sources, if there are any and each is named once.';
+
+create or replace function mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if wanted <> true_distance then
+    raise exception 'model "%" has distance "%", not "%"', planned.model, true_distance, wanted
       using errcode = 'invalid_parameter_value',
             hint = 'the distance is the model''s: leave it out, or choose another model';
-  end if;
-  planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
-  if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
-    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', chosen.name, chosen.distance
+  elsif mmdb.is_quantized(planned) and true_distance <> 'cosine' then
+    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', planned.model, true_distance
       using errcode = 'feature_not_supported', hint = 'leave quantization out of index_options';
   end if;
-  planned.name := coalesce(name, array_to_string(sources, '_'));
-  planned.column_name := planned.name || '_embedding';
-  planned.column_type := format('@extschema:vector@.halfvec(%s)', chosen.dimensions);
-  planned.storage := storage;
-  select coalesce(prefix, c.relname), n.nspname into planned.prefix, planned.function_schema
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
-  planned.function_schema := quote_ident(planned.function_schema);
+end
+$$;
+comment on function mmdb.check_distance(mmdb.embeddings, text, text) is
+  'Refuse a distance that the model does not have, and signs where they do not tell it.';
+
+create or replace function mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  planned.name := coalesce(declaration ->> 'name', array_to_string(planned.sources, '_'));
+  planned.relation_name := mmdb.relation_sql(planned.relation);
+  select coalesce(declaration ->> 'prefix', c.relname), quote_ident(n.nspname)
+  into planned.prefix, planned.function_schema
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = planned.relation;
   if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
-    raise exception 'table % has an embedding "%" already', relation, planned.name
+    raise exception 'table % has an embedding "%" already', planned.relation, planned.name
       using errcode = 'duplicate_object',
             hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''',
-                          relation, planned.name);
+                          planned.relation, planned.name);
   end if;
   planned.id := nextval('mmdb.embeddings_id_seq');
-  planned.attached_to := mmdb.attachment(relation);
-  planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
-  planned.created_at := now();
-  perform mmdb.drop_orphans(planned.function_schema);
-  perform mmdb.check_names(planned);
-  planned.adopted := mmdb.check_column(planned);
-  perform mmdb.check_indexable(planned, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid
-  where planned.adopted and a.attrelid = relation and a.attname = planned.column_name;
-  perform mmdb.key_sql(relation);
   return planned;
 end
 $$;
-comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text, float8[]) is
-  'Everything add_embedding needs to know, checked, before it changes anything.';
+comment on function mmdb.plan_names(mmdb.embeddings, jsonb) is
+  'What the embedding is called, in which schema its functions stand and how their names begin.';
 
-create or replace function mmdb.on_change(made mmdb.embeddings) returns text
-language sql immutable security invoker
+create or replace function mmdb.plan_storage(planned mmdb.embeddings) returns mmdb.embeddings
+language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
-comment on function mmdb.on_change(mmdb.embeddings) is
-  'What becomes of the vector of a row whose source changed: unset or keep.';
+as $$
+begin
+  planned.column_name := planned.name || '_embedding';
+  planned.column_type := mmdb.column_type(planned.vector_type, planned.dimensions);
+  perform mmdb.drop_orphans(planned.function_schema);
+  perform mmdb.check_names(planned);
+  planned.adopted := mmdb.check_column(planned);
+  if planned.adopted then
+    planned := mmdb.read_column(planned);
+  end if;
+  perform mmdb.check_indexable(planned);
+  return planned;
+end
+$$;
+comment on function mmdb.plan_storage(mmdb.embeddings) is
+  'Where the vectors are to stand: in a column that is to be made, or that is there.';
 
 -- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
 create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings

@@ -16,25 +16,27 @@ comment on function mmdb.is_made_by(oid, bigint) is 'Whether a function carries 
 -- Nothing is cut out of what is spliced: a table may have a parenthesis in its name, and a superuser makes its
 -- functions again.
 create or replace function mmdb.create_made(
-  made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text default null
+  declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text default null,
+  replacing boolean default false
 ) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
+  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = declared.relation);
 begin
-  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
+  execute format('create %s function %s %s as %L', case when replacing then 'or replace' end,
+                 coalesce(parameters, signature), attributes, body);
   execute format('alter function %s owner to %s', signature, owner);
-  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
+  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(declared.id));
 end
 $$;
-comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text) is
-  'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the '
-  'names and defaults of parameters.';
+comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, text, boolean) is
+  'Create one generated function, owned by the table''s owner and marked as ours; parameters is its signature with '
+  'their names and defaults. Replacing: one that is there already.';
 
 -- They are dropped rather than replaced: a replaced function keeps the grants that its former maker has given.
-create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void
+create or replace function mmdb.drop_made(declared mmdb.embeddings, names text[]) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -43,9 +45,9 @@ declare
 begin
   for found_function in
     select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and p.proname = any(names)
+    where p.pronamespace = declared.function_schema::regnamespace and p.proname = any(names)
   loop
-    if not mmdb.is_made_by(found_function, made.id) then
+    if not mmdb.is_made_by(found_function, declared.id) then
       raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
         using errcode = 'duplicate_function', hint = 'drop that function';
     end if;
@@ -58,27 +60,29 @@ comment on function mmdb.drop_made(mmdb.embeddings, text[]) is
 
 -- A function that was made by a version of mmdb with other parameters, or for a key of another type, would stay behind
 -- as an overload.
-create or replace function mmdb.earlier_forms(made mmdb.embeddings, name text, types text) returns regprocedure[]
+create or replace function mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) returns regprocedure[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select array(
     select p.oid::regprocedure from pg_proc p
-    where p.pronamespace = to_regnamespace(made.function_schema)
-      and format('%s.%I', made.function_schema, p.proname) = name
-      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v)
+    where p.pronamespace = to_regnamespace(declared.function_schema)
+      and format('%s.%I', declared.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', declared.function_schema, declared.prefix || '_' || v)
                              from unnest(mmdb.table_verbs()) v) then true
                else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
-      and (mmdb.is_made_by(p.oid, made.id)
-           or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
+      and (mmdb.is_made_by(p.oid, declared.id)
+           or exists (select from mmdb.embeddings e
+                      where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id))))
 $$;
 comment on function mmdb.earlier_forms(mmdb.embeddings, text, text) is
   'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there '
   'are several.';
 
--- A changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
+-- A function of the same form is replaced as it stands, so that sessions which call it, and views over it, go on. A
+-- changed column list is a changed return type, which PostgreSQL does not replace: drop, create, grant again.
 create or replace function mmdb.make_public_function(
-  made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text,
+  declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text,
   columns text default null
 ) returns void
 language plpgsql volatile security invoker
@@ -86,34 +90,55 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   call constant text := format('%s(%s)', name, types);
-  earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
+  named constant text := format('%s(%s)', name, parameters);
+  result constant text := format('returns table (%s) %s', coalesce(columns, (
+    select format('%s, %I double precision', c.definitions, mmdb.distance_name(declared.relation))
+    from mmdb.search_columns(declared.relation) c)), attributes);
+  earlier constant regprocedure[] := mmdb.earlier_forms(declared, name, types);
   grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier)
                                 order by p.proacl is null limit 1);
   one regprocedure;
-  right_given record;
 begin
   foreach one in array earlier loop
-    execute format('drop function %s', one);
+    if one is distinct from to_regprocedure(call) then
+      execute format('drop function %s', one);
+    end if;
   end loop;
-  perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
-    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation))
-     from mmdb.search_columns(made.relation) c)),
-    attributes), body, purpose, format('%s(%s)', name, parameters));
-  if grants is not null then
-    execute format('revoke all on function %s from public', call);
-    for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
-                              case when a.is_grantable then ' with grant option' else '' end as extra
-                       from aclexplode(grants) a loop
-      execute format('grant execute on function %s to %s%s', call, right_given.grantee,
-                     case when right_given.grantee = 'public' then '' else right_given.extra end);
-    end loop;
-  end if;
+  begin
+    perform mmdb.create_made(declared, call, result, body, purpose, named, to_regprocedure(call) = any(earlier));
+  exception when invalid_function_definition then
+    execute format('drop function %s', call);
+    perform mmdb.create_made(declared, call, result, body, purpose, named);
+  end;
+  perform mmdb.grant_again(call, grants);
   perform mmdb.keep_contract(to_regprocedure(call));
 end
 $$;
 comment on function mmdb.make_public_function(mmdb.embeddings, text, text, text, text, text, text, text) is
   'A generated function that returns rows of the table, with their distance unless other columns are given, made or '
   'made again with the grants it had.';
+
+create or replace function mmdb.grant_again(call text, grants aclitem[]) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  right_given record;
+begin
+  if grants is null or grants = (select p.proacl from pg_proc p where p.oid = to_regprocedure(call)) then
+    return;
+  end if;
+  execute format('revoke all on function %s from public', call);
+  for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+                            case when a.is_grantable then ' with grant option' else '' end as extra
+                     from aclexplode(grants) a loop
+    execute format('grant execute on function %s to %s%s', call, right_given.grantee,
+                   case when right_given.grantee = 'public' then '' else right_given.extra end);
+  end loop;
+end
+$$;
+comment on function mmdb.grant_again(text, aclitem[]) is
+  'Give a function that was made again the grants of the one before; none where that had its default ones.';
 
 -- Keys travel as text, and from "SQL" dates and rounded numbers no key is found again.
 create or replace function mmdb.call_attributes() returns text
@@ -139,21 +164,21 @@ comment on function mmdb.trusts_owner(regclass) is
   'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
 
 -- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
-create or replace function mmdb.let_worker_in(made mmdb.embeddings) returns void
+create or replace function mmdb.let_worker_in(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   worker_role constant text := mmdb.setting('worker_role');
 begin
-  if not has_schema_privilege(worker_role, to_regnamespace(made.function_schema), 'usage') then
-    execute format('grant usage on schema %s to %I', made.function_schema, worker_role);
+  if not has_schema_privilege(worker_role, to_regnamespace(declared.function_schema), 'usage') then
+    execute format('grant usage on schema %s to %I', declared.function_schema, worker_role);
   end if;
 exception when insufficient_privilege then
-  raise exception 'role "%" may not use schema %', worker_role, made.function_schema
+  raise exception 'role "%" may not use schema %', worker_role, declared.function_schema
     using errcode = 'insufficient_privilege',
           hint = format('have the schema''s owner run: grant usage on schema %s to %I',
-                        made.function_schema, worker_role);
+                        declared.function_schema, worker_role);
 end
 $$;
 comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';

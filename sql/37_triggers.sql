@@ -64,13 +64,13 @@ as $$
 $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
-create or replace function mmdb.trigger_arguments(made mmdb.embeddings) returns text
+create or replace function mmdb.trigger_arguments(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when made.stale_column is null then ''
+  select case when declared.stale_column is null then ''
               else (select string_agg(quote_literal(a.name), ', ' order by a.place)
-                    from unnest(made.stale_column || made.sources) with ordinality a(name, place)) end
+                    from unnest(declared.stale_column || declared.sources) with ordinality a(name, place)) end
 $$;
 comment on function mmdb.trigger_arguments(mmdb.embeddings) is
   'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
@@ -79,80 +79,75 @@ comment on function mmdb.trigger_arguments(mmdb.embeddings) is
 --
 -- An application that writes back all columns that it has read sets the mark too, and brings an old vector back: hence
 -- the condition on both marks.
-create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
+create or replace function mmdb.trigger_condition(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I'
-                || case when made.stale_column is null then ''
+                || case when declared.stale_column is null then ''
                         else ' or old.%3$I and new.%3$I '
                              'and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end,
                                   a.attname),
-                           ' or ' order by a.attnum), made.column_name, made.stale_column)
+                           ' or ' order by a.attnum), declared.column_name, declared.stale_column)
   from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+  where a.attrelid = declared.relation and a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
 $$;
 comment on function mmdb.trigger_condition(mmdb.embeddings) is
   'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an '
   'old vector is kept also: it was marked, and another one came, or none.';
 
-create or replace function mmdb.unset_all(made mmdb.embeddings) returns void
+create or replace function mmdb.unset_all(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not mmdb.trusts_owner(made.relation) then
+  if not mmdb.trusts_owner(declared.relation) then
     raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its '
                     'owner as "%"',
-                    made.relation, current_user
+                    declared.relation, current_user
       using errcode = 'insufficient_privilege',
             hint = format('as %s: select mmdb.refresh(%L)',
-                          (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
+                          (select c.relowner::regrole from pg_class c where c.oid = declared.relation),
+                          declared.relation);
   end if;
-  if made.stale_column is null then
-    execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
-  else
-    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where '
-                   '%2$I is not null',
-                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
-                   mmdb.says_sql(made.relation, made.sources, ''));
-  end if;
+  execute mmdb.unset_sql(declared);
 end
 $$;
 comment on function mmdb.unset_all(mmdb.embeddings) is
   'Make every row of a table pending, for those who may trust its owner.';
 
-create or replace function mmdb.make_trigger(made mmdb.embeddings) returns void
+create or replace function mmdb.make_trigger(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  ours constant text := mmdb.trigger_name(made.id);
-  relation constant text := mmdb.relation_sql(made.relation);
+  ours constant text := mmdb.trigger_name(declared.id);
+  relation constant text := mmdb.relation_sql(declared.relation);
   columns text;
   later text;
 begin
-  select min(t.name) into later from mmdb.other_triggers(made.relation) t(name)
+  select min(t.name) into later from mmdb.other_triggers(declared.relation) t(name)
   where t.name collate "C" > ours collate "C";
   if later is not null then
     raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen',
-                    later, made.relation
+                    later, declared.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …',
                           later, relation);
   end if;
-  if not exists (select from mmdb.other_triggers(made.relation)) then
+  if not exists (select from mmdb.other_triggers(declared.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
-    where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
-                                          or a.attnum = made.column_number and made.stale_column is not null);
+    where a.attrelid = declared.relation
+      and (a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
+           or a.attnum = declared.column_number and declared.stale_column is not null);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',
-                 ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
+                 ours, columns, relation, mmdb.trigger_condition(declared), mmdb.trigger_arguments(declared));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;

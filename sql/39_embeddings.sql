@@ -6,9 +6,9 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e
+  select e.* into declared from mmdb.embeddings e
   where e.relation = embedding_of.relation and e.name = embedding_of.name;
   if not found then
     raise exception 'table % has no embedding "%"', relation, name
@@ -17,7 +17,7 @@ begin
                              from mmdb.embeddings e where e.relation = embedding_of.relation),
                             format('declare one: select mmdb.add_embedding(%L, ''…'')', relation));
   end if;
-  return made;
+  return declared;
 end
 $$;
 comment on function mmdb.embedding_of(regclass, text) is
@@ -42,45 +42,49 @@ comment on function mmdb.guard_owner(regclass) is 'Refuse a session that could n
 
 -- The row comes from the caller. Of its columns those that are spliced into SQL that others run, a superuser in `mmdb
 -- init` among them, are believed only if the system catalogues say the same.
-create or replace function mmdb.check_record(made mmdb.embeddings) returns void
+create or replace function mmdb.check_record(declared mmdb.embeddings) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- The table may have moved to another schema since its functions were made.
   true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n
-                                where quote_ident(n.nspname) = made.function_schema);
-  true_type text;
+                                where quote_ident(n.nspname) = declared.function_schema);
+  true_column record;
   true_source record;
 begin
-  select format_type(a.atttypid, a.atttypmod) into true_type
-  from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name
+  select format_type(a.atttypid, a.atttypmod) as type, t.typname::text as vector_type, a.atttypmod as dimensions
+  into true_column
+  from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where a.attrelid = declared.relation and a.attnum = declared.column_number and a.attname = declared.column_name
     and not a.attisdropped
     and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
   select s.* into true_source
-  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality,
-                             made.weights) s;
-  perform mmdb.check_index_options(made.index_options);
-  if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
-       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number
-                                    and a.attname = made.stale_column
+  from mmdb.describe_sources(declared.relation, mmdb.column_numbers(declared.relation, declared.sources),
+                             declared.modality, declared.weights) s;
+  perform mmdb.check_index_options(declared.index_options);
+  if (declared.stale_column is null) <> (declared.stale_number is null)
+     or declared.stale_column is not null and not exists (
+       select from pg_attribute a
+       where a.attrelid = declared.relation and a.attnum = declared.stale_number and a.attname = declared.stale_column
          and a.atttypid = 'bool'::regtype and not a.attisdropped) then
-    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+    raise exception 'the record of embedding "%" does not fit table %', declared.name, declared.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
-  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri,
-         made.source_modalities, made.storage)
-     is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
-                       mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
-     or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
-     or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+  elsif (declared.function_schema, declared.relation_name, declared.column_type, declared.vector_type,
+         declared.dimensions, declared.source_numbers, declared.attached_to, declared.by_uri,
+         declared.source_modalities, declared.storage)
+     is distinct from (true_schema, mmdb.relation_sql(declared.relation), true_column.type, true_column.vector_type,
+                       true_column.dimensions, mmdb.column_numbers(declared.relation, declared.sources),
+                       mmdb.attachment(declared.relation), true_source.by_uri, true_source.modalities, 'column')
+     or not exists (select from pg_class c where c.oid = declared.relation and c.relkind in ('r', 'p'))
+     or declared.id > (select q.last_value from mmdb.embeddings_id_seq q)
      or exists (select from mmdb.embeddings e
-                where e.id = made.id
-                  and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
-     or made.generation_of is not null and not exists (
-       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation
+                where e.id = declared.id
+                  and (e.weights, e.source_modalities) is distinct from (declared.weights, declared.source_modalities))
+     or declared.generation_of is not null and not exists (
+       select from mmdb.embeddings e where e.id = declared.generation_of and e.relation = declared.relation
                                        and e.generation_of is null) then
-    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+    raise exception 'the record of embedding "%" does not fit table %', declared.name, declared.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
 end
@@ -88,30 +92,33 @@ $$;
 comment on function mmdb.check_record(mmdb.embeddings) is
   'Refuse a row for the catalogue that says anything but what the table is.';
 
-create or replace function mmdb.record_embedding(made mmdb.embeddings, pass uuid default null) returns mmdb.embeddings
+create or replace function mmdb.record_embedding(declared mmdb.embeddings, pass uuid default null)
+returns mmdb.embeddings
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform mmdb.guard_owner(made.relation);
-  perform mmdb.check_record(made);
-  if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
-    raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
-  elsif not exists (select from mmdb.embeddings e where e.id = made.id)
-        and made.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
-    raise exception 'embedding % comes without its pass', made.id using errcode = 'insufficient_privilege';
+  perform mmdb.guard_owner(declared.relation);
+  perform mmdb.check_record(declared);
+  if exists (select from mmdb.embeddings e where e.id = declared.id and e.relation <> declared.relation) then
+    raise exception 'embedding % belongs to another table', declared.id using errcode = 'insufficient_privilege';
+  elsif not exists (select from mmdb.embeddings e where e.id = declared.id)
+        and declared.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
+    raise exception 'embedding % comes without its pass', declared.id using errcode = 'insufficient_privilege';
   end if;
-  insert into mmdb.embeddings select made.*
+  insert into mmdb.embeddings select declared.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema,
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, vector_type, dimensions,
+         relation_name, prefix, function_schema,
          attached_to, index_options, column_place, stale_column, stale_number)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
-         excluded.column_number, excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to,
+         excluded.column_number, excluded.column_type, excluded.vector_type, excluded.dimensions,
+         excluded.relation_name, excluded.prefix, excluded.function_schema, excluded.attached_to,
          excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
-  insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
-  insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
+  insert into mmdb.progress (embedding) values (declared.id) on conflict do nothing;
+  insert into mmdb.passes select declared.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
-  return made;
+  return declared;
 end
 $$;
 comment on function mmdb.record_embedding(mmdb.embeddings, uuid) is
@@ -153,7 +160,7 @@ $$;
 comment on function mmdb.remake_other_views(regclass, bigint) is
   'The search views of a table''s other embeddings, made again after its columns changed.';
 
-create or replace function mmdb.declare_embedding(made mmdb.embeddings, index boolean) returns mmdb.embeddings
+create or replace function mmdb.declare_embedding(declared mmdb.embeddings, index boolean) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -161,57 +168,56 @@ declare
   statement text;
   pass constant uuid := gen_random_uuid();
 begin
-  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
-  if made.adopted then
-    perform mmdb.warn_of_adopted(made);
-  else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name,
-                   made.column_type);
+  declared.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if declared.adopted then
+    perform mmdb.warn_of_adopted(declared);
   end if;
-  if made.stale_column is not null then
-    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation),
-                   made.stale_column);
-    made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
-  end if;
-  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
-  from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
-  perform mmdb.make_trigger(made);
-  perform mmdb.make_worker_functions(made);
-  made := mmdb.record_embedding(made, pass);
-  perform mmdb.make_search_views(made);
-  if made.generation_of is null then
-    perform mmdb.remake_other_views(made.relation, made.id);
-    perform mmdb.make_table_functions(made.relation);
+  declared := mmdb.make_storage(declared);
+  perform mmdb.make_trigger(declared);
+  perform mmdb.make_worker_functions(declared);
+  declared := mmdb.record_embedding(declared, pass);
+  perform mmdb.make_search_views(declared);
+  if declared.generation_of is null then
+    perform mmdb.remake_other_views(declared.relation, declared.id);
+    perform mmdb.make_table_functions(declared.relation);
   end if;
   if index then
-    for statement in select mmdb.index_statements(made.relation, made.name, concurrent => false) loop
+    for statement in select mmdb.index_statements(declared.relation, declared.name, concurrent => false) loop
       execute statement;
     end loop;
   end if;
-  return made;
+  return declared;
 end
 $$;
 comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is
   'Make everything that a planned embedding consists of.';
+
+create or replace function mmdb.add_embedding(relation regclass, declaration jsonb, index boolean default true)
+returns mmdb.embeddings
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  return mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
+end
+$$;
+comment on function mmdb.add_embedding(regclass, jsonb, boolean) is
+  'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3], "name": '
+  '"poster"}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
   distance text default null, weights float8[] default null, on_change text default 'unset'
 ) returns mmdb.embeddings
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp set client_min_messages = warning
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp set extra_float_digits = 1
 as $$
-#variable_conflict use_variable
-begin
-  perform mmdb.check_relation(relation);
-  perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(
-    mmdb.plan_on_change(
-      mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights),
-      on_change),
-    index);
-end
+  select a.* from mmdb.add_embedding(relation, jsonb_build_object(
+    'sources', sources, 'model', model, 'modality', modality, 'name', name, 'storage', storage, 'prefix', prefix,
+    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change), index) a
 $$;
 comment on function mmdb.add_embedding(
   regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text
@@ -252,8 +258,7 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  made mmdb.embeddings;
-  pending regclass;
+  declared mmdb.embeddings;
   made_function regprocedure;
 begin
   if if_exists and not exists (select from mmdb.embeddings e
@@ -262,25 +267,17 @@ begin
   end if;
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.embedding_of(relation, name);
-  select c.* into made.column_name, made.stale_column from mmdb.columns_now(made) c;
-  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
-  pending := mmdb.serving_index(made, relation, 'pending');
-  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
-  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
+  declared := mmdb.embedding_of(relation, name);
+  select c.* into declared.column_name, declared.stale_column from mmdb.columns_now(declared) c;
+  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
+  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
+  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
     execute format('drop function %s', made_function);
   end loop;
-  if made.adopted and pending is not null then
-    execute format('drop index %s', pending);
-  elsif not made.adopted and made.column_name is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.column_name);
-  end if;
-  if made.stale_column is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.stale_column);
-  end if;
-  perform mmdb.forget_embedding(made.id);
-  if made.generation_of is null then
-    perform mmdb.remake_other_views(relation, made.id);
+  perform mmdb.drop_storage(declared);
+  perform mmdb.forget_embedding(declared.id);
+  if declared.generation_of is null then
+    perform mmdb.remake_other_views(relation, declared.id);
     perform mmdb.make_table_functions(relation);
   end if;
 end
@@ -295,20 +292,21 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
-    made := mmdb.resolved(made);
+  for declared in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
+    declared := mmdb.resolved(declared);
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
-    if mmdb.trigger_drift(made) is not null then
-      perform mmdb.unset_all(made);
-      made.source_expressions := mmdb.source_expressions(relation, made.source_numbers);
+    if mmdb.trigger_drift(declared) is not null then
+      perform mmdb.unset_all(declared);
+      declared.source_expressions := mmdb.source_expressions(relation, declared.source_numbers);
     end if;
-    perform mmdb.make_trigger(made);
-    perform mmdb.make_worker_functions(made);
-    return next mmdb.record_embedding(made);
+    declared.relation_name := mmdb.relation_sql(relation);
+    perform mmdb.make_trigger(declared);
+    perform mmdb.make_worker_functions(declared);
+    return next mmdb.record_embedding(declared);
   end loop;
   -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;

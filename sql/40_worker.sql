@@ -61,7 +61,7 @@ begin
   perform mmdb.guard_session();
   return query
   select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
-         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%',
+         (parse_ident(e.function_schema))[1], e.vector_type = 'halfvec',
          e.sources, e.weights, e.source_modalities
   from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
   where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
@@ -71,15 +71,15 @@ $$;
 comment on function mmdb.tasks(text, text) is
   'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
 
-create or replace function mmdb.run_as_owner(made mmdb.embeddings) returns boolean
+create or replace function mmdb.run_as_owner(declared mmdb.embeddings) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select count(*) = cardinality(mmdb.worker_verbs()) and bool_and(f.prosecdef and f.proowner = c.relowner)
+  select count(*) = cardinality(mmdb.worker_verbs(declared.kind)) and bool_and(f.prosecdef and f.proowner = c.relowner)
   from pg_class c
-  join pg_proc f on f.pronamespace = to_regnamespace(made.function_schema)
-   and f.proname in (select format('mmdb_%s_%s', v, made.id) from unnest(mmdb.worker_verbs()) v)
-  where c.oid = made.relation
+  join pg_proc f on f.pronamespace = to_regnamespace(declared.function_schema)
+   and f.proname in (select format('mmdb_%s_%s', v, declared.id) from unnest(mmdb.worker_verbs(declared.kind)) v)
+  where c.oid = declared.relation
 $$;
 comment on function mmdb.run_as_owner(mmdb.embeddings) is
   'Whether all worker functions of an embedding are there and run as the table''s owner.';

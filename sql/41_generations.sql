@@ -18,10 +18,10 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e where e.generation_of = serving.id;
-  if made.id is null then
+  select e.* into declared from mmdb.embeddings e where e.generation_of = serving.id;
+  if declared.id is null then
     raise exception 'embedding "%" of table % has no other generation', serving.name, serving.relation
       using errcode = 'undefined_object',
             hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
@@ -29,7 +29,7 @@ begin
                         else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation,
                                     serving.name) end;
   end if;
-  return made;
+  return declared;
 end
 $$;
 comment on function mmdb.other_generation(mmdb.embeddings) is 'The generation that waits to serve, or served before.';
@@ -56,7 +56,7 @@ set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
   serving mmdb.embeddings;
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
   chosen mmdb.models;
   other text;
 begin
@@ -74,21 +74,16 @@ begin
   elsif model = serving.model then
     raise exception 'embedding "%" of table % has model "%" already', name, relation, model
       using errcode = 'duplicate_object';
-  elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
+  elsif chosen.distance <> mmdb.distance_of(serving) then
     raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
-  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality,
-                              mmdb.generation_name(name, model), 'column',
-                              serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
-  if serving.column_type not like '%halfvec(%' then
-    made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
-    perform mmdb.check_indexable(made, 'vector');
-  end if;
-  made := mmdb.plan_on_change(made, mmdb.on_change(serving));
+  declared := mmdb.plan_embedding(relation, mmdb.declaration(serving) || jsonb_build_object(
+    'name', mmdb.generation_name(name, model), 'model', model,
+    'index_options', coalesce(index_options, serving.index_options)), serving.vector_type);
   perform mmdb.check_set_aside(serving);
-  made.generation_of := serving.id;
-  return mmdb.declare_embedding(made, index);
+  declared.generation_of := serving.id;
+  return mmdb.declare_embedding(declared, index);
 end
 $$;
 comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
@@ -99,7 +94,7 @@ comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
 
 -- PostgreSQL binds them to the column that they were made over, whatever its name: after a switch they would go on
 -- reading the vectors of the former model.
-create or replace function mmdb.readers_of(made mmdb.embeddings) returns text
+create or replace function mmdb.readers_of(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -109,7 +104,8 @@ as $$
   left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
   left join pg_policy y on d.classid = 'pg_policy'::regclass and y.oid = d.objid
-  where d.refclassid = 'pg_class'::regclass and d.refobjid = made.relation and d.refobjsubid = made.column_number
+  where d.refclassid = 'pg_class'::regclass and d.refobjid = declared.relation
+    and d.refobjsubid = declared.column_number
     and coalesce(r.oid, p.oid, y.oid) is not null
 $$;
 comment on function mmdb.readers_of(mmdb.embeddings) is
@@ -250,16 +246,8 @@ begin
   now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name,
-                 set_aside || '_embedding');
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name,
-                 serving.column_name);
-  if serving.stale_column is not null then
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column,
-                   set_aside || '_stale');
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column,
-                   serving.stale_column);
-  end if;
+  perform mmdb.rename_storage(serving, set_aside || '_embedding', set_aside || '_stale');
+  perform mmdb.rename_storage(other, serving.column_name, serving.stale_column);
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
@@ -327,12 +315,10 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  now_parts constant mmdb.search_source := mmdb.search_source(serving);
-  next_parts constant mmdb.search_source := mmdb.search_source(other);
-  now_found constant text[] := mmdb.within_keys(now_parts, array(
-    select t.key from mmdb.top(now_parts, vectors[1], k, null, null) t));
-  next_found constant text[] := mmdb.within_keys(next_parts, array(
-    select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
+  now_pieces constant mmdb.search_pieces := mmdb.search_pieces(serving);
+  next_pieces constant mmdb.search_pieces := mmdb.search_pieces(other);
+  now_found constant text[] := mmdb.within_keys(now_pieces, (mmdb.top(now_pieces, vectors[1], k, null, null)).keys);
+  next_found constant text[] := mmdb.within_keys(next_pieces, (mmdb.top(next_pieces, vectors[2], k, null, null)).keys);
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found)
                     order by u.place);

@@ -24,7 +24,7 @@ comment on view mmdb.workers is 'The workers that registered, and whether each i
 -- Rows are counted by the caller's rights and row policies. Above the limit the totals are PostgreSQL's own estimates;
 -- pending and failed rows are always counted, along the partial index.
 create or replace function mmdb.count_rows(
-  made mmdb.embeddings, exact_up_to bigint default 200000,
+  declared mmdb.embeddings, exact_up_to bigint default 200000,
   out total bigint, out embedded bigint, out pending bigint, out failed bigint, out estimated boolean, out stale bigint
 )
 language plpgsql stable security invoker
@@ -34,27 +34,25 @@ set timezone = 'UTC'
 as $$
 declare
   key text;
-  relation constant text := mmdb.rows_sql(made.relation);
+  rows text;
 begin
-  key := (select k.expression from mmdb.key_sql(made.relation) k);
-  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
+  key := (select k.expression from mmdb.key_sql(declared.relation) k);
+  rows := mmdb.stored_rows(declared);
+  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 case when made.stale_column is null then 'false'
-                      else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
-                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
+                 mmdb.stale_sql(declared), rows, declared.id, key, mmdb.pending_sql(declared))
+  into pending, failed, stale;
   pending := pending - failed;
-  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
-  from pg_class c
-  where c.relkind = 'r'
-    and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
+  total := mmdb.table_rows(declared.relation);
+  estimated := total > exact_up_to;
   if estimated then
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
-                          and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
-      where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
+                          and p.attname = declared.column_name order by p.inherited desc limit 1) s(stanull)
+      where c.oid = declared.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation)
+    execute format('select count(*), count(*) filter (where %s) from %s', mmdb.embedded_sql(declared), rows)
     into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
@@ -72,11 +70,11 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e where e.id = count_rows_of.id;
-  if mmdb.trusts_owner(made.relation) then
-    return query select c.* from mmdb.count_rows(made) c;
+  select e.* into declared from mmdb.embeddings e where e.id = count_rows_of.id;
+  if mmdb.trusts_owner(declared.relation) then
+    return query select c.* from mmdb.count_rows(declared) c;
   end if;
 end
 $$;

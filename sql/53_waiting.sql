@@ -21,7 +21,7 @@ comment on function mmdb.wake_workers() is
   'Have workers look for pending rows now, whatever becomes of this transaction.';
 
 create or replace function mmdb.pending_of(
-  made mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text
+  declared mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text
 )
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -29,20 +29,21 @@ set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits
 set timezone = 'UTC'
 as $$
 declare
-  key record := mmdb.key_sql(made.relation);
-  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(made.relation));
+  key record := mmdb.key_sql(declared.relation);
+  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(declared.relation));
   keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
 begin
   execute format($query$
-    select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
+    select count(*) filter (where f.key_text is null), count(*) filter (where %7$s = $2),
            min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
              filter (where f.key_text is not null)
     from %2$s %3$s
     left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
     where %6$s
-  $query$, made.relation,
-    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.rows_sql(made.relation) || ' p',
-    case when ids is null then '' else 'on ' || key.matches end, made.id, key.expression, mmdb.pending_sql(made, 'p.'))
+  $query$, declared.relation,
+    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.stored_rows(declared),
+    case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
+    declared.id, key.expression, mmdb.pending_sql(declared), mmdb.row_state_sql(declared))
   into pending, mine, failure
   using keys, pg_current_xact_id_if_assigned()::xid::text;
 end
@@ -50,7 +51,7 @@ $$;
 comment on function mmdb.pending_of(mmdb.embeddings, text[]) is
   'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
 
-create or replace function mmdb.check_waiting(made mmdb.embeddings) returns void
+create or replace function mmdb.check_waiting(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -59,8 +60,8 @@ begin
     raise exception 'a transaction of isolation level "%" does not see what workers store',
                     current_setting('transaction_isolation')
       using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
-  elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
-    raise exception 'no worker is running for model "%"', made.model
+  elsif not exists (select from mmdb.workers w where w.alive and declared.model = any(w.models)) then
+    raise exception 'no worker is running for model "%"', declared.model
       using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
   end if;
 end
@@ -75,15 +76,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   give_up constant timestamptz := clock_timestamp() + timeout;
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
   state record;
   looks integer := 0;
 begin
   perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
-  for made in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
+  for declared in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
                 and e.name = coalesce(wait_until_embedded.name, e.name) order by e.id loop
     loop
-      state := mmdb.pending_of(made, ids);
+      state := mmdb.pending_of(declared, ids);
       if state.failure is not null then
         raise exception '%', state.failure
           using errcode = 'data_exception',
@@ -94,7 +95,7 @@ begin
       end if;
       exit when state.pending = 0;
       if looks = 0 then
-        perform mmdb.check_waiting(made);
+        perform mmdb.check_waiting(declared);
         perform mmdb.wake_workers();
       elsif clock_timestamp() > give_up then
         raise exception '% rows of % are not embedded after %', state.pending, relation, timeout

@@ -43,57 +43,59 @@ $$;
 comment on function mmdb.search_columns(regclass) is
   'The columns of a table, as a search view declares and as it selects them.';
 
-create or replace function mmdb.search_body(made mmdb.embeddings, distance text, vector text) returns text
+create or replace function mmdb.search_body(declared mmdb.embeddings, vector text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$
-  select format($body$
-  select %1$s, p.%2$I operator(@extschema:vector@.%3$s) %4$s as %5$I
-  from %6$s p
-  where p.%2$I is not null
-$body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
-        mmdb.distance_name(made.relation), mmdb.relation_sql(made.relation))
-  from mmdb.search_columns(made.relation) c
-$$;
-comment on function mmdb.search_body(mmdb.embeddings, text, text) is 'The one SELECT of a search view.';
+as $outer$
+  select mmdb.filled($body$
+  select {selected}, {distance} as {name}
+  from {rows}
+  where {present}
+$body$, jsonb_build_object(
+    'selected', c.selected, 'distance', mmdb.distance_sql(declared, vector),
+    'name', quote_ident(mmdb.distance_name(declared.relation)), 'rows', mmdb.searched_rows(declared),
+    'present', mmdb.present_sql(declared)))
+  from mmdb.search_columns(declared.relation) c
+$outer$;
+comment on function mmdb.search_body(mmdb.embeddings, text) is 'The one SELECT of a search view.';
 
-create or replace function mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) returns void
+create or replace function mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+  name constant text := format('%s.%I', declared.function_schema, mmdb.search_name(declared.prefix, declared.name));
 begin
-  perform mmdb.make_public_function(made, name, argument, argument,
+  perform mmdb.make_public_function(declared, name, argument, argument,
                                     'language sql stable parallel restricted security invoker',
-    mmdb.search_body(made, distance, vector),
+    mmdb.search_body(declared, vector),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
-           case when mmdb.is_quantized(made)
-                then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.'
+           mmdb.relation_sql(declared.relation), declared.name, mmdb.distance_name(declared.relation),
+           case when mmdb.is_quantized(declared)
+                then ' It measures every row: ' || mmdb.top_name(declared.prefix, declared.name) || ' walks the index.'
                 else '' end));
 end
 $$;
 comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view.';
 
 -- Without its width, which another model may not have: the body stays as it is when the model is switched.
-create or replace function mmdb.query_arguments(made mmdb.embeddings) returns table (argument text, vector text)
+create or replace function mmdb.query_arguments(declared mmdb.embeddings) returns table (argument text, vector text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case m.modality when 'text' then 'text' else 'bytea' end,
-         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation),
-                made.name, t.name)
-  from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
-       regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(declared.relation),
+                declared.name, t.name)
+  from unnest((select m.modalities from mmdb.models m where m.name = declared.model)) m(modality),
+       mmdb.vector_type(declared) t(name)
   union all
-  select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
+  select mmdb.vector_type(declared), '$1'
 $$;
 comment on function mmdb.query_arguments(mmdb.embeddings) is
   'What the search functions of an embedding take, and the vector that it becomes.';
 
-create or replace function mmdb.make_search_views(made mmdb.embeddings, made_already text[] default '{}') returns void
+create or replace function mmdb.make_search_views(declared mmdb.embeddings, made_already text[] default '{}')
+returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -101,9 +103,9 @@ declare
   argument text;
   vector text;
 begin
-  for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
-    perform mmdb.make_search_view(made, argument, vector);
-    perform mmdb.make_top_function(made, argument, vector || '::@extschema:vector@.vector');
+  for argument, vector in select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already) loop
+    perform mmdb.make_search_view(declared, argument, vector);
+    perform mmdb.make_top_function(declared, argument, vector);
   end loop;
 end
 $$;
@@ -111,7 +113,7 @@ comment on function mmdb.make_search_views(mmdb.embeddings, text[]) is
   'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and '
   'T_top_by_NAME; but for kinds of which they are there already.';
 
-create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}')
+create or replace function mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[] default '{}')
 returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -121,8 +123,8 @@ declare
 begin
   for made_function in
     select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
-      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+    where p.pronamespace = declared.function_schema::regnamespace and mmdb.is_made_by(p.oid, declared.id)
+      and p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
     execute format('drop function %s', made_function);

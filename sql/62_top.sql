@@ -47,48 +47,68 @@ $$;
 comment on function mmdb.is_flat(double precision[]) is
   'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
 
-create or replace function mmdb.search_source(made mmdb.embeddings) returns mmdb.search_source
+create or replace function mmdb.search_pieces(declared mmdb.embeddings) returns mmdb.search_pieces
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  keys constant record := mmdb.key_sql(made.relation);
-  parts mmdb.search_source;
+  pieces mmdb.search_pieces := mmdb.row_pieces(declared.relation);
 begin
-  parts.relation := made.relation;
-  parts.source := mmdb.relation_sql(made.relation) || ' p';
-  parts.key := keys.expression;
-  parts.columns := keys.ordering;
-  parts.distance := format('p.%I operator(@extschema:vector@.%s) $1::%s', made.column_name,
-                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
-                           regexp_replace(made.column_type, '\(\d+\)$', ''));
-  parts.walk := case when mmdb.is_quantized(made) then
-    format('%s operator(@extschema:vector@.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
-           mmdb.signs_sql(made, '$1'))
-    else parts.distance end;
-  parts.present := format('p.%I is not null', made.column_name);
-  parts.within := mmdb.within_sql(made.relation);
-  return parts;
+  pieces.source := mmdb.searched_rows(declared);
+  pieces.vector := mmdb.vector_of(declared) || '::@extschema:vector@.vector';
+  pieces.distance := mmdb.distance_sql(declared, '$1::' || mmdb.vector_type(declared));
+  pieces.walk := coalesce(mmdb.walk_sql(declared, '$1'), pieces.distance);
+  pieces.present := mmdb.present_sql(declared);
+  return pieces;
 end
 $$;
-comment on function mmdb.search_source(mmdb.embeddings) is
+comment on function mmdb.search_pieces(mmdb.embeddings) is
   'The pieces of SQL that a search of this embedding is made of.';
 
-create or replace function mmdb.within_keys(parts mmdb.search_source, keys text[]) returns text[]
-language sql immutable security invoker
+create or replace function mmdb.row_pieces(relation regclass) returns mmdb.search_pieces
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
-comment on function mmdb.within_keys(mmdb.search_source, text[]) is 'Keys in the form that `within` has them in.';
+as $$
+declare
+  keys constant record := mmdb.key_sql(relation);
+  pieces mmdb.search_pieces;
+begin
+  pieces.relation := relation;
+  pieces.source := mmdb.relation_sql(relation) || ' p';
+  pieces.key := keys.expression;
+  pieces.columns := keys.ordering;
+  pieces.one_key := (select count(*) = 1 from mmdb.key_columns(relation));
+  pieces.within := mmdb.within_sql(relation);
+  return pieces;
+end
+$$;
+comment on function mmdb.row_pieces(regclass) is
+  'The pieces of SQL by which a search reads rows of a table, whatever it looks for.';
 
-create or replace function mmdb.vector_sql(parts mmdb.search_source) returns text
+-- As it stands in a generated function, where it is read once, when the function is planned: hence immutable, although
+-- it looks up a table by its name. Attributes that it does not have are NULL.
+create or replace function mmdb.pieces(described jsonb) returns mmdb.search_pieces
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(parts.present, ' is not null$', '::@extschema:vector@.vector') $$;
-comment on function mmdb.vector_sql(mmdb.search_source) is 'The embedding of a row.';
+as $$ select p.* from jsonb_populate_record(null::mmdb.search_pieces, described) p $$;
+comment on function mmdb.pieces(jsonb) is 'The pieces of a search, as a generated function has them.';
+
+create or replace function mmdb.pieces_sql(pieces mmdb.search_pieces) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select format('mmdb.pieces(%L::jsonb)', jsonb_strip_nulls(to_jsonb(pieces))) $$;
+comment on function mmdb.pieces_sql(mmdb.search_pieces) is
+  'The pieces of a search, as they are written into a function.';
+
+create or replace function mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when pieces.one_key then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+comment on function mmdb.within_keys(mmdb.search_pieces, text[]) is 'Keys in the form that `within` has them in.';
 
 -- The next page begins behind a row: its rows are farther from the query, or as far and have a later key. The distance
 -- of that row is written as text that loses no digit.
-create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.vector, after text)
+create or replace function mmdb.top_after(pieces mmdb.search_pieces, vector @extschema:vector@.vector, after text)
 returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp set extra_float_digits = 1
@@ -99,25 +119,25 @@ begin
   if after is null or vector is null then
     return '';
   end if;
-  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
-  into reached using vector, mmdb.within_keys(parts, array[after]);
+  execute format('select %s from %s where %s', pieces.distance, pieces.source, pieces.within)
+  into reached using vector, mmdb.within_keys(pieces, array[after]);
   if reached is null then
     raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '),
-                    parts.relation
+                    pieces.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'after takes the key of the last row of the page before';
   end if;
   return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select '
                 '%4$L::text) a(after)))',
-                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+                pieces.distance, reached, mmdb.later_sql(pieces.relation, 'after::text[]'), after);
 end
 $$;
-comment on function mmdb.top_after(mmdb.search_source, @extschema:vector@.vector, text) is
+comment on function mmdb.top_after(mmdb.search_pieces, @extschema:vector@.vector, text) is
   'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
 
 -- PostgreSQL's own estimate of the rows that pass, row policies included, and of what it costs to measure them all.
 create or replace function mmdb.top_estimate(
-  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[],
+  pieces mmdb.search_pieces, passes text, vector @extschema:vector@.vector, within text[],
   out rows real, out share real, out exact_cost real
 )
 language plpgsql volatile security invoker
@@ -126,17 +146,12 @@ as $$
 declare
   plan json;
   cost constant record := mmdb.top_costs();
-  total real := (select c.reltuples from pg_class c where c.oid = parts.relation and c.relkind = 'r');
+  total constant real := greatest(mmdb.table_rows(pieces.relation), 1);
 begin
-  if total is null then
-    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t
-              join pg_class c on c.oid = t.relid and t.isleaf);
-  end if;
-  total := greatest(total, 1);
-  if passes = 'true' and not row_security_active(parts.relation) then
+  if passes = 'true' and not row_security_active(pieces.relation) then
     rows := total;
   else
-    execute format('explain (format json) select from %s where %s and %s', parts.source, parts.present, passes)
+    execute format('explain (format json) select from %s where %s and %s', pieces.source, pieces.present, passes)
     into plan using vector, within;
     rows := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::real;
   end if;
@@ -145,12 +160,12 @@ begin
                      else rows end;
 end
 $$;
-comment on function mmdb.top_estimate(mmdb.search_source, text, @extschema:vector@.vector, text[]) is
+comment on function mmdb.top_estimate(mmdb.search_pieces, text, @extschema:vector@.vector, text[]) is
   'How many rows pass, their share of the table, and what measuring all of them costs.';
 
 -- The two functions that walk the index have settings of their own, whatever the session has set.
 create or replace function mmdb.top_probe(
-  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], most integer, depth integer,
+  pieces mmdb.search_pieces, passes text, vector @extschema:vector@.vector, within text[], most integer, depth integer,
   out passed bigint, out keys text[], out distances double precision[]
 )
 language plpgsql stable security invoker
@@ -165,15 +180,15 @@ begin
     select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s),
            array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, most, pieces.walk)
   into passed, keys, distances using vector, within;
 end
 $$;
-comment on function mmdb.top_probe(mmdb.search_source, text, @extschema:vector@.vector, text[], integer, integer) is
+comment on function mmdb.top_probe(mmdb.search_pieces, text, @extschema:vector@.vector, text[], integer, integer) is
   'Of the `depth` nearest rows those that pass the filter, at most `most`.';
 
 create or replace function mmdb.top_deep(
-  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], k integer, wanted integer,
+  pieces mmdb.search_pieces, passes text, vector @extschema:vector@.vector, within text[], k integer, wanted integer,
   budget integer,
   out passed bigint, out keys text[], out distances double precision[]
 )
@@ -192,17 +207,17 @@ begin
     select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s),
            array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, wanted, k, pieces.walk)
   into passed, keys, distances using vector, within;
 end
 $$;
 comment on function mmdb.top_deep(
-  mmdb.search_source, text, @extschema:vector@.vector, text[], integer, integer, integer
+  mmdb.search_pieces, text, @extschema:vector@.vector, text[], integer, integer, integer
 ) is
   'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
 
 create or replace function mmdb.top_exact(
-  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], k integer,
+  pieces mmdb.search_pieces, passes text, vector @extschema:vector@.vector, within text[], k integer,
   out keys text[], out distances double precision[]
 )
 language plpgsql stable security invoker
@@ -214,27 +229,27 @@ begin
     select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
           order by p.mmdb_distance, %2$s limit %7$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, k)
   into keys, distances using vector, within;
 end
 $$;
-comment on function mmdb.top_exact(mmdb.search_source, text, @extschema:vector@.vector, text[], integer) is
+comment on function mmdb.top_exact(mmdb.search_pieces, text, @extschema:vector@.vector, text[], integer) is
   'Every row that passes is measured.';
 
 create or replace function mmdb.top(
-  parts mmdb.search_source, vector @extschema:vector@.vector, k integer, filter jsonb, within text[],
-  after text default null
-) returns table (key text, distance double precision)
-language plpgsql stable security invoker rows 10
+  pieces mmdb.search_pieces, vector @extschema:vector@.vector, k integer, filter jsonb, within text[],
+  after text default null, out keys text[], out distances double precision[]
+)
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
-  passes constant text := mmdb.filter(parts.relation, filter, 'p')
-    || case when within is null then '' else ' and ' || parts.within end;
-  later constant text := passes || mmdb.top_after(parts, vector, after);
+  passes constant text := mmdb.filter(pieces.relation, filter, 'p')
+    || case when within is null then '' else ' and ' || pieces.within end;
+  later constant text := passes || mmdb.top_after(pieces, vector, after);
   cost constant record := mmdb.top_costs();
-  by_signs constant boolean := parts.walk <> parts.distance;
+  by_signs constant boolean := pieces.walk <> pieces.distance;
   -- The least number of rows of a walk from which the k are taken. Over signs they are taken from all rows of the walk,
   -- whose order is not that of distances.
   least_rows constant integer := k * mmdb.oversampling(by_signs);
@@ -248,8 +263,6 @@ declare
   estimate record;
   needed real;
   expected real;  -- what the deep road will cost
-  keys text[];
-  distances double precision[];
   passed bigint := 0;
   flat boolean;
 begin
@@ -258,7 +271,7 @@ begin
   elsif vector is null then
     return;
   end if;
-  estimate := mmdb.top_estimate(parts, passes, vector, within);
+  estimate := mmdb.top_estimate(pieces, passes, vector, within);
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
@@ -266,12 +279,12 @@ begin
   -- the rows that pass may all lie near the query. With this 2, both the loss (they do not lie near it) and the gain
   -- that is missed (they do, and no probe was tried) stay within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
+    select * into passed, keys, distances from mmdb.top_probe(pieces, later, vector, within, most, depth);
     if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
       depth := 1000;
       if estimate.exact_cost > cost.flat * depth then
         select * into passed, keys, distances
-        from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+        from mmdb.top_probe(pieces, later, vector, within, case when by_signs then depth else most end, depth);
       else
         passed := null;  -- to measure all costs no more
       end if;
@@ -280,7 +293,7 @@ begin
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances
-      from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+      from mmdb.top_probe(pieces, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
       -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
@@ -291,66 +304,77 @@ begin
       enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
         select * into passed, keys, distances
-        from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
+        from mmdb.top_probe(pieces, later, vector, within, case when by_signs and flat then 1000 else enough end,
                             ceil(needed)::integer);
       end if;
       -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a
       -- quarter of the cost, where the exact road would take a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(parts, later, vector, within, k, wanted,
+        from mmdb.top_deep(pieces, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
       end if;
     end if;
   end if;
   if passed is null or passed < enough then
-    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
+    select * into keys, distances from mmdb.top_exact(pieces, later, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
+  keys := keys[:k];
+  distances := distances[:k];
 end
 $$;
-comment on function mmdb.top(mmdb.search_source, @extschema:vector@.vector, integer, jsonb, text[], text) is
+comment on function mmdb.top(mmdb.search_pieces, @extschema:vector@.vector, integer, jsonb, text[], text) is
   'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what '
   'T_top_by_NAME returns whole rows of.';
 
--- The statement that finds the keys also reads the rows, so that the promises of T_top hold while others write.
-create or replace function mmdb.top_body(made mmdb.embeddings, vector text) returns text
+-- The keys go through arrays, so that the rows are read by a plain join, which a server with shards plans too. Both
+-- statements see the snapshot of the query that called: what is promised of the rows holds while others write.
+create or replace function mmdb.top_body(declared mmdb.embeddings, vector text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$
-  select format($body$
+as $outer$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_found record;
 begin
+  mmdb_found := mmdb.top(pieces => {pieces}, vector => {vector}, k => $2, filter => $3, within => $4::text[],
+                         after => {after});
   return query
-  select %1$s, found_.distance
-  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
-  join %4$s p on %5$s
+  select {selected}, found_.distance
+  from unnest(mmdb_found.keys, mmdb_found.distances) with ordinality found_(key, distance, place)
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation),
-        replace(k.matches, 'k.key', 'found_.key'), mmdb.known_key_sql(made.relation, '$5'))
-  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
-$$;
+$body$, jsonb_build_object(
+    'pieces', mmdb.pieces_sql(mmdb.search_pieces(declared)), 'vector', vector || '::@extschema:vector@.vector',
+    'selected', c.selected,
+    'source', mmdb.relation_sql(declared.relation) || ' p',
+    'matches', mmdb.key_matches(declared.relation, 'found_.key'),
+    'after', mmdb.known_key_sql(declared.relation, '$5')))
+  from mmdb.search_columns(declared.relation) c
+$outer$;
 comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
 
-create or replace function mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) returns void
+create or replace function mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+  name constant text := format('%s.%I', declared.function_schema, mmdb.top_name(declared.prefix, declared.name));
 begin
   perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
-  perform mmdb.make_public_function(made, name,
+  perform mmdb.make_public_function(declared, name,
     format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
-           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'),
-           mmdb.free_name(made.relation, 'filter'),
-           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
-           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
-    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
-    mmdb.call_attributes(), mmdb.top_body(made, vector),
+           mmdb.free_name(declared.relation, 'query'), argument, mmdb.free_name(declared.relation, 'k'),
+           mmdb.free_name(declared.relation, 'filter'),
+           mmdb.free_name(declared.relation, 'within'), mmdb.within_type(declared.relation),
+           mmdb.free_name(declared.relation, 'after'), mmdb.key_type(declared.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(declared.relation),
+           mmdb.key_type(declared.relation)),
+    mmdb.call_attributes(), mmdb.top_body(declared, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
-           mmdb.relation_sql(made.relation), made.name));
+           mmdb.relation_sql(declared.relation), declared.name));
 end
 $$;
 comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';

@@ -61,16 +61,16 @@ as $$
 $$;
 comment on function mmdb.keywords_expression(text[], text) is 'What is indexed of a row for a search by words.';
 
-create or replace function mmdb.record_keywords(made mmdb.keywords) returns mmdb.keywords
+create or replace function mmdb.record_keywords(words mmdb.keywords) returns mmdb.keywords
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform mmdb.guard_owner(made.relation);
+  perform mmdb.guard_owner(words.relation);
   insert into mmdb.keywords (relation, name, columns, language, index_name)
-  values (made.relation, made.name, made.columns, made.language, made.index_name)
-  returning * into made;
-  return made;
+  values (words.relation, words.name, words.columns, words.language, words.index_name)
+  returning * into words;
+  return words;
 end
 $$;
 comment on function mmdb.record_keywords(mmdb.keywords) is
@@ -97,7 +97,7 @@ set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 #variable_conflict use_variable
 declare
-  made mmdb.keywords;
+  words mmdb.keywords;
   modality record;
 begin
   perform mmdb.check_relation(relation);
@@ -110,18 +110,18 @@ begin
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
   end if;
   modality := mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
-  made.relation := relation;
-  made.name := name;
-  made.columns := columns;
-  made.language := language;
-  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
+  words.relation := relation;
+  words.name := name;
+  words.columns := columns;
+  words.language := language;
+  words.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
                                      relation::oid::bigint);
   if index then
-    execute mmdb.keywords_index(made);
+    execute mmdb.keywords_index(words);
   end if;
-  made := mmdb.record_keywords(made);
+  words := mmdb.record_keywords(words);
   perform mmdb.make_table_functions(relation);
-  return made;
+  return words;
 end
 $$;
 comment on function mmdb.add_keywords(regclass, text[], text, text, boolean) is
@@ -130,13 +130,13 @@ comment on function mmdb.add_keywords(regclass, text[], text, text, boolean) is
   'errors. Building the index blocks writers; index => false leaves it to you: the statement is '
   'mmdb.keywords_index(k) of the row that comes back.';
 
-create or replace function mmdb.keywords_index(made mmdb.keywords) returns text
+create or replace function mmdb.keywords_index(words mmdb.keywords) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('create index %I on %s using gin (%s%s)', made.index_name, mmdb.relation_sql(made.relation),
-                mmdb.keywords_expression(made.columns, made.language),
-                case mmdb.keywords_method(made.language)
+  select format('create index %I on %s using gin (%s%s)', words.index_name, mmdb.relation_sql(words.relation),
+                mmdb.keywords_expression(words.columns, words.language),
+                case mmdb.keywords_method(words.language)
                      when 'trigram' then ' @extschema:pg_trgm@.gin_trgm_ops' else '' end)
 $$;
 comment on function mmdb.keywords_index(mmdb.keywords) is 'The statement that builds the index of keywords.';
@@ -146,18 +146,18 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
-  made mmdb.keywords;
+  words mmdb.keywords;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  select w.* into made from mmdb.keywords w where w.relation = drop_keywords.relation and w.name = drop_keywords.name;
-  if made.id is null then
+  select w.* into words from mmdb.keywords w where w.relation = drop_keywords.relation and w.name = drop_keywords.name;
+  if words.id is null then
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
   execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
                                                 join pg_namespace n on n.oid = c.relnamespace
-                                                 where c.oid = relation), made.index_name);
+                                                 where c.oid = relation), words.index_name);
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
@@ -165,31 +165,26 @@ $$;
 comment on function mmdb.drop_keywords(regclass, text) is 'Take a leg of words away, and its index.';
 
 -- The expression comes out of the index, which PostgreSQL keeps right when columns are renamed.
-create or replace function mmdb.keywords_leg(made mmdb.keywords) returns mmdb.search_leg
+create or replace function mmdb.keywords_leg(words mmdb.keywords) returns mmdb.leg
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  leg mmdb.search_leg;
-  keys constant record := mmdb.key_sql(made.relation);
-  method constant text := mmdb.keywords_method(made.language);
+  leg mmdb.leg;
+  method constant text := mmdb.keywords_method(words.language);
   expression constant text := coalesce(
     (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-     where i.indrelid = made.relation and c.relname = made.index_name),
-    mmdb.keywords_expression(made.columns, made.language));
+     where i.indrelid = words.relation and c.relname = words.index_name),
+    mmdb.keywords_expression(words.columns, words.language));
 begin
-  leg.name := made.name;
-  leg.parts.relation := made.relation;
-  leg.parts.source := mmdb.relation_sql(made.relation) || ' p';
-  leg.parts.key := keys.expression;
-  leg.parts.columns := keys.ordering;
-  leg.parts.within := mmdb.within_sql(made.relation);
+  leg.name := words.name;
+  leg.pieces := mmdb.row_pieces(words.relation);
   if method = 'trigram' then
     leg.matches := format('$1 operator(@extschema:pg_trgm@.<%%) %s', expression);
     leg.closeness := format('@extschema:pg_trgm@.word_similarity($1, %s)', expression);
   else
-    leg.matches := format('%s operator(pg_catalog.@@) (select mmdb.words_query(%L, $1))', expression, made.language);
-    leg.closeness := format('ts_rank_cd(%s, (select mmdb.words_query(%L, $1)), 32)', expression, made.language);
+    leg.matches := format('%s operator(pg_catalog.@@) (select mmdb.words_query(%L, $1))', expression, words.language);
+    leg.closeness := format('ts_rank_cd(%s, (select mmdb.words_query(%L, $1)), 32)', expression, words.language);
   end if;
   return leg;
 end

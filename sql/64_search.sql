@@ -7,21 +7,21 @@
 -- beside them, and is 0.82 with nearness. A leg with a negative weight brings no candidates: it only pushes rows down.
 
 -- Its model is looked up when it searches: it may have been switched since the function was made.
-create or replace function mmdb.embedding_leg(made mmdb.embeddings) returns mmdb.search_leg
+create or replace function mmdb.embedding_leg(declared mmdb.embeddings) returns mmdb.leg
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  leg mmdb.search_leg;
+  leg mmdb.leg;
 begin
-  leg.name := made.name;
-  leg.parts := mmdb.search_source(made);
+  leg.name := declared.name;
+  leg.pieces := mmdb.search_pieces(declared);
   return leg;
 end
 $$;
 comment on function mmdb.embedding_leg(mmdb.embeddings) is 'A search by an embedding as a leg of T_search.';
 
-create or replace function mmdb.search_legs(relation regclass) returns mmdb.search_leg[]
+create or replace function mmdb.search_legs(relation regclass) returns mmdb.leg[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -32,7 +32,23 @@ $$;
 comment on function mmdb.search_legs(regclass) is
   'The legs of T_search: every embedding of the table, and its keywords.';
 
-create or replace function mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb)
+-- As they stand in a generated function (see mmdb.pieces).
+create or replace function mmdb.legs(described jsonb) returns mmdb.leg[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(select jsonb_populate_record(null::mmdb.leg, l.leg)
+               from jsonb_array_elements(described) with ordinality l(leg, place) order by l.place)
+$$;
+comment on function mmdb.legs(jsonb) is 'The legs of a search, as a generated function has them.';
+
+create or replace function mmdb.legs_sql(legs mmdb.leg[]) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select format('mmdb.legs(%L::jsonb)', jsonb_strip_nulls(to_jsonb(legs))) $$;
+comment on function mmdb.legs_sql(mmdb.leg[]) is 'The legs of a search, as they are written into a function.';
+
+create or replace function mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb)
 returns @extschema:vector@.vector
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -41,7 +57,7 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
-  asked constant text := mmdb.model_of((leg.parts).relation, leg.name);
+  asked constant text := mmdb.model_of((leg.pieces).relation, leg.name);
   modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
   if query is not null and 'text' = any(modalities) and mmdb.weight_of(weights, 'query') <> 0 then
@@ -60,11 +76,11 @@ begin
   return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
 end
 $$;
-comment on function mmdb.query_vector(mmdb.search_leg, text, bytea[], jsonb) is
+comment on function mmdb.query_vector(mmdb.leg, text, bytea[], jsonb) is
   'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
 
 create or replace function mmdb.check_weights(
-  weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}'
+  weights jsonb, legs mmdb.leg[], others text[] default '{query,image}'
 ) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -88,27 +104,27 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is
+comment on function mmdb.check_weights(jsonb, mmdb.leg[], text[]) is
   'Refuse weights of legs that are not there.';
 
 -- The closeness of a row is read from its text, so it is computed for no more than this number of rows that match.
-create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
+create or replace function mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer)
 returns table (key text, rank bigint, closeness double precision)
 language plpgsql stable security invoker rows 100
 set search_path = pg_catalog, pg_temp set pg_trgm.word_similarity_threshold = 0.35
 as $$
 declare
-  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p')
-    || case when within is null then '' else ' and ' || (leg.parts).within end;
+  passes constant text := mmdb.filter((leg.pieces).relation, filter, 'p')
+    || case when within is null then '' else ' and ' || (leg.pieces).within end;
 begin
   return query execute format($query$
     select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
     from (select %s as key, (%s)::double precision as closeness from %s where %s and %s limit 2000) x
     order by x.closeness desc, x.key limit %s
-  $query$, (leg.parts).key, leg.closeness, (leg.parts).source, leg.matches, passes, depth) using query, within;
+  $query$, (leg.pieces).key, leg.closeness, (leg.pieces).source, leg.matches, passes, depth) using query, within;
 end
 $$;
-comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integer) is
+comment on function mmdb.words_found(mmdb.leg, text, jsonb, text[], integer) is
   'The candidates of a leg of words.';
 
 -- By an embedding, a row's nearness is the share of the last candidate's distance by which it is nearer; mmdb.search
@@ -116,7 +132,7 @@ comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integ
 -- 1 if few rows have any of them; if so many have that the leg is full, it falls to 0 for the last row: rare words say
 -- more.
 create or replace function mmdb.search_found(
-  leg mmdb.search_leg, query text, vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
+  leg mmdb.leg, query text, vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
 ) returns table (key text, rank bigint, nearness double precision, how jsonb)
 language plpgsql stable security invoker rows 100
 set search_path = pg_catalog, pg_temp
@@ -134,26 +150,27 @@ begin
     select f.key, f.place,
            coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
-    from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
+    from mmdb.top(leg.pieces, vector, depth, filter, within) t,
+         unnest(t.keys, t.distances) with ordinality f(key, distance, place);
   end if;
 end
 $$;
-comment on function mmdb.search_found(mmdb.search_leg, text, @extschema:vector@.vector, integer, jsonb, text[]) is
+comment on function mmdb.search_found(mmdb.leg, text, @extschema:vector@.vector, integer, jsonb, text[]) is
   'The candidates of one leg, with rank, nearness and reason.';
 
 create or replace function mmdb.search(
-  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb,
-  depth integer,
-  diversity double precision default 0, after text default null
-) returns table (key text, score double precision, ranks jsonb)
-language plpgsql stable security invoker rows 10
+  legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb,
+  depth integer, diversity double precision default 0, after text default null,
+  out keys text[], out scores double precision[], out ranks jsonb[]
+)
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  leg mmdb.search_leg;
+  leg mmdb.leg;
   vector @extschema:vector@.vector;
   deep constant integer := mmdb.search_depth(k, depth, diversity);
-  measure mmdb.search_leg;  -- the first embedding that takes part
+  measure mmdb.leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
   found_ranks bigint[] := '{}';
   found_nearness double precision[] := '{}';
@@ -201,13 +218,13 @@ begin
              else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
   ) f;
-  return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_how, k, deep,
-                               coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
+  select f.fused_keys, f.fused_scores, f.ranks into keys, scores, ranks
+  from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)),
+                  diversity, after) f;
 end
 $$;
 comment on function mmdb.search(
-  mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text
+  mmdb.leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text
 ) is
   'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 
@@ -224,22 +241,27 @@ comment on function mmdb.table_call(regclass, text) is
 create or replace function mmdb.search_table_body(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$
-  select format($body$
+as $outer$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_found record;
 begin
+  mmdb_found := mmdb.search(
+    legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
+    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => {after});
   return query
-  select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4,
-                   $5::text[], $6, $8, $9, %5$s)
-    with ordinality found_(key, score, ranks, place)
-  join %3$s p on %4$s
+  select {selected}, found_.score, found_.ranks
+  from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
-        mmdb.known_key_sql(relation, '$10'))
-  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
-$$;
+$body$, jsonb_build_object(
+    'legs', mmdb.legs_sql(mmdb.search_legs(relation)), 'selected', c.selected,
+    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'found_.key'),
+    'after', mmdb.known_key_sql(relation, '$10')))
+  from mmdb.search_columns(relation) c
+$outer$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
 
 create or replace function mmdb.table_verbs() returns text[]

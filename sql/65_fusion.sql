@@ -71,7 +71,7 @@ comment on function mmdb.search_depth(integer, integer, double precision) is
 -- parts the best candidate from the one least like it, or the parameter would mean something else for every model.
 -- A row without a vector is half alike to all.
 create or replace function mmdb.diverse(
-  ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision
+  ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision
 ) returns text[]
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -96,8 +96,8 @@ begin
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place)
     left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
-  $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
-  into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
+  $query$, pieces.key, pieces.vector, pieces.source, pieces.within)
+  into vectors, relevance, anchor using null::text, mmdb.within_keys(pieces, ordered), ordered, scores, count;
   farthest := (select max(v operator(@extschema:vector@.<=>) anchor) from unnest(vectors) v);
   for step in 1..least(wanted, count) loop
     chosen := chosen || place;
@@ -122,17 +122,17 @@ begin
                where not taken[o.place] order by o.place);
 end
 $$;
-comment on function mmdb.diverse(text[], double precision[], mmdb.search_source, integer, double precision) is
+comment on function mmdb.diverse(text[], double precision[], mmdb.search_pieces, integer, double precision) is
   'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
 
 create or replace function mmdb.fused(
-  keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg,
-  diversity double precision, after text
-) returns table (key text, score double precision, ranks jsonb)
-language plpgsql stable security invoker rows 10
+  keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg,
+  diversity double precision, after text,
+  out fused_keys text[], out fused_scores double precision[], out ranks jsonb[]
+)
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
   ordered text[];
   sums double precision[];
@@ -145,7 +145,7 @@ begin
   from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key
         having max(u.score) > 0) f;
   if diversity > 0 and ordered is not null then
-    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts,
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.pieces,
                             case when after is null then k else varied end, diversity)
             || ordered[varied + 1:];
   end if;
@@ -158,17 +158,19 @@ begin
                      'diversity and depth';
     end if;
   end if;
-  return query
-  select o.key, sum(u.score), jsonb_object_agg(r.key, r.value)
-  from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
-  join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
-  cross join lateral jsonb_each(u.reason) r
-  group by o.key, o.place
-  order by o.place;
+  select array_agg(f.key order by f.place), array_agg(f.score order by f.place), array_agg(f.ranks order by f.place)
+  into fused_keys, fused_scores, ranks
+  from (
+    select o.key, o.place, sum(u.score), jsonb_object_agg(r.key, r.value)
+    from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
+    join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
+    cross join lateral jsonb_each(u.reason) r
+    group by o.key, o.place
+  ) f(key, place, score, ranks);
 end
 $$;
 comment on function mmdb.fused(
-  text[], double precision[], jsonb[], integer, integer, mmdb.search_leg, double precision, text
+  text[], double precision[], jsonb[], integer, integer, mmdb.leg, double precision, text
 ) is
   'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the '
   'name of its leg.';

@@ -3,11 +3,11 @@
 -- A key comes as the caller writes it and goes on as mmdb writes it. It is looked up in the table by the caller's
 -- rights: a row that the caller may not see is the same as one that is not there.
 
-create or replace function mmdb.first_embedding(legs mmdb.search_leg[]) returns mmdb.search_leg
+create or replace function mmdb.first_embedding(legs mmdb.leg[]) returns mmdb.leg
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).matches is null order by i limit 1 $$;
-comment on function mmdb.first_embedding(mmdb.search_leg[]) is 'The first leg that is an embedding.';
+comment on function mmdb.first_embedding(mmdb.leg[]) is 'The first leg that is an embedding.';
 
 create or replace function mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) returns void
 language plpgsql stable security invoker
@@ -40,7 +40,7 @@ comment on function mmdb.check_examples(regclass, text[], text[], integer) is
 -- The weight is 0.2 unless given, the 0.15 / 0.75 of Manning, Raghavan and Schuetze (2008, section 9.1.1). Every
 -- example and the result are of unit length, except for Euclidean distance, where length counts.
 create or replace function mmdb.example_vector(
-  leg mmdb.search_leg, vectors @extschema:vector@.vector[], number integer, liked integer,
+  leg mmdb.leg, vectors @extschema:vector@.vector[], number integer, liked integer,
   disliked_weight double precision
 ) returns @extschema:vector@.vector
 language plpgsql stable security invoker
@@ -48,7 +48,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   unit constant boolean := (select m.distance <> 'l2' from mmdb.models m
-                            where m.name = mmdb.model_of((leg.parts).relation, leg.name));
+                            where m.name = mmdb.model_of((leg.pieces).relation, leg.name));
   wanted @extschema:vector@.vector;
   unwanted @extschema:vector@.vector;
 begin
@@ -74,12 +74,12 @@ begin
 end
 $$;
 comment on function mmdb.example_vector(
-  mmdb.search_leg, @extschema:vector@.vector[], integer, integer, double precision
+  mmdb.leg, @extschema:vector@.vector[], integer, integer, double precision
 ) is
   'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL '
   'where no liked row has a vector.';
 
-create or replace function mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) returns double precision
+create or replace function mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) returns double precision
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -95,16 +95,16 @@ begin
   return weight;
 end
 $$;
-comment on function mmdb.check_disliked(jsonb, mmdb.search_leg[]) is
+comment on function mmdb.check_disliked(jsonb, mmdb.leg[]) is
   'The weight of what is disliked, 0.2 unless given, all weights checked.';
 
-create or replace function mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb)
+create or replace function mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb)
 returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation constant regclass := (legs[1].parts).relation;
+  relation constant regclass := (legs[1].pieces).relation;
   names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l
                           where mmdb.weight_of(weights, l.name) <> 0);
 begin
@@ -116,22 +116,22 @@ begin
                         relation);
 end
 $$;
-comment on function mmdb.refuse_pending(mmdb.search_leg[], text[], integer, jsonb) is
+comment on function mmdb.refuse_pending(mmdb.leg[], text[], integer, jsonb) is
   'Say that the examples have no vectors yet.';
 
 create or replace function mmdb.recommend(
-  legs mmdb.search_leg[], keys text[], known text[], vectors @extschema:vector@.vector[], liked integer,
-  k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text
-) returns table (key text, score double precision, ranks jsonb)
-language plpgsql stable security invoker rows 10
+  legs mmdb.leg[], keys text[], known text[], vectors @extschema:vector@.vector[], liked integer,
+  k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text,
+  out fused_keys text[], out fused_scores double precision[], out ranks jsonb[]
+)
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-#variable_conflict use_column
 declare
   deep constant integer := mmdb.search_depth(k, depth, diversity);
   disliked_weight constant double precision := mmdb.check_disliked(weights, legs);
-  leg mmdb.search_leg;
-  measure mmdb.search_leg;  -- the first embedding that takes part
+  leg mmdb.leg;
+  measure mmdb.leg;  -- the first embedding that takes part
   weight double precision;
   vector @extschema:vector@.vector;
   found_keys text[] := '{}';
@@ -139,7 +139,7 @@ declare
   found_ranks jsonb[] := '{}';
   wanted boolean := false;
 begin
-  perform mmdb.check_examples((legs[1].parts).relation, keys, known, liked);
+  perform mmdb.check_examples((legs[1].pieces).relation, keys, known, liked);
   for number in 1..cardinality(legs) loop
     leg := legs[number];
     weight := mmdb.weight_of(weights, leg.name);
@@ -153,10 +153,10 @@ begin
            found_ranks || array_agg(jsonb_build_object(leg.name,
              jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
-    from (select t.key, t.distance, row_number() over (order by t.place) as rank
-          from mmdb.top(leg.parts, vector, least(10000, deep + cardinality(known)), filter, within)
-            with ordinality t(key, distance, place)
-          where t.key <> all(known)) f
+    from (select u.key, u.distance, row_number() over (order by u.place) as rank
+          from mmdb.top(leg.pieces, vector, least(10000, deep + cardinality(known)), filter, within) t,
+               unnest(t.keys, t.distances) with ordinality u(key, distance, place)
+          where u.key <> all(known)) f
     where f.rank <= deep;
   end loop;
   if not wanted then
@@ -165,61 +165,76 @@ begin
   elsif measure is null then
     perform mmdb.refuse_pending(legs, known, liked, weights);
   end if;
-  return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
+  select f.fused_keys, f.fused_scores, f.ranks into fused_keys, fused_scores, ranks
+  from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
 end
 $$;
 comment on function mmdb.recommend(
-  mmdb.search_leg[], text[], text[], @extschema:vector@.vector[], integer, integer, jsonb, text[], jsonb,
+  mmdb.leg[], text[], text[], @extschema:vector@.vector[], integer, integer, jsonb, text[], jsonb,
   double precision, integer, text
 ) is
   'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what '
   'T_like and T_recommend return whole rows of.';
 
--- The vectors are read by the statement that searches with them. T_like has its key as $1, T_recommend the keys of
--- liked and disliked rows as $1 and $2; the other arguments are the same.
+-- T_like has its key as $1, T_recommend the keys of liked and disliked rows as $1 and $2; the other arguments are the
+-- same, and come after.
 create or replace function mmdb.examples_body(relation regclass, verb text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$
-  select format($body$
+as $outer$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_examples record;
+  mmdb_found record;
 begin
-  %1$sreturn query
-  select %2$s, found_.score, found_.ranks
-  from (
-    select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
-           array_agg(array[%5$s] order by k.place)
-    from (select case when g.given is not null then %6$s end, g.place
-          from unnest(%7$s) with ordinality g(given, place)) k(key, place)
-    left join %8$s p on %9$s
-  ) examples_(keys, known, vectors)
-  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors,
-                                    %11$s, %12$s, %13$s)
+  if {nothing} then
+    return;
+  end if;
+  select array_agg(k.key order by k.place) as keys,
+         array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
+         array_agg(array[{vectors}] order by k.place) as vectors
+  into mmdb_examples
+  from (select case when g.given is not null then {given} end, g.place
+        from unnest({keys}) with ordinality g(given, place)) k(key, place)
+  left join {source} on {example_matches};
+  mmdb_found := mmdb.recommend(
+    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
+    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
+    diversity => {diversity}, depth => {depth}, after => {after});
+  return query
+  select {selected}, found_.score, found_.ranks
+  from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
     with ordinality found_(key, score, ranks, place)
-  join %8$s p on %14$s
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, case verb when 'like' then E'if $1 is null then\n    return;\n  end if;\n  ' else '' end, c.selected,
-        (select n.name from mmdb.key_columns(relation) n where n.place = 1), k.expression,
-        (select string_agg(mmdb.vector_sql(l.parts), ', ' order by l.ordinality) from unnest(e.legs) with ordinality l),
-        mmdb.given_key_sql(relation, 'g.given'), case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-        mmdb.relation_sql(relation), k.matches, e.legs,
-        case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
-        case verb when 'like' then '$2, $3, $4::text[], $5, $6, $7' else '$3, $4, $5::text[], $6, $7, $8' end,
-        mmdb.known_key_sql(relation, case verb when 'like' then '$8' else '$9' end),
-        replace(k.matches, 'k.key', 'found_.key'))
+$body$, jsonb_build_object(
+    'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+    'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
+    'key', k.expression,
+    'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
+                from unnest(e.legs) with ordinality l),
+    'given', mmdb.given_key_sql(relation, 'g.given'),
+    'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+    'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
+    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
+    'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
+    'after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
+    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth']) with ordinality a(name, place)))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
-       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs)
-$$;
+       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
+       (select case verb when 'like' then 2 else 3 end) f(place)
+$outer$;
 comment on function mmdb.examples_body(regclass, text) is 'The body of T_like and of T_recommend.';
 
-create or replace function mmdb.make_example_functions(made mmdb.embeddings) returns void
+create or replace function mmdb.make_example_functions(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation constant regclass := made.relation;
+  relation constant regclass := declared.relation;
   key_type constant text := mmdb.key_type(relation);
   keys_type constant text := mmdb.within_type(relation);
   others constant text := format(
@@ -233,12 +248,12 @@ declare
                                   (select c.definitions from mmdb.search_columns(relation) c),
     mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
 begin
-  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)),
     columns);
-  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'recommend'),
     format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type,
            mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),

@@ -29,15 +29,17 @@ comment on function mmdb.page_end(regclass, text, integer) is
   'The key of the last of the `count` rows that follow the key `after` (of the first rows, where that is NULL); NULL '
   'where none follows. It cuts a large table into pages for mmdb.near_duplicates and mmdb.neighbours.';
 
-create or replace function mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) returns text
+create or replace function mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text)
+returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(select %s as key, p.%I as vector from %s p where p.%2$I is not null%4$s%5$s%6$s)',
-                mmdb.plain_key_sql(made.relation), made.column_name, mmdb.relation_sql(made.relation),
-                case when after is not null then ' and ' || mmdb.after_sql(made.relation, '$1') end,
-                case when upto is not null then ' and not (' || mmdb.after_sql(made.relation, '$2') || ')' end,
-                case when within is not null then ' and ' || replace(mmdb.within_sql(made.relation), '$2', within) end)
+  select format('(select %s as key, %s as vector from %s where %s%s%s%s)',
+                mmdb.plain_key_sql(declared.relation), mmdb.vector_of(declared), mmdb.searched_rows(declared),
+                mmdb.present_sql(declared),
+                case when after is not null then ' and ' || mmdb.after_sql(declared.relation, '$1') end,
+                case when upto is not null then ' and not (' || mmdb.after_sql(declared.relation, '$2') || ')' end,
+                case when within is not null then ' and ' || mmdb.within_sql(declared.relation, within) end)
 $$;
 comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
   'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their '
@@ -45,31 +47,26 @@ comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
 
 -- Walked: the rows come along the HNSW index in about the right order; over an index of signs, enough of them that the
 -- nearest are among them. Otherwise all rows of the FROM item `measured` are measured.
-create or replace function mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean)
+create or replace function mmdb.nearest_sql(declared mmdb.embeddings, passes text, depth integer, walked boolean)
 returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
-                mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
-                case when walked
-                     then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p '
-                                 'where p.%2$I is not null and %5$s order by %6$s limit %7$s',
-                                 k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
-                                 case when mmdb.is_quantized(made) then d.by_signs
-                                      else format('p.%I %s', made.column_name, d.from_left) end,
-                                 depth * mmdb.oversampling(mmdb.is_quantized(made)))
-                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0',
-                                 k.ordering, d.from_left) end,
-                case when not walked or mmdb.is_quantized(made)
-                     then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
-  from mmdb.key_sql(made.relation) k,
-       lateral (select format('operator(@extschema:vector@.%s) l.vector::%s',
-                              mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
-                              made.column_type),
-                       format('%s operator(@extschema:vector@.<~>) %s',
-                              mmdb.signs_sql(made, format('p.%I', made.column_name)),
-                              mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
+  select mmdb.filled('(select {key} as key, p.mmdb_distance as distance, ({later}) as later from ('
+    || case when walked then 'select {columns}, {distance} as mmdb_distance from {rows} where {present} and {passes} '
+                             'order by {walk} limit {walked}'
+            else 'select {columns}, {distance} as mmdb_distance from measured p offset 0' end
+    || ') p'
+    || case when walked and not mmdb.is_quantized(declared) then ''
+            else ' order by p.mmdb_distance, {columns} limit {depth}' end
+    || ')', jsonb_build_object(
+      'key', mmdb.plain_key_sql(declared.relation), 'later', mmdb.after_sql(declared.relation, 'l.key'),
+      'columns', k.ordering, 'rows', mmdb.searched_rows(declared), 'present', mmdb.present_sql(declared),
+      'passes', passes, 'depth', depth, 'walked', depth * mmdb.oversampling(mmdb.is_quantized(declared)),
+      'walk', coalesce(mmdb.walk_sql(declared, 'l.vector'), d.distance), 'distance', d.distance))
+  from mmdb.key_sql(declared.relation) k,
+       mmdb.distance_sql(declared, 'l.vector::' || declared.column_type,
+                         case when walked then mmdb.vector_of(declared) else 'p.mmdb_vector' end) d(distance)
 $$;
 comment on function mmdb.nearest_sql(mmdb.embeddings, text, integer, boolean) is
   'The rows nearest to a row l, with their distances, as a lateral FROM item.';
@@ -83,10 +80,10 @@ as $$
 begin
   -- The rows that pass are read once, and not once for each row of the left.
   return query execute format($query$
-    with measured as materialized (select %s, p.%I as mmdb_vector from %s p where p.%2$I is not null and %4$s)
-    select l.key, r.key, r.distance, r.later from %5$s l cross join lateral %6$s r
-  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name,
-           mmdb.relation_sql(rights.relation), passes,
+    with measured as materialized (select %s, %s as mmdb_vector from %s where %s and %s)
+    select l.key, r.key, r.distance, r.later from %s l cross join lateral %s r
+  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), mmdb.vector_of(rights),
+           mmdb.searched_rows(rights), mmdb.present_sql(rights), passes,
            mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
            mmdb.nearest_sql(rights, passes, depth, false))
   using after, upto, within;
@@ -138,7 +135,7 @@ declare
   passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
-  estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);
+  estimate constant record := mmdb.top_estimate(mmdb.search_pieces(rights), passes, null, null);
 begin
   -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
   if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
@@ -153,12 +150,13 @@ comment on function mmdb.nearest_pairs(mmdb.embeddings, mmdb.embeddings, integer
   'For each row of the left the k nearest of the right, and itself, by the cheaper road; later: the right key is the '
   'later of the two.';
 
-create or replace function mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) returns void
+create or replace function mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision)
+returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+  distance constant text := mmdb.distance_of(declared);
 begin
   if k is null or k not between 1 and 999 then
     raise exception '% neighbours, expected 1 to 999', coalesce(k::text, 'null')
@@ -214,13 +212,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  made constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(relation, name));
+  declared constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(relation, name));
 begin
-  perform mmdb.check_pairs(made, neighbours, coalesce(max_distance, 'NaN'));
+  perform mmdb.check_pairs(declared, neighbours, coalesce(max_distance, 'NaN'));
   -- A pair that both of its rows name is told by the earlier one, whatever page that is on.
   return query
   with named as materialized (
-    select p.* from mmdb.nearest_pairs(made, made, neighbours, null, after, upto, null) p
+    select p.* from mmdb.nearest_pairs(declared, declared, neighbours, null, after, upto, null) p
     where p.left_key <> p.right_key and p.distance <= max_distance
   ), elsewhere as (
     select array(select n.right_key from named n where not n.later except select n.left_key from named n) as keys
@@ -228,7 +226,7 @@ begin
     select n.left_key, n.right_key from named n
     union all
     select p.left_key, p.right_key
-    from elsewhere e, mmdb.nearest_pairs(made, made, neighbours, null, null, null, e.keys) p
+    from elsewhere e, mmdb.nearest_pairs(declared, declared, neighbours, null, null, null, e.keys) p
   )
   select n.left_key, n.right_key, n.distance from named n where n.later
   union all

@@ -35,6 +35,8 @@ MINIMUM_VECTOR = (0, 8)
 MINIMUM_SERVER = 150000
 CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
 """PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
+LAST_OF_THE_CHAIN = "cfd95bb"
+"""The last commit that has migrations 0001 to 0010 one by one; they are one since."""
 ALEMBIC = threading.Lock()
 """alembic.context, by which env.py finds its connection, is one for all threads of a process."""
 
@@ -158,21 +160,35 @@ def _migrate(database: Database) -> str:
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head() or ""
     if database.value("has_revision"):
-        current = database.value("schema_revision")
-        if current not in {script.revision for script in scripts.walk_revisions()}:
-            raise InstallError(
-                f'schema mmdb is at revision "{current}", newer than this mmdb knows ("{head}")',
-                hint="upgrade mmdb: pip install -U mmdb",
-            )
+        _check_revision(str(database.value("schema_revision")), scripts)
     config.attributes["connection"] = database.connection
     with ALEMBIC:
         command.upgrade(config, "head")
     return head
 
 
+def _check_revision(current: str, scripts: ScriptDirectory) -> None:
+    """Refuse a schema that no migration here starts from. Revisions are numbers of four digits and sort as text."""
+    known = sorted(script.revision for script in scripts.walk_revisions())
+    if current in known:
+        return
+    if current < known[0]:
+        raise InstallError(
+            f'schema mmdb is at revision "{current}", older than this mmdb can upgrade ("{known[0]}")',
+            hint=f"run `mmdb init` of mmdb at commit {LAST_OF_THE_CHAIN} first, then that of this one",
+        )
+    raise InstallError(
+        f'schema mmdb is at revision "{current}", newer than this mmdb knows ("{known[-1]}")',
+        hint="upgrade mmdb: pip install -U mmdb",
+    )
+
+
 def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     # SQL functions may name functions of a later file.
     database.run("unchecked_bodies")
+    # A view binds its operators when it is made: none that a stranger left in a schema of our path may fit better.
+    path = database.value("search_path")
+    database.run("pin_search_path")
     database.run(
         "load_extensions"
     )  # only a setting that is known can be attached to a function without being superuser
@@ -192,6 +208,7 @@ def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     for function in database.rows("functions"):
         if function in before:  # what no file has made again is of an older version
             database.raw.execute(f"drop routine {function['function']}".encode())
+    database.run("set_search_path", {"path": path})
 
 
 def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:

@@ -196,7 +196,7 @@ def test_a_key_with_a_name_of_ours(conn: Connection, key: str, options: str) -> 
     assert found[0] == (7,)
     for road in ("top_probe(s, 'true', %s, null, 3, 40)", "top_deep(s, 'true', %s, null, 3, 40, 2000)"):
         walked = conn.execute(
-            f"select r.keys[1] from mmdb.embeddings e, mmdb.search_source(e) s, mmdb.{road} r".encode(), query
+            f"select r.keys[1] from mmdb.embeddings e, mmdb.search_pieces(e) s, mmdb.{road} r".encode(), query
         ).fetchone()
         assert walked == ("{7}",)
 

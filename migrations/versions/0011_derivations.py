@@ -1,11 +1,11 @@
-"""The recall contract: measurements and targets."""
+"""The catalogue says what is derived, the type and width of its vectors, and options that have no column."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

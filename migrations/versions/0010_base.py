@@ -1,11 +1,14 @@
-"""Changing the model: generations of an embedding."""
+"""The tables and types of mmdb; ten migrations before the first release, in one.
+
+It keeps the number of the last of them: a database that went through all ten is at this revision, and stays as it is.
+"""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0010"
+down_revision = None
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,33 @@
+"""A migration that has landed is never edited: databases went through it as it was."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+VERSIONS = Path(__file__).parents[2] / "migrations/versions"
+LANDED = {
+    "0010_base.py": "c8bacf39b3c974ded47bd7cfadbb8ee6a940c7b9c44fea8a4db48f3c5b5161c8",
+    "0010_base.sql": "98d6d9cd56ba2089b59550e7091bc86e5fb1658cbd95b71e78b949663caa71c1",
+}
+"""The SHA-256 of each file."""
+
+
+def test_migrations_that_landed_are_as_they_were() -> None:
+    edited = [name for name, digest in LANDED.items() if digest_of(VERSIONS / name) != digest]
+    assert not edited, (
+        f"{', '.join(edited)} is not what databases were made by: restore it, and make the change in a new migration "
+        "(alembic revision --rev-id 0011 -m '…'), which those databases run too"
+    )
+
+
+def test_every_migration_is_frozen() -> None:
+    new = sorted({file.name for file in VERSIONS.glob("*.*")} - LANDED.keys())
+    assert not new, "add to LANDED what lands here:\n" + "\n".join(
+        f'    "{name}": "{digest_of(VERSIONS / name)}",' for name in new
+    )
+
+
+def digest_of(file: Path) -> str:
+    """The SHA-256 of a file; empty where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
