@@ -194,12 +194,14 @@ class Declaration:
     distance: str | None = option(
         "Refuse a model that has another one.",
         "cosine",
+        usual=lambda there, _relation: there.distance,
         same=_whatever,  # it is the model's, and models are compared
         check=_check_distance,
         flag=None,
     )
     index_options: IndexOptions | None = option(  # noqa: RUF009 - it makes a field
         "m and ef_construction of the HNSW index, its quantization, or no index.",
+        {},
         same=_where_given,
         keyword="index",
         read=_index_options,
@@ -212,7 +214,7 @@ class Declaration:
     )
     prefix: str | None = option(
         "Stands for the table in function names. Default: the table's name.",
-        usual=lambda _declaration, relation: relation,
+        usual=lambda _there, relation: relation,
     )
     weights: tuple[float, ...] | None = option(
         "One for each of several sources, which are then embedded each by itself.",
@@ -248,8 +250,8 @@ class Declaration:
     def from_flags(cls, sources: Sequence[str], given: Mapping[str, Any]) -> Declaration:
         """From what the command line gives, by the names of its flags."""
         flags = {name: known.flag for name, known in options().items() if known.flag is not None}
-        values = {name: flag.read(given[flag.name]) for name, flag in flags.items() if given.get(flag.name)}
-        return cls._read({"sources": sources, **values})
+        said = {name: flag for name, flag in flags.items() if given.get(flag.name) not in (None, [])}
+        return cls._read({"sources": sources, **{name: flag.read(given[flag.name]) for name, flag in said.items()}})
 
     @classmethod
     def _read(cls, values: Mapping[str, Any]) -> Declaration:
@@ -284,8 +286,12 @@ class Declaration:
         return replace(self, **missing)
 
     def differences(self, there: Declaration) -> list[str]:
-        """The options in which `there`, as the database has it, is not what is declared here."""
-        return [name for name, known in options().items() if not known.same(getattr(self, name), getattr(there, name))]
+        """The options in which `there`, as the database has it, is not what is declared here.
+
+        An option that came after `there` was declared has its default in it.
+        """
+        found = there.filled()
+        return [name for name, known in options().items() if not known.same(getattr(self, name), getattr(found, name))]
 
     def as_said(self, relation: str) -> Declaration:
         """Of what the database has: without what it found out by itself, on the table `relation`."""

@@ -116,9 +116,15 @@ def test_what_is_not_given_is_filled() -> None:
     assert (filled.model, filled.modality, filled.prefix) == (None, None, None), "the database's to find out"
 
 
+def test_an_option_that_came_after_the_embedding_has_its_default() -> None:
+    there = Declaration.from_json({"sources": ["a"], "model": "hash"})
+    assert Declaration(("a",), model="hash").filled().differences(there) == []
+    assert Declaration(("a",), on_change="keep").differences(there) == ["on_change"]
+
+
 def test_what_the_database_found_out_need_not_be_said() -> None:
     there = replace(FULL, weights=None, prefix="products")
     said = there.as_said("products")
-    assert (said.prefix, said.modality) == (None, None)
-    assert replace(there, modality="image").as_said("goods") == replace(there, modality="image")
+    assert (said.prefix, said.modality, said.distance) == (None, None, None)
+    assert replace(there, modality="image").as_said("goods") == replace(there, modality="image", distance=None)
     assert replace(FULL, modality="mixed").as_said("products").modality is None, "that of each column"
