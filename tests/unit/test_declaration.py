@@ -97,7 +97,8 @@ def test_an_unknown_option_is_no_option() -> None:
 def test_a_difference_is_seen(name: str) -> None:
     """But for the distance: it is the model's."""
     assert FULL.differences(FULL) == []
-    there = replace(FULL, **{name: OTHER.get(name)})
+    other: dict[str, Any] = {name: OTHER.get(name)}
+    there = replace(FULL, **other)
     assert FULL.differences(there) == ([] if name == "distance" else [name])
 
 
