@@ -23,7 +23,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mmdb.config import Settings
-from mmdb.database.statements import resource
 from mmdb.install import install
 from mmdb.media.image import decode_image
 from mmdb.worker import background

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from mmdb.cli.options import takes_options
 from mmdb.cli.render import Format, cell, console, note, plain, show, show_json, table
 from mmdb.cli.target import TOPIC, Connection, Row, Target
 from mmdb.database.statements import statement
+from mmdb.declaration import Declaration
 from mmdb.errors import ConfigError
 
 FAILURES = 5
@@ -19,6 +21,7 @@ FAILURES = 5
 Table = Annotated[str, typer.Argument(help='The table, as "products" or "shop.posters".', metavar="TABLE")]
 
 
+@takes_options
 def add(
     context: typer.Context,
     relation: Table,
@@ -26,30 +29,8 @@ def add(
         list[str],
         typer.Argument(help="The column, or several: texts, or with weights pictures too.", metavar="SOURCE…"),
     ],
-    model: Annotated[str | None, typer.Option(help="A name out of `mmdb models`. Default: lite.")] = None,
-    modality: Annotated[
-        str | None, typer.Option(help="text or image; image for a text column that holds URIs of pictures.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="The embedding's name. Default: the sources', joined by _.")] = None,
-    prefix: Annotated[
-        str | None, typer.Option(help="Stands for the table in function names. Default: the table's name.")
-    ] = None,
-    weight: Annotated[
-        list[float] | None,
-        typer.Option(help="One for each of several sources, which are then embedded each by itself.", metavar="NUMBER"),
-    ] = None,
     index: Annotated[bool, typer.Option(help="Build the indexes, which blocks no writer.")] = True,
-    quantization: Annotated[
-        str | None,
-        typer.Option(help="binary: the HNSW index has the signs of the numbers alone, and a fourth of the size."),
-    ] = None,
-    on_change: Annotated[
-        str | None,
-        typer.Option(
-            help="unset or keep: until it is embedded again, a row whose source changed is not found, or is found by "
-            "its old vector. Default: unset."
-        ),
-    ] = None,
+    **options: Any,
 ) -> None:
     """Declare an embedding of a column, and build its indexes.
 
@@ -62,22 +43,13 @@ def add(
       mmdb add shop.posters title description --name text
       mmdb add shop.posters title photo --weight 0.7 --weight 0.3 --name poster
     """
-    wanted = {
-        "relation": relation,
-        "sources": sources,
-        "model": model,
-        "modality": modality,
-        "name": name,
-        "prefix": prefix,
-        "weights": weight or None,
-        "on_change": on_change,
-        "quantization": quantization,
-    }
+    wanted = Declaration.from_flags(sources, options)
     target: Target = context.obj
     with target.connect(start=True) as connection:
-        made = _existing(connection, wanted)
+        made = _existing(connection, relation, wanted)
         if made is None:
-            made = connection.execute(statement(TOPIC, "add_embedding"), wanted).fetchone()
+            values = {"relation": relation, "declaration": wanted.to_json()}
+            made = connection.execute(statement(TOPIC, "add_embedding"), values).fetchone()
             assert made is not None
             note(f'declared embedding "{made["name"]}" of {relation}; a worker embeds its rows (`mmdb worker`)')
         else:
@@ -87,15 +59,10 @@ def add(
     note(f"search it: `mmdb search {relation} '…'`, or in SQL from {made['schema']}.{made['function']}('…')")
 
 
-def _existing(connection: Connection, wanted: Row) -> Row | None:
+def _existing(connection: Connection, relation: str, wanted: Declaration) -> Row | None:
     """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
-    name = wanted["name"] or "_".join(wanted["sources"])
-    for row in connection.execute(statement(TOPIC, "embeddings_of"), wanted).fetchall():
-        options_agree = all(
-            wanted[key] in (None, row[key]) for key in ("model", "modality", "prefix", "on_change", "quantization")
-        )
-        is_same = all(row[key] == wanted[key] for key in ("sources", "weights"))
-        if row["name"] == name and is_same and options_agree:
+    for row in connection.execute(statement(TOPIC, "declarations_of"), {"relation": relation}).fetchall():
+        if row["name"] == wanted.called and not wanted.differences(Declaration.from_json(row["declaration"])):
             return row
     return None
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mmdb.database.statements import statements
 from mmdb.database.types import register_types
 from mmdb.errors import QueryError
-from mmdb.orm.columns import declaration_of
+from mmdb.orm.declared import mapped_embedding
 from mmdb.orm.types import as_vector
 
 
@@ -94,7 +94,7 @@ def _values(row: Mapping[str, Any], columns: Mapping[str, Any]) -> list[Any]:
 
 
 def _value(value: Any, column: Any) -> Any:
-    declaration = declaration_of(column)
-    if declaration is None or value is None:
+    mapped = mapped_embedding(column)
+    if mapped is None or value is None:
         return value
-    return HalfVector(as_vector(value, declaration.dimensions))
+    return HalfVector(as_vector(value, mapped.dimensions))

@@ -6,32 +6,29 @@ write them to a script.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 
+from mmdb.declaration import Declaration
 from mmdb.errors import InstallError
-
-if TYPE_CHECKING:
-    from mmdb.orm.columns import Declaration
+from mmdb.orm.declared import embedding_name, embeddings_of
 
 IS_INSTALLED = "select to_regproc('mmdb.drop_embedding') is not null"
 
 
 class AddEmbedding(ExecutableDDLElement):
-    """`select mmdb.add_embedding(…)` on `table`. What is None is left to the function's own default."""
+    """`select mmdb.add_embedding(…)` on `table`, without its indexes where these are not to be built."""
 
     inherit_cache = False
 
-    def __init__(self, table: Table, sources: Sequence[str], options: dict[str, Any]) -> None:
+    def __init__(self, table: Table, declaration: Declaration, *, build_indexes: bool = True) -> None:
         self.table = table
-        self.sources = tuple(sources)
-        self.arguments = options
+        self.declaration = declaration
+        self.build_indexes = build_indexes
 
 
 class DropEmbedding(ExecutableDDLElement):
@@ -54,28 +51,12 @@ class RefreshEmbeddings(ExecutableDDLElement):
         self.table = table
 
 
-def add_options(name: str, declaration: Declaration) -> dict[str, Any]:
-    """The named arguments of mmdb.add_embedding for a declared column."""
-    return {
-        "model": declaration.model,
-        "modality": declaration.modality,
-        "name": name,
-        "prefix": declaration.prefix,
-        "index_options": (dict(declaration.index_options) or None) if declaration.index else {"type": "none"},
-        "distance": declaration.distance,
-        "weights": declaration.weights,
-        "on_change": None if declaration.on_change == "unset" else declaration.on_change,
-    }
-
-
 @compiles(AddEmbedding, "postgresql")
 def _compile_add(element: AddEmbedding, compiler: DDLCompiler, **_: Any) -> str:
-    named = {key: value for key, value in element.arguments.items() if value is not None}
-    options = "".join(f", {key} => {literal(value, compiler)}" for key, value in named.items())
-    sources = ", ".join(literal(source, compiler) for source in element.sources)
+    declaration = f"{literal(element.declaration.to_json(), compiler)}::jsonb"
+    tail = "" if element.build_indexes else ", index => false"
     # Of its columns: a driver may not know how to read a row as one value.
-    arguments = f"{relation(element.table, compiler)}, ARRAY[{sources}]{options}"
-    return f"SELECT name FROM mmdb.add_embedding({arguments})"  # noqa: S608 - of quoted literals
+    return f"SELECT name FROM mmdb.add_embedding({relation(element.table, compiler)}, {declaration}{tail})"  # noqa: S608 - of quoted literals
 
 
 @compiles(DropEmbedding, "postgresql")
@@ -94,15 +75,9 @@ def relation(table: Table, compiler: Any) -> str:
     return f"{quoted(compiler.preparer.format_table(table))}::regclass"
 
 
-def literal(value: Any, compiler: Any) -> str:
-    """A string, boolean, numbers or JSON object as SQL; "%" is doubled where the driver wants it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        value = "{" + ",".join(map(repr, value)) + "}"
-    written = json.dumps(value) if isinstance(value, dict) else str(value)
-    doubled = written.replace("%", "%%") if compiler.preparer._double_percents else written
-    return quoted(doubled)
+def literal(value: str, compiler: Any) -> str:
+    """A string as SQL; "%" is doubled where the driver wants it."""
+    return quoted(value.replace("%", "%%") if compiler.preparer._double_percents else value)
 
 
 def quoted(value: str) -> str:
@@ -127,22 +102,17 @@ def _check_installed(_table: Table, connection: Any, **_: Any) -> None:
 
 
 def _declare(table: Table, connection: Any, **_: Any) -> None:
-    from mmdb.orm.columns import embedding_name, embeddings_of
-
     if _is_postgresql(connection):
-        for column, declaration in embeddings_of(table):
-            options = add_options(embedding_name(column), declaration)
-            connection.execute(AddEmbedding(table, declaration.sources, options))
+        for _column, mapped in embeddings_of(table):
+            connection.execute(AddEmbedding(table, mapped.declaration))
 
 
 def _take_back(table: Table, connection: Any, **_: Any) -> None:
-    from mmdb.orm.columns import embedding_name, embeddings_of
-
     installed = not isinstance(connection, Connection) or (
         _is_postgresql(connection) and connection.scalar(text(IS_INSTALLED))
     )
     if _is_postgresql(connection) and installed:
-        for column, _declaration in embeddings_of(table):
+        for column, _mapped in embeddings_of(table):
             connection.execute(DropEmbedding(table, embedding_name(column), if_exists=True))
 
 

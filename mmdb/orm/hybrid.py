@@ -43,7 +43,7 @@ from sqlalchemy.sql.elements import Label, Null
 from sqlalchemy.sql.functions import FunctionElement
 
 from mmdb.errors import QueryError
-from mmdb.orm.columns import Declaration, embedding_name, embeddings_of
+from mmdb.orm.declared import embedding_name, embeddings_of
 from mmdb.orm.search import REWRITES
 from mmdb.orm.values import picture, same_column
 
@@ -317,8 +317,8 @@ def _compile_within(element: within_, compiler: Any, **options: Any) -> str:
 def _compile_hits(element: hits_, compiler: Any, **options: Any) -> str:
     clauses, names = list(element.clauses), (*element.parameters, "k", "within")
     table = _base_table(clauses[len(names)])
-    declarations: list[Declaration] = [declaration for _, declaration in embeddings_of(table)]
-    name = compiler.preparer.quote(f"{declarations[0].prefix or table.name}_{element.name}")
+    _column, mapped = embeddings_of(table)[0]
+    name = compiler.preparer.quote(f"{mapped.declaration.prefix or table.name}_{element.name}")
     schema = compiler.preparer.schema_for_object(table)
     function = f"{compiler.preparer.quote_schema(schema)}.{name}" if schema else name
     arguments = [

@@ -20,8 +20,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from mmdb.errors import QueryError
 from mmdb.models.embed.base import Embedder
-from mmdb.orm.columns import Declaration, declaration_of, embedding_name
 from mmdb.orm.ddl import literal, relation
+from mmdb.orm.declared import MappedEmbedding, embedding_name, mapped_embedding
 from mmdb.orm.types import Embedding
 from mmdb.orm.values import Query, query_expression
 
@@ -57,8 +57,8 @@ def distance(embedding: Any, query: Query, *, embedder: Embedder | None = None) 
     read.
     """
     column = embedding.__clause_element__() if hasattr(embedding, "__clause_element__") else embedding
-    _, declaration, where = _declared(column)
-    return distance_(column, query_expression(query, declaration, column, embedder, where))
+    _, mapped, where = _declared(column)
+    return distance_(column, query_expression(query, mapped, column, embedder, where))
 
 
 def nearest(embedding: Any, query: Query, *, embedder: Embedder | None = None) -> ColumnElement[float]:
@@ -69,12 +69,12 @@ def nearest(embedding: Any, query: Query, *, embedder: Embedder | None = None) -
     return distance(embedding, query, embedder=embedder)
 
 
-def _declared(column: Any) -> tuple[Any, Declaration, str]:
+def _declared(column: Any) -> tuple[Any, MappedEmbedding, str]:
     """The table's column behind `column`, what it was declared with, and its name for messages."""
     for base in getattr(column, "base_columns", ()):
-        declaration = declaration_of(base) if hasattr(base, "info") else None
-        if declaration is not None:
-            return base, declaration, f"{base.table.name}.{base.name}"
+        mapped = mapped_embedding(base) if hasattr(base, "info") else None
+        if mapped is not None:
+            return base, mapped, f"{base.table.name}.{base.name}"
     raise QueryError(
         f'"{column}" is not an embedding', hint="give an attribute that was declared with mmdb.orm.embedding"
     )
@@ -82,14 +82,14 @@ def _declared(column: Any) -> tuple[Any, Declaration, str]:
 
 @compiles(distance_)
 def _compile(element: distance_, compiler: Any, **options: Any) -> str:
-    base, declaration, _ = _declared(element.column)
+    base, mapped, _ = _declared(element.column)
     left = compiler.process(element.column, **options)
-    right = _vector_sql(element.query, base, declaration, compiler, options)
+    right = _vector_sql(element.query, base, mapped, compiler, options)
     # The parentheses, because pgvector's operators bind more loosely than "+" and tighter than "<".
-    return f"({left} {declaration.operator} {right})"
+    return f"({left} {mapped.operator} {right})"
 
 
-def _vector_sql(query: Any, base: Any, declaration: Declaration, compiler: Any, options: dict[str, Any]) -> str:
+def _vector_sql(query: Any, base: Any, mapped: MappedEmbedding, compiler: Any, options: dict[str, Any]) -> str:
     written = compiler.process(query, **options)
     if isinstance(query.type, Embedding) or query.type.__class__.__name__ in ("HALFVEC", "VECTOR"):
         return str(written)

@@ -22,7 +22,7 @@ from sqlalchemy.orm import InstanceState
 from mmdb.errors import MediaError, QueryError
 from mmdb.media.image import decode_image
 from mmdb.models.embed.base import Embedder, Item
-from mmdb.orm.columns import INFO, Declaration
+from mmdb.orm.declared import INFO, MappedEmbedding
 from mmdb.orm.types import Embedding, as_vector
 
 Query: TypeAlias = object
@@ -32,31 +32,31 @@ HINT = "give a text, the bytes, path or PIL image of a picture, a vector, an ins
 
 
 def query_expression(
-    query: Query, declaration: Declaration, column: Any, embedder: Embedder | None, where: str
+    query: Query, mapped: MappedEmbedding, column: Any, embedder: Embedder | None, where: str
 ) -> ColumnElement[Any]:
     """`query` as an expression of type text, bytea, or the embedding's own. Raises QueryError and MediaError."""
     if embedder is not None and isinstance(query, str | bytes | os.PathLike | Image.Image):
-        return _embedded(query, declaration, embedder, where)
+        return _embedded(query, mapped, embedder, where)
     if isinstance(query, str):
-        _check_modality(declaration, "text", where)
+        _check_modality(mapped, "text", where)
         return bindparam(None, query, type_=String(), unique=True)
     if isinstance(query, bytes | os.PathLike | Image.Image):
-        _check_modality(declaration, "image", where)
+        _check_modality(mapped, "image", where)
         return bindparam(None, picture(query), type_=LargeBinary(), unique=True)
     expression = _expression(query)
     if expression is not None:
-        return _checked_expression(expression, declaration, where)
+        return _checked_expression(expression, mapped, where)
     state = _instance_state(query)
     if state is not None:
-        return _like(state, column, declaration, where)
-    return _vector(query, declaration, where)
+        return _like(state, column, mapped, where)
+    return _vector(query, mapped, where)
 
 
-def _check_modality(declaration: Declaration, modality: str, where: str) -> None:
-    if declaration.modalities is not None and modality not in declaration.modalities:
+def _check_modality(mapped: MappedEmbedding, modality: str, where: str) -> None:
+    if mapped.modalities is not None and modality not in mapped.modalities:
         raise QueryError(
-            f'{where}: model "{declaration.model}" does not embed modality "{modality}"',
-            hint=f"it embeds: {', '.join(sorted(declaration.modalities))}",
+            f'{where}: model "{mapped.model}" does not embed modality "{modality}"',
+            hint=f"it embeds: {', '.join(sorted(mapped.modalities))}",
         )
 
 
@@ -75,29 +75,29 @@ def picture(query: bytes | os.PathLike[str] | Image.Image) -> bytes:
 
 
 def _embedded(
-    query: str | bytes | os.PathLike[str] | Image.Image, declaration: Declaration, embedder: Embedder, where: str
+    query: str | bytes | os.PathLike[str] | Image.Image, mapped: MappedEmbedding, embedder: Embedder, where: str
 ) -> ColumnElement[Any]:
     """The vector, made here and now by the application's own model."""
-    if embedder.dimensions != declaration.dimensions:
+    if embedder.dimensions != mapped.dimensions:
         raise QueryError(
-            f"{where}: the embedder makes {embedder.dimensions} dimensions, expected {declaration.dimensions}",
-            hint=f'give the model of the embedding: mmdb.load_model("{declaration.model}")',
+            f"{where}: the embedder makes {embedder.dimensions} dimensions, expected {mapped.dimensions}",
+            hint=f'give the model of the embedding: mmdb.load_model("{mapped.model}")',
         )
     item: Item = query if isinstance(query, str | Image.Image) else decode_image(picture(query))
-    return _bound(embedder.embed([item], "query")[0], declaration)
+    return _bound(embedder.embed([item], "query")[0], mapped)
 
 
-def _vector(query: Any, declaration: Declaration, where: str) -> ColumnElement[Any]:
+def _vector(query: Any, mapped: MappedEmbedding, where: str) -> ColumnElement[Any]:
     if not isinstance(query, np.ndarray | Sequence | HalfVector | Vector):
         raise QueryError(f'{where}: a value of type "{type(query).__name__}" cannot be searched for', hint=HINT)
     try:
-        return _bound(as_vector(query, declaration.dimensions), declaration)
+        return _bound(as_vector(query, mapped.dimensions), mapped)
     except QueryError as error:
         raise QueryError(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _bound(vector: Any, declaration: Declaration) -> ColumnElement[Any]:
-    return bindparam(None, vector, type_=Embedding(declaration.dimensions), unique=True)
+def _bound(vector: Any, mapped: MappedEmbedding) -> ColumnElement[Any]:
+    return bindparam(None, vector, type_=Embedding(mapped.dimensions), unique=True)
 
 
 def _expression(query: Any) -> ColumnElement[Any] | None:
@@ -108,19 +108,19 @@ def _expression(query: Any) -> ColumnElement[Any] | None:
     return query if isinstance(query, ColumnElement) else None
 
 
-def _checked_expression(expression: ColumnElement[Any], declaration: Declaration, where: str) -> ColumnElement[Any]:
+def _checked_expression(expression: ColumnElement[Any], mapped: MappedEmbedding, where: str) -> ColumnElement[Any]:
     kind = expression.type
     if isinstance(kind, String):
-        _check_modality(declaration, "text", where)
+        _check_modality(mapped, "text", where)
     elif isinstance(kind, LargeBinary):
-        _check_modality(declaration, "image", where)
+        _check_modality(mapped, "image", where)
     elif isinstance(kind, HALFVEC | VECTOR):
-        if kind.dim not in (None, declaration.dimensions):
+        if kind.dim not in (None, mapped.dimensions):
             raise QueryError(
-                f"{where}: an expression of {kind.dim} dimensions cannot be compared with {declaration.dimensions}",
+                f"{where}: an expression of {kind.dim} dimensions cannot be compared with {mapped.dimensions}",
                 hint="vectors are compared with vectors of the same model",
             )
-        _check_model(expression, declaration, where)
+        _check_model(expression, mapped, where)
     else:
         raise QueryError(
             f'{where}: an SQL expression of type "{kind}" cannot be searched for',
@@ -129,13 +129,13 @@ def _checked_expression(expression: ColumnElement[Any], declaration: Declaration
     return expression
 
 
-def _check_model(expression: ColumnElement[Any], declaration: Declaration, where: str) -> None:
+def _check_model(expression: ColumnElement[Any], mapped: MappedEmbedding, where: str) -> None:
     """Two embeddings can be compared where one model made both."""
     for base in getattr(expression, "base_columns", ()):
         other = getattr(base, "info", {}).get(INFO)
-        if isinstance(other, Declaration) and other.model != declaration.model:
+        if isinstance(other, MappedEmbedding) and other.model != mapped.model:
             raise QueryError(
-                f'{where}: vectors of model "{declaration.model}" and "{other.model}" cannot be compared',
+                f'{where}: vectors of model "{mapped.model}" and "{other.model}" cannot be compared',
                 hint="search with the text or picture itself",
             )
 
@@ -148,9 +148,9 @@ def _instance_state(query: Any) -> InstanceState[Any] | None:
     return state if isinstance(state, InstanceState) else None
 
 
-def _like(state: InstanceState[Any], column: Any, declaration: Declaration, where: str) -> ColumnElement[Any]:
+def _like(state: InstanceState[Any], column: Any, mapped: MappedEmbedding, where: str) -> ColumnElement[Any]:
     """The embedding of a row that is in the database, read when the statement runs."""
-    own = _own_embedding(state, column, declaration, where)
+    own = _own_embedding(state, column, mapped, where)
     if state.identity is None:
         raise QueryError(
             f'{where}: this instance of "{state.class_.__name__}" is not in the database',
@@ -174,17 +174,16 @@ def same_column(table: Table, key_column: Any) -> Any:
     raise QueryError(f'table "{table.name}" has no column for key "{key_column.name}"')
 
 
-def _own_embedding(state: InstanceState[Any], column: Any, declaration: Declaration, where: str) -> Any:
+def _own_embedding(state: InstanceState[Any], column: Any, mapped: MappedEmbedding, where: str) -> Any:
     """Of the instance's class the very column that is searched, else the only one by the same model."""
-    columns = [own for own in state.mapper.columns if isinstance(own.info.get(INFO), Declaration)]
+    columns = [own for own in state.mapper.columns if isinstance(own.info.get(INFO), MappedEmbedding)]
     for own in columns:
         if own in column.base_columns:
             return own
-    alike = [own for own in columns if own.info[INFO].model == declaration.model]
+    alike = [own for own in columns if own.info[INFO].model == mapped.model]
     if len(alike) != 1:
         raise QueryError(
-            f'{where}: class "{state.class_.__name__}" has {len(alike) or "no"} embeddings by model '
-            f'"{declaration.model}"',
+            f'{where}: class "{state.class_.__name__}" has {len(alike) or "no"} embeddings by model "{mapped.model}"',
             hint="give the column: select(Class.…_embedding).where(…)",
         )
     return alike[0]

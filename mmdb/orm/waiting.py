@@ -13,8 +13,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
 from mmdb.errors import QueryError
-from mmdb.orm.columns import embedding_name, embeddings_of
 from mmdb.orm.ddl import relation
+from mmdb.orm.declared import embedding_name, embeddings_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession

@@ -1,20 +1,23 @@
 -- What the command line asks of a database. Python composes only the names and, for --where, the operator's own SQL.
 
 -- name: embeddings_of
-select e.id, e.name, e.sources, e.weights, e.model, e.modality, e.prefix, e.function_schema as schema,
-       mmdb.on_change(e) as on_change, e.index_options ->> 'quantization' as quantization,
-       mmdb.search_name(e.prefix, e.name) as function
+select e.id, e.name, e.function_schema as schema, mmdb.search_name(e.prefix, e.name) as function
 from mmdb.embeddings e
 where e.relation = %(relation)s::text::regclass and e.generation_of is null
 order by e.id
 
+-- name: declarations_of
+select d.name, d.declaration, e.function_schema as schema, mmdb.search_name(e.prefix, e.name) as function
+from mmdb.embeddings e
+join pg_class c on c.oid = e.relation
+join pg_namespace n on n.oid = c.relnamespace
+join mmdb.declarations() d on d.schema = n.nspname and d.relation_name = c.relname and d.name = e.name
+where e.relation = %(relation)s::text::regclass
+order by e.id
+
 -- name: add_embedding
 select a.name, a.function_schema as schema, mmdb.search_name(a.prefix, a.name) as function
-from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model => %(model)s, modality => %(modality)s,
-                        name => %(name)s, index => false, prefix => %(prefix)s, weights => %(weights)s::float8[],
-                        on_change => %(on_change)s,
-                        index_options => jsonb_strip_nulls(
-                          jsonb_build_object('quantization', %(quantization)s::text))) a
+from mmdb.add_embedding(%(relation)s::text::regclass, %(declaration)s::jsonb, index => false) a
 
 -- name: index_statements
 select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement

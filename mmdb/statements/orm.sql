@@ -4,8 +4,7 @@
 select to_regproc('mmdb.declarations') is not null
 
 -- name: declarations
-select d.schema, d.relation_name, d.name, d.sources, d.column_name, d.column_type, d.model, d.modality, d.prefix,
-       d.index_options, d.weights, d.on_change
+select d.schema, d.relation_name, d.name, d.column_name, d.declaration
 from mmdb.declarations() d
 
 -- name: own_indexes

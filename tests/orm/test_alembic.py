@@ -486,8 +486,8 @@ def test_offline_all_of_it_is_sql() -> None:
     operations.create_hnsw_index("ix", "t", "v", "vector_l2_ops", m=8)  # type: ignore[attr-defined]
     operations.drop_hnsw_index("ix", "t", concurrently=True)  # type: ignore[attr-defined]
     assert [line for line in buffer.getvalue().splitlines() if line] == [
-        "SELECT name FROM mmdb.add_embedding('s.\"odd 100%%\"'::regclass, ARRAY['it''s'], model => 'hash', "
-        "name => 'it''s', index_options => '{\"m\": 8}');",
+        "SELECT name FROM mmdb.add_embedding('s.\"odd 100%%\"'::regclass, "
+        """'{"sources": ["it''s"], "model": "hash", "index_options": {"m": 8}}'::jsonb);""",
         "SELECT mmdb.drop_embedding('products'::regclass, 'title');",
         "ALTER TABLE products DROP COLUMN IF EXISTS title_embedding;",
         "SELECT name FROM mmdb.refresh('products'::regclass);",

@@ -86,8 +86,8 @@ def test_a_mock_engine_writes_the_statements() -> None:
     engine = create_mock_engine("postgresql+psycopg://", lambda statement, *_, **__: written.append(sql(statement)))
     Shop.metadata.create_all(engine, checkfirst=False)
     assert written[-1] == (
-        "SELECT name FROM mmdb.add_embedding('products'::regclass, ARRAY['title'], model => 'hash', name => 'title', "
-        "distance => 'cosine')"
+        "SELECT name FROM mmdb.add_embedding('products'::regclass, "
+        """'{"sources": ["title"], "name": "title", "model": "hash", "distance": "cosine"}'::jsonb)"""
     )
 
 

@@ -292,7 +292,7 @@ def test_a_picture_that_is_not_there() -> None:
 def test_a_modality_that_the_model_lacks() -> None:
     from dataclasses import replace
 
-    from mmdb.orm.columns import INFO
+    from mmdb.orm.declared import INFO
 
     class Base(DeclarativeBase):
         pass

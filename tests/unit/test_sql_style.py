@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mmdb.database.statements import PACKAGE, function_files
 
 FILES = function_files()

@@ -8,7 +8,7 @@ schema mmdb is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from alembic.autogenerate import comparators
@@ -18,6 +18,7 @@ from alembic.operations.ops import ModifyTableOps, UpgradeOps
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, Table
 
+from mmdb.declaration import Declaration
 from mmdb.orm.alembic.implementation import declarations, own_columns
 from mmdb.orm.alembic.operations import (
     AddEmbeddingOp,
@@ -27,7 +28,7 @@ from mmdb.orm.alembic.operations import (
     RefreshEmbeddingsOp,
     RefreshOnlyDown,
 )
-from mmdb.orm.columns import SUFFIX, Declaration, embedding_name, embeddings_of
+from mmdb.orm.declared import SUFFIX, embeddings_of
 from mmdb.orm.indexes import hnsw_index, is_hnsw, read_index
 
 OWN_SCHEMA = "mmdb"
@@ -41,36 +42,13 @@ class Found:
     """An embedding as the database has it."""
 
     place: Place
-    name: str
-    sources: tuple[str, ...]
     column: str
-    model: str
-    modality: str
-    prefix: str
-    index_options: dict[str, Any]
-    weights: tuple[float, ...] | None
-    on_change: str
-
-    def added_again(self) -> AddEmbeddingOp:
-        """What would declare it."""
-        schema, table = self.place
-        options = {key: value for key, value in self.index_options.items() if key != "type"}
-        return AddEmbeddingOp(
-            table,
-            self.sources,
-            schema=schema,
-            name=self.name,
-            model=self.model,
-            modality=self.modality if self.modality == "image" and self.weights is None else None,
-            index=False if self.index_options.get("type") == "none" else options or True,
-            prefix=None if self.prefix == table else self.prefix,
-            weights=self.weights,
-            on_change=None if self.on_change == "unset" else self.on_change,
-        )
+    declaration: Declaration
 
     def dropped(self) -> DropEmbeddingOp:
         schema, table = self.place
-        return DropEmbeddingOp(table, self.name, schema=schema, reverse=self.added_again())
+        again = AddEmbeddingOp(table, self.declaration.as_said(table), schema=schema)
+        return DropEmbeddingOp(table, again.name, schema=schema, reverse=again)
 
 
 @comparators.dispatch_for("schema", qualifier="postgresql", priority=DispatchPriority.LAST)
@@ -106,18 +84,8 @@ def _found(connection: Connection, default: str | None) -> dict[Place, dict[str,
     found: dict[Place, dict[str, Found]] = {}
     for row in declarations(connection):
         place = _place_of(row, default)
-        found.setdefault(place, {})[row.name] = Found(
-            place,
-            row.name,
-            tuple(row.sources),
-            row.column_name,
-            row.model,
-            row.modality,
-            row.prefix,
-            row.index_options,
-            None if row.weights is None else tuple(row.weights),
-            row.on_change,
-        )
+        there = Found(place, row.column_name, Declaration.from_json(row.declaration))
+        found.setdefault(place, {})[row.name] = there
     return found
 
 
@@ -139,44 +107,24 @@ def _compare_table(
     table: Table, place: Place, known: dict[str, Found]
 ) -> tuple[list[DropEmbeddingOp], list[AddEmbeddingOp]]:
     gone, new = [], []
-    declared = {embedding_name(column): declaration for column, declaration in embeddings_of(table)}
+    declared = {mapped.declaration.called: mapped.declaration for _column, mapped in embeddings_of(table)}
     for name, declaration in declared.items():
         there = known.get(name)
-        if there is not None and not _is_same(declaration, there):
+        if there is not None and _is_same(declaration, there.declaration):
+            continue
+        if there is not None:
             gone.append(there.dropped())
-        if there is None or not _is_same(declaration, there):
-            new.append(_added(place, name, declaration))
+        schema, table_name = place
+        new.append(AddEmbeddingOp(table_name, declaration, schema=schema))
     for name, there in known.items():
         if name not in declared and there.column not in table.columns:
             gone.append(there.dropped())
     return gone, new
 
 
-def _is_same(declaration: Declaration, there: Found) -> bool:
-    wanted = (tuple(declaration.sources), declaration.model, declaration.weights)
-    return (
-        wanted == (there.sources, there.model, there.weights)
-        and declaration.modality in (None, there.modality)
-        and declaration.prefix in (None, there.prefix)
-        and declaration.on_change == there.on_change
-    )
-
-
-def _added(place: Place, name: str, declaration: Declaration) -> AddEmbeddingOp:
-    schema, table = place
-    return AddEmbeddingOp(
-        table,
-        declaration.sources,
-        schema=schema,
-        name=name,
-        model=declaration.model,
-        modality=declaration.modality,
-        distance=None if declaration.distance == "cosine" else declaration.distance,
-        index=(dict(declaration.index_options) or True) if declaration.index else False,
-        prefix=declaration.prefix,
-        weights=declaration.weights,
-        on_change=None if declaration.on_change == "unset" else declaration.on_change,
-    )
+def _is_same(declaration: Declaration, there: Declaration) -> bool:
+    """Option by option, but for the index: it is compared as one (orm/alembic/implementation.py)."""
+    return not replace(declaration.filled(), index_options=None).differences(there)
 
 
 def _of_other_tables(upgrade: UpgradeOps, found: dict[Place, dict[str, Found]]) -> list[DropEmbeddingOp]:

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Index, text
 from sqlalchemy.types import TypeEngine
 
 from mmdb.database.statements import statements
-from mmdb.orm.columns import declaration_of
+from mmdb.orm.declared import mapped_embedding
 from mmdb.orm.indexes import HnswIndex, as_postgresql_says, hnsw_index, is_hnsw, read_index, table_of
 
 TOPIC = "orm"
@@ -112,7 +112,7 @@ def _is_of_embedding(index: Index) -> bool:
         is_hnsw(index)
         and len(columns) == 1
         and isinstance(columns[0], Column)
-        and declaration_of(columns[0]) is not None
+        and mapped_embedding(columns[0]) is not None
     )
 
 

@@ -5,8 +5,7 @@ Everything is plain SQL with literals in it, so that `alembic upgrade --sql` wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -14,9 +13,10 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import DDL, MetaData, Table, TextClause
 from sqlalchemy.dialects import postgresql
 
+from mmdb.declaration import Declaration, Options
 from mmdb.errors import DeclarationError
-from mmdb.orm.columns import SUFFIX
 from mmdb.orm.ddl import AddEmbedding, DropEmbedding, RefreshEmbeddings
+from mmdb.orm.declared import SUFFIX
 from mmdb.orm.indexes import HnswIndex
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -27,33 +27,12 @@ class AddEmbeddingOp(MigrateOperation):
     """Declare an embedding: column, trigger, indexes, search functions. Existing rows are pending from then on."""
 
     def __init__(
-        self,
-        table_name: str,
-        sources: Sequence[str],
-        *,
-        schema: str | None = None,
-        name: str | None = None,
-        model: str | None = None,
-        modality: str | None = None,
-        distance: str | None = None,
-        index: bool | Mapping[str, int] = True,
-        prefix: str | None = None,
-        weights: Sequence[float] | None = None,
-        build_indexes: bool = True,
-        on_change: str | None = None,
+        self, table_name: str, declaration: Declaration, *, schema: str | None = None, build_indexes: bool = True
     ) -> None:
         self.table_name = table_name
-        self.sources = tuple(sources)
+        self.declaration = declaration
         self.schema = schema
-        self.name = name or "_".join(sources)
-        self.model = model
-        self.modality = modality
-        self.distance = distance
-        self.index = index
-        self.prefix = prefix
-        self.weights = None if weights is None else tuple(float(weight) for weight in weights)
         self.build_indexes = build_indexes
-        self.on_change = on_change
 
     @classmethod
     def add_embedding(
@@ -63,17 +42,11 @@ class AddEmbeddingOp(MigrateOperation):
         *sources: str,
         schema: str | None = None,
         name: str | None = None,
-        model: str | None = None,
-        modality: str | None = None,
-        distance: str | None = None,
-        index: bool | Mapping[str, int] = True,
-        prefix: str | None = None,
-        weights: Sequence[float] | None = None,
         build_indexes: bool = True,
-        on_change: str | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        """Declare an embedding of `sources`; what is not given is the database's own default. `weights`, one for each
-        of several sources, embed each by itself.
+        """Declare an embedding of `sources`; the options are those of `mmdb.orm.embedding`, and one that is not given
+        is the database's own default. `weights`, one for each of several sources, embed each by itself.
 
         The column is added, or adopted where it is there. The table is locked for a moment; a worker fills the column
         while the application runs. `build_indexes=False` leaves both indexes to `mmdb add TABLE SOURCE`, which builds
@@ -84,28 +57,18 @@ class AddEmbeddingOp(MigrateOperation):
             raise DeclarationError(
                 "op.add_embedding needs a source column", hint='op.add_embedding("products", "photo")'
             )
-        operations.invoke(
-            cls(
-                table_name,
-                sources,
-                schema=schema,
-                name=name,
-                model=model,
-                modality=modality,
-                distance=distance,
-                index=index,
-                prefix=prefix,
-                weights=weights,
-                build_indexes=build_indexes,
-                on_change=on_change,
-            )
-        )
+        declaration = Declaration.of(sources, name, **options).check()
+        operations.invoke(cls(table_name, declaration, schema=schema, build_indexes=build_indexes))
+
+    @property
+    def name(self) -> str:
+        return self.declaration.called
 
     def reverse(self) -> DropEmbeddingOp:
         return DropEmbeddingOp(self.table_name, self.name, schema=self.schema, reverse=self)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        return ("add_embedding", self.schema, self.table_name, self.name, self.model)
+        return ("add_embedding", self.schema, self.table_name, self.name, self.declaration.model)
 
 
 @Operations.register_operation("drop_embedding")
@@ -274,24 +237,8 @@ def _table(name: str, schema: str | None) -> Table:
 
 @Operations.implementation_for(AddEmbeddingOp)
 def _add(operations: Operations, op: AddEmbeddingOp) -> None:
-    options = {
-        "model": op.model,
-        "modality": op.modality,
-        "name": op.name,
-        "prefix": op.prefix,
-        "index_options": _index_options(op.index),
-        "distance": op.distance,
-        "weights": op.weights,
-        "index": None if op.build_indexes else False,
-        "on_change": op.on_change,
-    }
-    operations.execute(AddEmbedding(_table(op.table_name, op.schema), op.sources, options))
-
-
-def _index_options(index: bool | Mapping[str, int]) -> dict[str, Any] | None:
-    if isinstance(index, Mapping):
-        return dict(index) or None
-    return None if index else {"type": "none"}
+    table = _table(op.table_name, op.schema)
+    operations.execute(AddEmbedding(table, op.declaration, build_indexes=op.build_indexes))
 
 
 @Operations.implementation_for(DropEmbeddingOp)
@@ -347,21 +294,8 @@ class Code(str):
 
 @renderers.dispatch_for(AddEmbeddingOp)
 def _render_add(context: AutogenContext, op: AddEmbeddingOp) -> str:
-    return _call(
-        context,
-        "add_embedding",
-        op.table_name,
-        *op.sources,
-        name=None if op.name == "_".join(op.sources) else op.name,
-        model=op.model,
-        modality=op.modality,
-        distance=op.distance,
-        index=None if op.index is True else op.index,
-        prefix=op.prefix,
-        weights=op.weights,
-        on_change=op.on_change,
-        schema=op.schema,
-    )
+    declared = op.declaration
+    return _call(context, "add_embedding", op.table_name, *declared.sources, **declared.keywords(), schema=op.schema)
 
 
 @renderers.dispatch_for(DropEmbeddingOp)
