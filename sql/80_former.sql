@@ -26,7 +26,8 @@ as $$
   select array(select (l.name, mmdb.former_pieces(l.parts), l.matches, l.closeness)::mmdb.leg
                from unnest(former) with ordinality l order by l.ordinality)
 $$;
-comment on function mmdb.former_legs(mmdb.search_leg[]) is 'The legs of a search of a function that an earlier mmdb made.';
+comment on function mmdb.former_legs(mmdb.search_leg[]) is
+  'The legs of a search of a function that an earlier mmdb made.';
 
 create or replace function mmdb.top(
   parts mmdb.search_source, vector @extschema:vector@.vector, k integer, filter jsonb, within text[],
@@ -72,8 +73,8 @@ language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  found_rows constant record := mmdb.recommend(mmdb.former_legs(legs), keys, known, vectors, liked, k, filter, within, weights,
-                                               diversity, depth, after);
+  found_rows constant record := mmdb.recommend(mmdb.former_legs(legs), keys, known, vectors, liked, k, filter, within,
+                                               weights, diversity, depth, after);
 begin
   return query select u.key, u.score, u.ranks
                from unnest(found_rows.fused_keys, found_rows.fused_scores, found_rows.ranks) u(key, score, ranks);

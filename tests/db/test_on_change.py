@@ -334,6 +334,6 @@ def test_declared_over_what_cannot_keep(conn: Connection) -> None:
 def test_unset_is_the_default(conn: Connection) -> None:
     conn.execute("create table items (id int primary key, txt text)")
     conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
-    assert conn.execute("select on_change from mmdb.declarations()").fetchone() == ("unset",)
+    assert conn.execute("select declaration ->> 'on_change' from mmdb.declarations()").fetchone() == ("unset",)
     assert conn.execute("select from pg_attribute where attname = 'txt_stale'").fetchall() == []
     assert conn.execute("select stale from mmdb.status").fetchone() == (0,)

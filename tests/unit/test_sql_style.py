@@ -27,8 +27,8 @@ def created(text: str) -> Iterator[tuple[str, str, str]]:
 
 def body_and_rest(text: str) -> tuple[str, str]:
     """The words between name and body, and everything behind the body."""
-    head, _, rest = text.partition("\nas $$")
-    return head, rest.partition("$$;\n")[2]
+    head, quote, rest = re.split(r"\nas (\$\w*\$)", text, maxsplit=1)
+    return head, rest.partition(f"{quote};\n")[2]
 
 
 def test_there_are_files() -> None:
@@ -69,9 +69,13 @@ def test_a_function_states_volatility_and_security(file: Path) -> None:
 
 
 def test_a_name_is_defined_in_one_file() -> None:
-    """All overloads of a name but those of mmdb.check_weights, which check other things: an array, and jsonb."""
+    """All overloads of a name but those of mmdb.check_weights, which check other things (an array, and jsonb), and what
+    stays for functions that an earlier mmdb made.
+    """
     places = defaultdict(set)
     for file in FILES:
+        if file.name == "80_former.sql":
+            continue
         for _, name, _ in created(file.read_text("utf-8")):
             places[name].add(file.name)
     assert {name: files for name, files in places.items() if len(files) > 1} == {
