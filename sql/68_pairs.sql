@@ -71,8 +71,8 @@ as $$
                          case when walked then mmdb.vector_of(declared) else 'p.mmdb_vector' end) d(distance)
 $$;
 comment on function mmdb.nearest_sql(mmdb.embeddings, regclass, text, integer, boolean) is
-  'The rows nearest to a row l of a table, with their distances, as a lateral FROM item; later: in one table, those with a '
-  'later key.';
+  'The rows nearest to a row l of a table, with their distances, as a lateral FROM item; later: in one table, those '
+  'with a later key.';
 
 create or replace function mmdb.measured_pairs(
   lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]

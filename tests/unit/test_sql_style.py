@@ -26,9 +26,9 @@ def created(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def body_and_rest(text: str) -> tuple[str, str]:
-    """The words between name and body, and everything behind the body."""
-    head, quote, rest = re.split(r"\nas (\$\w*\$)", text, maxsplit=1)
-    return head, rest.partition(f"{quote};\n")[2]
+    """The words between name and body, and everything behind the body; what has no body is all words."""
+    head, *body = re.split(r"\nas (\$\w*\$)", text, maxsplit=1)
+    return head, body[1].partition(f"{body[0]};\n")[2] if body else ""
 
 
 def test_there_are_files() -> None:
