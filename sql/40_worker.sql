@@ -8,8 +8,9 @@
 -- A lease is held while its worker is alive and expires_at is ahead; whoever takes it over becomes its worker,
 -- and `hold` refuses the former one: that is the fence.
 --
--- In some of a worker's sessions code of tables' owners runs: the generated functions, which call their triggers. Such a
--- session is marked as shared before, and from then on may do no more than `hold` and `settle` with an embedding's pass.
+-- In some of a worker's sessions code of tables' owners runs: the generated functions, which call their triggers. Such
+-- a session is marked as shared before, and from then on may do no more than `hold` and `settle` with an embedding's
+-- pass.
 
 create or replace function mmdb.share_session(worker integer) returns void
 language sql volatile security definer
@@ -17,7 +18,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   insert into mmdb.shared_sessions values (pg_backend_pid(), share_session.worker) on conflict do nothing
 $$;
-comment on function mmdb.share_session(integer) is 'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
+comment on function mmdb.share_session(integer) is
+  'Worker only: code of tables'' owners will run in this session, which from now on may do no more than their work.';
 
 create or replace function mmdb.guard_session() returns void
 language plpgsql stable security invoker
@@ -38,7 +40,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- One that was dropped meanwhile has no leases either: nothing is left to be kept from anybody.
-  if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass is distinct from guard_pass.pass) then
+  if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding
+                                         and p.pass is distinct from guard_pass.pass) then
     raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
   end if;
 end
@@ -65,7 +68,8 @@ begin
   order by e.id;
 end
 $$;
-comment on function mmdb.tasks(text, text) is 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
+comment on function mmdb.tasks(text, text) is
+  'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
 
 create or replace function mmdb.run_as_owner(made mmdb.embeddings) returns boolean
 language sql stable security invoker
@@ -77,7 +81,8 @@ as $$
    and f.proname in (select format('mmdb_%s_%s', v, made.id) from unnest(mmdb.worker_verbs()) v)
   where c.oid = made.relation
 $$;
-comment on function mmdb.run_as_owner(mmdb.embeddings) is 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+comment on function mmdb.run_as_owner(mmdb.embeddings) is
+  'Whether all worker functions of an embedding are there and run as the table''s owner.';
 
 create or replace function mmdb.may_call(embedding bigint) returns boolean
 language sql stable security definer
@@ -85,7 +90,8 @@ set search_path = pg_catalog, pg_temp
 as $$ select coalesce((select mmdb.run_as_owner(e) from mmdb.embeddings e where e.id = may_call.embedding), false) $$;
 comment on function mmdb.may_call(bigint) is 'Worker only: asked right before each call of an embedding''s functions.';
 
-create or replace function mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) returns integer
+create or replace function mmdb.start_worker(host text, pid integer, version text, models text[], identities text[])
+returns integer
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -104,7 +110,8 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.start_worker(text, integer, text, text[], text[]) is 'Register a worker; it is alive for as long as this session is.';
+comment on function mmdb.start_worker(text, integer, text, text[], text[]) is
+  'Register a worker; it is alive for as long as this session is.';
 
 create or replace function mmdb.beat(worker integer, lease interval) returns boolean
 language plpgsql volatile security definer
@@ -118,11 +125,13 @@ begin
   end if;
   -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
   update mmdb.leases l set expires_at = clock_timestamp() + lease
-  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m where m.worker = beat.worker for update skip locked);
+  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m
+                                 where m.worker = beat.worker for update skip locked);
   return true;
 end
 $$;
-comment on function mmdb.beat(integer, interval) is 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+comment on function mmdb.beat(integer, interval) is
+  'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
 
 create or replace function mmdb.stop_worker(worker integer) returns void
 language sql volatile security definer
@@ -131,7 +140,8 @@ as $$
   select mmdb.guard_session();
   delete from mmdb.shared_sessions s where s.worker = stop_worker.worker;
   delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
-  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
+  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp()
+  where l.worker = stop_worker.worker;
   delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
 $$;
 comment on function mmdb.stop_worker(integer) is 'A worker leaves: what it held is free at once.';
@@ -146,9 +156,11 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select lease.worker is null
-     and (lease.retry_at <= clock_timestamp() or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+     and (lease.retry_at <= clock_timestamp()
+          or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
 $$;
-comment on function mmdb.is_free(mmdb.leases, text) is 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
+comment on function mmdb.is_free(mmdb.leases, text) is
+  'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
 
 -- Of the rows that are pending, take those that nobody holds. A row whose worker died is taken alone, so that
 -- a row that kills its worker drags no other with it, and is given up after max_attempts deaths.
@@ -185,7 +197,8 @@ begin
 end
 $$;
 comment on function mmdb.claim(bigint, integer, text[], text[], interval) is
-  'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
+  'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is '
+  'failed again unembedded.';
 
 create or replace function mmdb.claim_orphan(
   embedding bigint, worker integer, keys text[], states text[], expiry timestamptz, live integer[]
@@ -216,9 +229,11 @@ begin
   returning l.key, l.attempts, null::bytea, null::text;
 end
 $$;
-comment on function mmdb.claim_orphan(bigint, integer, text[], text[], timestamptz, integer[]) is 'Take over one row whose worker died.';
+comment on function mmdb.claim_orphan(bigint, integer, text[], text[], timestamptz, integer[]) is
+  'Take over one row whose worker died.';
 
-create or replace function mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) returns void
+create or replace function mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea)
+returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -243,7 +258,8 @@ comment on function mmdb.hold(bigint, integer, uuid, text[]) is
   'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
 
 -- "changed" rows are free at once: their new source waits. "locked" ones wait a moment for their user.
-create or replace function mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[]) returns void
+create or replace function mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[])
+returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -271,7 +287,8 @@ begin
   where p.embedding = settle.embedding;
 end
 $$;
-comment on function mmdb.settle(bigint, integer, uuid, text[], text[]) is 'Worker only: what became of the rows of a batch; in the transaction of store.';
+comment on function mmdb.settle(bigint, integer, uuid, text[], text[]) is
+  'Worker only: what became of the rows of a batch; in the transaction of store.';
 
 create or replace function mmdb.fail(
   embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]
@@ -289,7 +306,8 @@ as $$
   where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
 $$;
 comment on function mmdb.fail(bigint, integer, text[], text[], bytea[], text[], boolean[]) is
-  'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+  'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the '
+  'last.';
 
 create or replace function mmdb.caught_up(embedding bigint) returns double precision
 language sql volatile security definer
@@ -305,9 +323,12 @@ as $$
   where l.embedding = caught_up.embedding and l.worker is null and l.retry_at < 'infinity'
 $$;
 comment on function mmdb.caught_up(bigint) is
-  'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting row, NULL where none waits.';
+  'Worker only: nothing was pending just now but what waits or failed. Returns the seconds until the next waiting '
+  'row, NULL where none waits.';
 
-create or replace function mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean)
+create or replace function mmdb.note_counts(
+  embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean
+)
 returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -329,7 +350,8 @@ as $$
   update mmdb.progress p set drift = report_drift.drift
   where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
 $$;
-comment on function mmdb.report_drift(bigint, text) is 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+comment on function mmdb.report_drift(bigint, text) is
+  'Worker only: what went wrong with the whole embedding, NULL once it works again.';
 
 -- Forget what no longer exists: dead workers, leases of rows that are gone or embedded, dropped tables.
 create or replace function mmdb.sweep() returns table (embedding bigint, pass uuid, schema text)
@@ -353,7 +375,8 @@ begin
 end
 $$;
 comment on function mmdb.sweep() is
-  'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned up.';
+  'Worker only: remove what belongs to nothing any more; returns the dropped tables whose functions are to be cleaned '
+  'up.';
 
 create or replace function mmdb.may_clean(embedding bigint) returns boolean
 language sql stable security definer
@@ -364,7 +387,8 @@ as $$
     from mmdb.embeddings e join pg_proc p on p.oid = to_regproc(mmdb.worker_function(e, 'clean'))
     where e.id = may_clean.embedding), false)
 $$;
-comment on function mmdb.may_clean(bigint) is 'Worker only: asked right before the function is called that cleans up after a dropped table.';
+comment on function mmdb.may_clean(bigint) is
+  'Worker only: asked right before the function is called that cleans up after a dropped table.';
 
 create or replace function mmdb.idle_leases(embedding bigint) returns setof text
 language sql stable security definer
@@ -374,7 +398,9 @@ as $$
   select l.key from mmdb.leases l
   where l.embedding = idle_leases.embedding and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.idle_leases(bigint) is 'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be forgotten.';
+comment on function mmdb.idle_leases(bigint) is
+  'Worker only: rows that nobody works on: they wait, failed, or their worker died; those no longer pending are to be '
+  'forgotten.';
 
 create or replace function mmdb.forget_leases(embedding bigint, keys text[]) returns void
 language sql volatile security definer
@@ -385,4 +411,5 @@ as $$
   where l.embedding = forget_leases.embedding and l.key = any(forget_leases.keys)
     and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
-comment on function mmdb.forget_leases(bigint, text[]) is 'Worker only: forget the leases of these keys that nobody works on.';
+comment on function mmdb.forget_leases(bigint, text[]) is
+  'Worker only: forget the leases of these keys that nobody works on.';

@@ -1,7 +1,8 @@
 -- An application's filter: JSON in, a predicate out, in which every name is a column of the table and every value is
 -- typed and quoted. There is no way to put SQL into it.
 --
---   {"price": {"lt": 100}, "in_stock": true, "or": [{"size": {"in": ["A2", "A3"]}}, {"frame": null}], "meta.color": "red"}
+--   {"price": {"lt": 100}, "in_stock": true, "meta.color": "red",
+--    "or": [{"size": {"in": ["A2", "A3"]}}, {"frame": null}]}
 
 create or replace function mmdb.filter(relation regclass, filter jsonb, alias text default 'p') returns text
 language plpgsql stable security invoker
@@ -15,7 +16,11 @@ begin
 end
 $$;
 comment on function mmdb.filter(regclass, jsonb, text) is
-  'The predicate of a filter over a table''s columns, as SQL in which the table is called by the alias. Conditions of an object hold together; "and" and "or" take arrays of objects, "not" an object. A condition is a value (equal), null (is null) or an object of operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps. "meta.color" is a path into a json column. An unknown column or operator, or a value of another type, is an error.';
+  'The predicate of a filter over a table''s columns, as SQL in which the table is called by the alias. Conditions of '
+  'an object hold together; "and" and "or" take arrays of objects, "not" an object. A condition is a value (equal), '
+  'null (is null) or an object of operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, '
+  'contained_by, overlaps. "meta.color" is a path into a json column. An unknown column or operator, or a value of '
+  'another type, is an error.';
 
 create or replace function mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) returns text
 language plpgsql stable security invoker
@@ -33,9 +38,11 @@ begin
     from jsonb_each(filter) e), 'true');
 end
 $$;
-comment on function mmdb.filter_object(regclass, jsonb, text, integer) is 'The conditions of one object of a filter, together.';
+comment on function mmdb.filter_object(regclass, jsonb, text, integer) is
+  'The conditions of one object of a filter, together.';
 
-create or replace function mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) returns text
+create or replace function mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer)
+returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -43,7 +50,8 @@ begin
   if key in ('and', 'or') and mmdb.filter_column(relation, key) is null then
     if jsonb_typeof(value) <> 'array' then
       raise exception '"%" of a filter takes an array of objects, not %', key, left(value::text, 100)
-        using errcode = 'invalid_parameter_value', hint = format('as in {"%s": [{"price": {"lt": 100}}, {"in_stock": true}]}', key);
+        using errcode = 'invalid_parameter_value',
+              hint = format('as in {"%s": [{"price": {"lt": 100}}, {"in_stock": true}]}', key);
     end if;
     return '(' || coalesce((
       select string_agg(format('(%s)', mmdb.filter_object(relation, v.value, alias, depth + 1)), format(' %s ', key))
@@ -54,7 +62,8 @@ begin
   return mmdb.filter_conditions(relation, key, value, alias);
 end
 $$;
-comment on function mmdb.filter_entry(regclass, text, jsonb, text, integer) is 'One entry of a filter: and, or, not, or a column.';
+comment on function mmdb.filter_entry(regclass, text, jsonb, text, integer) is
+  'One entry of a filter: and, or, not, or a column.';
 
 create or replace function mmdb.filter_column(relation regclass, name text) returns pg_attribute
 language sql stable security invoker
@@ -72,13 +81,15 @@ as $$
 declare
   found_column pg_attribute := mmdb.filter_column(relation, key);
   path text[];
-  conditions constant jsonb := case when jsonb_typeof(value) = 'object' then value else jsonb_build_object('eq', value) end;
+  conditions constant jsonb := case when jsonb_typeof(value) = 'object' then value
+                                    else jsonb_build_object('eq', value) end;
 begin
   if found_column.attname is null then
     -- "meta.color": the longest beginning that is a column, the rest a path into it.
     path := string_to_array(key, '.');
     found_column := mmdb.filter_column(relation, path[1]);
-    if found_column.atttypid is distinct from 'jsonb'::regtype and found_column.atttypid is distinct from 'json'::regtype
+    if found_column.atttypid is distinct from 'jsonb'::regtype
+       and found_column.atttypid is distinct from 'json'::regtype
        or cardinality(path) < 2 then
       raise exception 'table % has no column "%"', relation, key
         using errcode = 'undefined_column',
@@ -95,21 +106,22 @@ end
 $$;
 comment on function mmdb.filter_conditions(regclass, text, jsonb, text) is 'The conditions on one column or path.';
 
--- The operators of a type's own default index, as they are found without a search path. The catalogue is asked only about
--- types that are not of every day: the question takes longer than a search.
+-- The operators of a type's own default index, as they are found without a search path. The catalogue is asked only
+-- about types that are not of every day: the question takes longer than a search.
 create or replace function mmdb.comparison(type oid, strategy integer) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,
-                  jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,
+                  uuid,bytea,interval,jsonb}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
 end
 $$;
-comment on function mmdb.comparison(oid, integer) is 'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
+comment on function mmdb.comparison(oid, integer) is
+  'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
 
 create or replace function mmdb.default_comparison(type oid, strategy integer) returns text
 language plpgsql stable security invoker
@@ -128,7 +140,8 @@ begin
     select c.oid from (
       select b.oid, 1 as place from base b
       union all
-      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      select c.casttarget, 2
+      from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
       union all
       select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
                   when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
@@ -142,7 +155,8 @@ begin
      and f.amopstrategy = strategy
     join pg_operator o on o.oid = f.amopopr
     join pg_namespace n on n.oid = o.oprnamespace
-    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+    where k.opcintype = candidate and k.opcdefault
+      and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
     exit when written is not null;
   end loop;
   return written;
@@ -164,8 +178,10 @@ declare
   written text := value #>> '{}';
 begin
   if jsonb_typeof(value) = 'array' and type_name like '%[]' then
-    written := (select format('{%s}', string_agg(case when jsonb_typeof(v) = 'null' then 'null'
-                  else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ',')) from jsonb_array_elements(value) v);
+    written := (select format('{%s}', string_agg(
+                  case when jsonb_typeof(v) = 'null' then 'null'
+                       else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ','))
+                from jsonb_array_elements(value) v);
   elsif type_name in ('json', 'jsonb') then
     written := value::text;
   elsif jsonb_typeof(value) in ('array', 'object', 'null') then
@@ -185,7 +201,9 @@ comment on function mmdb.filter_literal(jsonb, text, text) is 'A value of a filt
 
 create or replace function mmdb.filter_operators() returns text
 language sql immutable security invoker
-as $$ select 'operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps' $$;
+as $$
+  select 'operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps'
+$$;
 comment on function mmdb.filter_operators() is 'What a filter knows, for hints.';
 
 create or replace function mmdb.filter_list(operator text, value jsonb, count integer, label text) returns void
@@ -194,14 +212,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_typeof(value) <> 'array' or (count is not null and jsonb_array_length(value) <> count) then
-    raise exception '"%" of column "%" takes an array%, not %', operator, label, coalesce(' of ' || count || ' values', ''), left(value::text, 100)
+    raise exception '"%" of column "%" takes an array%, not %', operator, label,
+                    coalesce(' of ' || count || ' values', ''), left(value::text, 100)
       using errcode = 'invalid_parameter_value';
   end if;
 end
 $$;
-comment on function mmdb.filter_list(text, jsonb, integer, text) is 'Refuse what is not an array, or one of another length.';
+comment on function mmdb.filter_list(text, jsonb, integer, text) is
+  'Refuse what is not an array, or one of another length.';
 
-create or replace function mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb) returns text
+create or replace function mmdb.filter_condition(of_column pg_attribute, alias text, operator text, value jsonb)
+returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -212,7 +233,8 @@ declare
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
   equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
-  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
+  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean')
+     and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
   elsif operator = 'ne' and value = 'null' then
     return format('%s is not null', target);
@@ -223,10 +245,12 @@ begin
   elsif operator = 'in' and equal is not null then
     perform mmdb.filter_list(operator, value, null, label);
     return format('%s %s any (array[%s]::%s[])', target, equal, coalesce((
-      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''), type_name);
+      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''),
+                  type_name);
   elsif operator = 'between' and equal is not null then
     perform mmdb.filter_list(operator, value, 2, label);
-    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4), mmdb.filter_literal(value -> 0, type_name, label),
+    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4),
+                  mmdb.filter_literal(value -> 0, type_name, label),
                   mmdb.comparison(of_column.atttypid, 2), mmdb.filter_literal(value -> 1, type_name, label));
   elsif operator in ('like', 'ilike') then
     return mmdb.filter_pattern(format('%s::text', target), of_column.atttypid, operator, value, label);
@@ -239,7 +263,8 @@ end
 $$;
 comment on function mmdb.filter_condition(pg_attribute, text, text, jsonb) is 'One condition on a column.';
 
-create or replace function mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) returns text
+create or replace function mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text)
+returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -248,12 +273,14 @@ begin
     raise exception '"%" of column "%" compares a text column with a text', operator, label
       using errcode = 'invalid_parameter_value', hint = 'as in {"title": {"ilike": "%shoe%"}}';
   end if;
-  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end, value #>> '{}');
+  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end,
+                value #>> '{}');
 end
 $$;
 comment on function mmdb.filter_pattern(text, oid, text, jsonb, text) is 'A condition by a pattern of LIKE.';
 
-create or replace function mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) returns text
+create or replace function mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb)
+returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -270,7 +297,8 @@ begin
   elsif kind.typtype = 'r' and operator = 'contains' and (value #>> '{}') !~ '^[\[(]|^empty$' then
     type_name := format_type(kind.rngsubtype, null);  -- one value, not a range
   elsif kind.typtype not in ('r', 'm') and kind.typcategory <> 'A' and type_name <> 'jsonb' then
-    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator, of_column.attname, type_name
+    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator,
+                    of_column.attname, type_name
       using errcode = 'invalid_parameter_value', hint = 'for a part of a text: {"title": {"ilike": "%shoe%"}}';
   end if;
   if type_name = 'jsonb' and operator = 'overlaps' then
@@ -279,20 +307,26 @@ begin
   elsif type_name like '%[]' and jsonb_typeof(value) <> 'array' then
     value := jsonb_build_array(value);
   end if;
-  return format('%s operator(pg_catalog.%s) %s', target, written, mmdb.filter_literal(value, type_name, of_column.attname));
+  return format('%s operator(pg_catalog.%s) %s', target, written,
+                mmdb.filter_literal(value, type_name, of_column.attname));
 end
 $$;
-comment on function mmdb.filter_containment(pg_attribute, text, text, jsonb) is 'A condition on arrays, ranges or jsonb.';
+comment on function mmdb.filter_containment(pg_attribute, text, text, jsonb) is
+  'A condition on arrays, ranges or jsonb.';
 
 -- What lies at a path may be of any type: it is compared with a value of its own type only.
-create or replace function mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) returns text
+create or replace function mmdb.filter_path_condition(
+  of_column pg_attribute, path text[], alias text, operator text, value jsonb
+) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   label constant text := format('%s.%s', of_column.attname, array_to_string(path, '.'));
-  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias, of_column.attname, path);
-  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias, of_column.attname, path);
+  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias,
+                                      of_column.attname, path);
+  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias,
+                                     of_column.attname, path);
   compared constant text := (array['<', '<=', '=', '>=', '>'])[mmdb.filter_strategy(operator)];
 begin
   if operator = 'is_null' or (operator in ('eq', 'ne') and value = 'null') then
@@ -312,14 +346,17 @@ begin
     return format('case when jsonb_typeof(%s) = ''number'' then %s::numeric end operator(pg_catalog.%s) %L::numeric',
                   found_value, found_text, compared, value::text);
   elsif compared is not null and jsonb_typeof(value) = 'string' then
-    return format('case when jsonb_typeof(%s) = ''string'' then %s end operator(pg_catalog.%s) %L', found_value, found_text, compared, value #>> '{}');
+    return format('case when jsonb_typeof(%s) = ''string'' then %s end operator(pg_catalog.%s) %L', found_value,
+                  found_text, compared, value #>> '{}');
   elsif operator in ('like', 'ilike') then
     return mmdb.filter_pattern(found_text, 'text'::regtype, operator, value, label);
   elsif operator in ('contains', 'contained_by') then
-    return format('%s operator(pg_catalog.%s) %L::jsonb', found_value, case operator when 'contains' then '@>' else '<@' end, value);
+    return format('%s operator(pg_catalog.%s) %L::jsonb', found_value,
+                  case operator when 'contains' then '@>' else '<@' end, value);
   end if;
   raise exception 'a filter has no operator "%" with the value % for path "%"', operator, left(value::text, 100), label
     using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
 end
 $$;
-comment on function mmdb.filter_path_condition(pg_attribute, text[], text, text, jsonb) is 'One condition on what lies at a path in a json column.';
+comment on function mmdb.filter_path_condition(pg_attribute, text[], text, text, jsonb) is
+  'One condition on what lies at a path in a json column.';

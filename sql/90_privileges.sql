@@ -9,20 +9,25 @@ declare
   user_role constant text := mmdb.setting('user_role');
   worker_role constant text := mmdb.setting('worker_role');
   loopback_role constant text := mmdb.setting('loopback_role');
-  for_worker constant text[] := array['share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim',
-    'note_attempt', 'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
+  for_worker constant text[] := array[
+    'share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt',
+    'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
     'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
-  for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model', 'query_hash'];
+  for_owner constant text[] := array[
+    'embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries', 'claim_orphan',
+    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
+    'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
-  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, '
+                 'mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I',
+                 user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
            case when p.proname = any(for_loopback) then array[loopback_role]

@@ -156,10 +156,12 @@ def _wait(connection: Connection, console: Console) -> None:
 
 def _store_queries(connection: Connection, console: Console) -> None:
     """Make the shop's own functions, and have one of them tuned."""
-    connection.execute((resource("sql") / "queries" / "shop.sql").read_bytes())
+    connection.execute(data.statement("stored_queries"))
     if connection.execute(data.statement("statements/tuned")).fetchone() is None:
         connection.execute(data.statement("statements/tune"))
-        console.print("Stored queries of sql/queries/shop.sql, one of them tuned: `mmdb queries` lists them.")
+        console.print(
+            "Stored queries of examples/shop/stored_queries.sql, one of them tuned: `mmdb queries` lists them."
+        )
 
 
 def _failure(connection: Connection) -> data.ShopError:

@@ -52,7 +52,5 @@ def _filling(value: str | Composable) -> Composable:
 
 
 def function_files() -> list[Path]:
-    """Everything in schema mmdb, privileges last; the stored queries of the shop are the demo's."""
-    folder = resource("sql")
-    topics = sorted(folder.glob("*.sql"))
-    return [*topics[:-1], folder / "queries" / "find.sql", topics[-1]]
+    """Everything in schema mmdb, in the order of its files: privileges last."""
+    return sorted(resource("sql").glob("*.sql"))

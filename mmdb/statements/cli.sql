@@ -13,7 +13,8 @@ select a.name, a.function_schema as schema, mmdb.search_name(a.prefix, a.name) a
 from mmdb.add_embedding(%(relation)s::text::regclass, %(sources)s::text[], model => %(model)s, modality => %(modality)s,
                         name => %(name)s, index => false, prefix => %(prefix)s, weights => %(weights)s::float8[],
                         on_change => %(on_change)s,
-                        index_options => jsonb_strip_nulls(jsonb_build_object('quantization', %(quantization)s::text))) a
+                        index_options => jsonb_strip_nulls(
+                          jsonb_build_object('quantization', %(quantization)s::text))) a
 
 -- name: index_statements
 select statement from mmdb.index_statements(%(relation)s::text::regclass, %(name)s) statement
@@ -35,8 +36,8 @@ select s.model from mmdb.rollback_model(%(relation)s::text::regclass, %(name)s, 
 select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
 
 -- name: status
-select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated, s.pending_since,
-       s.rows_per_second, s.drift, s.generation_of, s.stale
+select s.relation::text as relation, s.name, s.model, s.rows, s.embedded, s.pending, s.failed, s.estimated,
+       s.pending_since, s.rows_per_second, s.drift, s.generation_of, s.stale
 from mmdb.status s
 order by s.relation::text, s.name
 
@@ -77,8 +78,8 @@ from mmdb.models m
 order by m.name
 
 -- name: model
-select m.name, m.backend, m.model, m.revision, m.dimensions, m.modalities, m.distance, m.query_prompt, m.document_prompt,
-       m.options, m.identity
+select m.name, m.backend, m.model, m.revision, m.dimensions, m.modalities, m.distance, m.query_prompt,
+       m.document_prompt, m.options, m.identity
 from mmdb.models m
 where m.name = %(name)s
 

@@ -97,11 +97,13 @@ select case
          when listening.addresses && array['*', '0.0.0.0', 'localhost', '127.0.0.1'] then '127.0.0.1'
          when listening.addresses && array['::', '::1'] then '::1'
          else coalesce(listening.addresses[1],
-                       (select split_part(s.setting, ',', 1) from pg_settings s where s.name = 'unix_socket_directories'),
+                       (select split_part(s.setting, ',', 1) from pg_settings s
+                        where s.name = 'unix_socket_directories'),
                        '/var/run/postgresql')
        end as host,
        current_setting('port') as port
-from (select array_remove(string_to_array(replace(current_setting('listen_addresses'), ' ', ''), ','), '')) listening(addresses)
+from (select array_remove(string_to_array(replace(current_setting('listen_addresses'), ' ', ''), ','), ''))
+  listening(addresses)
 
 -- name: loopback
 select address.host, address.port, d.datname as database, role.name as role,

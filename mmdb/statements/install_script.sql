@@ -10,9 +10,11 @@ create extension if not exists pg_trgm;
 do $mmdb$
 declare
   -- Who runs `mmdb init`: the owner of the database unless named here.
-  owner constant text := coalesce({owner}, (select pg_get_userbyid(d.datdba) from pg_database d where d.datname = current_database()));
+  owner constant text := coalesce({owner}, (select pg_get_userbyid(d.datdba) from pg_database d
+                                            where d.datname = current_database()));
   -- Through this role, which may do nothing but post a query and poll its answer, the server reaches itself.
-  loopback constant text := (select format('mmdb_loopback_%s', d.oid) from pg_database d where d.datname = current_database());
+  loopback constant text := (select format('mmdb_loopback_%s', d.oid) from pg_database d
+                             where d.datname = current_database());
   password constant text := replace(format('%s%s', gen_random_uuid(), gen_random_uuid()), '-', '');
   address record;
   name text;
@@ -35,10 +37,12 @@ begin
   ) a;
   execute format('grant usage on foreign data wrapper dblink_fdw to %I', owner);
   drop server if exists mmdb_loopback cascade;
-  execute format('create server mmdb_loopback foreign data wrapper dblink_fdw options (host %L, port %L, dbname %L, connect_timeout ''5'')',
+  execute format('create server mmdb_loopback foreign data wrapper dblink_fdw '
+                 'options (host %L, port %L, dbname %L, connect_timeout ''5'')',
                  coalesce({host}, address.host), coalesce({port}, address.port), current_database());
   execute format('alter server mmdb_loopback owner to %I', owner);
-  execute format('create user mapping for %I server mmdb_loopback options (user %L, password %L)', owner, loopback, password);
+  execute format('create user mapping for %I server mmdb_loopback options (user %L, password %L)',
+                 owner, loopback, password);
 end
 $mmdb$;
 

@@ -1,7 +1,8 @@
 -- Everything is qualified: in some of these sessions code of tables' owners runs, and pg_temp is searched first.
 
 -- name: models
-select name, backend, model, revision, dimensions, modalities, distance, query_prompt, document_prompt, options, identity
+select name, backend, model, revision, dimensions, modalities, distance, query_prompt, document_prompt, options,
+       identity
 from mmdb.models order by name
 
 -- name: share_session
@@ -24,7 +25,8 @@ select mmdb.may_call(%(embedding)s)
 select mmdb.may_clean(%(embedding)s)
 
 -- name: start_worker
-select mmdb.start_worker(%(host)s, %(pid)s, %(version)s, %(models)s::pg_catalog.text[], %(identities)s::pg_catalog.text[])
+select mmdb.start_worker(%(host)s, %(pid)s, %(version)s, %(models)s::pg_catalog.text[],
+                         %(identities)s::pg_catalog.text[])
 
 -- name: beat
 select mmdb.beat(%(worker)s, %(lease)s::pg_catalog.interval)
@@ -57,7 +59,8 @@ select mmdb.hold(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[
 
 -- name: store
 select key, outcome
-from {function}(%(pass)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[], %(hashes)s::pg_catalog.bytea[], %(embeddings)b)
+from {function}(%(pass)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[],
+                %(hashes)s::pg_catalog.bytea[], %(embeddings)b)
 
 -- name: settle
 select mmdb.settle(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[], %(outcomes)s::pg_catalog.text[])
@@ -85,7 +88,8 @@ select mmdb.idle_leases(%(embedding)s)
 select mmdb.forget_leases(%(embedding)s, %(keys)s::pg_catalog.text[])
 
 -- name: take_queries
-select token, model, modality, content, data from mmdb.take_queries(%(worker)s, %(models)s::pg_catalog.text[], %(count)s)
+select token, model, modality, content, data
+from mmdb.take_queries(%(worker)s, %(models)s::pg_catalog.text[], %(count)s)
 
 -- name: answer_query
 select mmdb.answer_query(%(token)s, %(embedding)b, %(error)s)

@@ -79,8 +79,10 @@ CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select 'mmdb add ' || mmdb.shell_word(made.relation::text)
-         || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place) from unnest(made.sources) with ordinality s(name, place))
-         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name) else '' end
+         || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place)
+             from unnest(made.sources) with ordinality s(name, place))
+         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name)
+                 else '' end
          || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
                       from unnest(made.weights) with ordinality w(weight, place)), '')
 $$;
@@ -94,8 +96,11 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(mmdb.plan_on_change(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), on_change), index);
+  return mmdb.declare_embedding(
+    mmdb.plan_on_change(
+      mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights),
+      on_change),
+    index);
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
@@ -104,7 +109,8 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights, on_change) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance,
+    weights, on_change) a
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 CREATE TABLE mmdb.keywords (
@@ -141,7 +147,8 @@ begin
   made.name := name;
   made.columns := columns;
   made.language := language;
-  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name), relation::oid::bigint);
+  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
+                                     relation::oid::bigint);
   if index then
     execute mmdb.keywords_index(made);
   end if;
@@ -208,7 +215,8 @@ CREATE FUNCTION mmdb.after_sql(relation regclass, key text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select replace(mmdb.later_sql(relation), '(after::text[])',
-                 case count(*) when 1 then format('(array[%s])', after_sql.key) else format('(%s::text[])', after_sql.key) end)
+                 case count(*) when 1 then format('(array[%s])', after_sql.key)
+                      else format('(%s::text[])', after_sql.key) end)
   from mmdb.key_columns(relation)
 $$;
 COMMENT ON FUNCTION mmdb.after_sql(relation regclass, key text) IS 'The condition that row p comes after the key that this SQL gives, in the order of keys.';
@@ -246,7 +254,8 @@ declare
   polls integer := 0;
 begin
   answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L)', mmdb.here(pg_is_in_recovery()), model, modality, content, data));
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L)',
+    mmdb.here(pg_is_in_recovery()), model, modality, content, data));
   question := answer.token;
   while answer.embedding is null and answer.problem is null loop
     if clock_timestamp() > give_up then
@@ -323,14 +332,18 @@ begin
   end if;
   -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
   update mmdb.leases l set expires_at = clock_timestamp() + lease
-  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m where m.worker = beat.worker for update skip locked);
+  where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m
+                                 where m.worker = beat.worker for update skip locked);
   return true;
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
 CREATE FUNCTION mmdb.call_attributes() RETURNS text
     LANGUAGE sql IMMUTABLE
-    AS $$ select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set extra_float_digits = 1' $$;
+    AS $$
+  select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set '
+         'extra_float_digits = 1'
+$$;
 COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
 CREATE FUNCTION mmdb.call_drift(made mmdb.embeddings) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -340,11 +353,13 @@ declare
   outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
 begin
   if exists (select from pg_proc p
-             where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = mmdb.top_name(made.prefix, made.name)
+             where p.pronamespace = to_regnamespace(made.function_schema)
+               and p.proname = mmdb.top_name(made.prefix, made.name)
                and (p.pronargs <> 5 or position(quote_literal(mmdb.search_source(made)::text) in p.prosrc) = 0)
                and mmdb.is_made_by(p.oid, made.id)) then
     return outdated;
-  elsif made.id <> (select min(e.id) from mmdb.embeddings e where e.relation = made.relation and e.generation_of is null)
+  elsif made.id <> (select min(e.id) from mmdb.embeddings e
+                    where e.relation = made.relation and e.generation_of is null)
         or made.generation_of is not null then
     return null;  -- the functions of the table are the first one's
   elsif exists (
@@ -391,18 +406,23 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   serving := mmdb.resolved(mmdb.embedding_of(relation, name));
-  other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
+  other := (select e.name from mmdb.embeddings e
+            where serving.id in (e.generation_of, e.id)
+              and coalesce(e.generation_of, serving.generation_of) is not null);
   chosen := mmdb.check_model(model, coalesce(serving.source_modalities, array[serving.modality]));
   if other is not null then
     raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
-      using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
+      using errcode = 'object_in_use',
+            hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
   elsif model = serving.model then
-    raise exception 'embedding "%" of table % has model "%" already', name, relation, model using errcode = 'duplicate_object';
+    raise exception 'embedding "%" of table % has model "%" already', name, relation, model
+      using errcode = 'duplicate_object';
   elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
     raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
-  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
+  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality,
+                              mmdb.generation_name(name, model), 'column',
                               serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
@@ -446,7 +466,8 @@ begin
   perform mmdb.check_weights(coalesce(weights, '{}'), legs, '{disliked}');
   weight := coalesce((weights ->> 'disliked')::double precision, 0.2);
   if weight < 0 then
-    raise exception 'the weight of "disliked" is %, expected 0 or more', weight using errcode = 'invalid_parameter_value';
+    raise exception 'the weight of "disliked" is %, expected 0 or more', weight
+      using errcode = 'invalid_parameter_value';
   end if;
   return weight;
 end
@@ -463,7 +484,8 @@ begin
     raise exception 'nothing is liked'
       using errcode = 'invalid_parameter_value', hint = 'give the keys of one row or more: liked => array[…]';
   elsif cardinality(keys) > 1000 then
-    raise exception '% examples are given, expected 1000 at most', cardinality(keys) using errcode = 'program_limit_exceeded';
+    raise exception '% examples are given, expected 1000 at most', cardinality(keys)
+      using errcode = 'program_limit_exceeded';
   elsif array_position(keys, null) is not null then
     raise exception 'a key of an example is null' using errcode = 'null_value_not_allowed';
   end if;
@@ -486,19 +508,24 @@ begin
   if options ->> 'type' not in ('hnsw', 'none') then
     raise exception 'unknown index type "%"', options ->> 'type'
       using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
-  elsif options -> 'quantization' not in ('null', '"binary"') or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
-    raise exception 'unknown quantization % of an index of type "%"', options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
+  elsif options -> 'quantization' not in ('null', '"binary"')
+    or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
+    raise exception 'unknown quantization % of an index of type "%"',
+                    options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
       using errcode = 'invalid_parameter_value', hint = 'quantization is "binary" (of an hnsw index), or left out';
   end if;
   for found_option in select o.key, o.value, k.least, k.most
                       from jsonb_each(options - array['type', 'quantization']) o
-                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
+                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most)
+                        on k.name = o.key loop
     if found_option.least is null then
       raise exception 'unknown index option "%"', found_option.key
-        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
+        using errcode = 'invalid_parameter_value',
+              hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
     elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
           or found_option.value::integer not between found_option.least and found_option.most then
-      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
+      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key,
+                      found_option.value, found_option.least, found_option.most
         using errcode = 'invalid_parameter_value';
     end if;
   end loop;
@@ -516,10 +543,13 @@ CREATE FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) RETURNS
 declare
   width constant integer := substring(planned.column_type from '\((\d+)\)$');
 begin
-  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned) and planned.index_options ->> 'type' is distinct from 'none' then
-    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes', planned.column_name, width
+  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned)
+     and planned.index_options ->> 'type' is distinct from 'none' then
+    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes',
+                    planned.column_name, width
       using errcode = 'program_limit_exceeded',
-            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; or make it a halfvec, which is indexed up to 4000';
+            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; '
+                   'or make it a halfvec, which is indexed up to 4000';
   end if;
 end
 $_$;
@@ -532,7 +562,8 @@ declare
   twice text;
 begin
   if coalesce(cardinality(labels), 0) = 0 then
-    raise exception 'there are no labels' using errcode = 'invalid_parameter_value', hint = 'as in array[''a cat'', ''a dog'']';
+    raise exception 'there are no labels'
+      using errcode = 'invalid_parameter_value', hint = 'as in array[''a cat'', ''a dog'']';
   elsif array_position(labels, null) is not null then
     raise exception 'label % is null', array_position(labels, null) using errcode = 'null_value_not_allowed';
   elsif cardinality(labels) is distinct from vectors then
@@ -542,7 +573,8 @@ begin
   select min(l.label) into twice from (select label from unnest(labels) label group by label having count(*) > 1) l;
   if twice is not null then
     raise exception 'label "%" is there twice', twice
-      using errcode = 'invalid_parameter_value', hint = 'two of the same would share its probability: give each label once';
+      using errcode = 'invalid_parameter_value',
+            hint = 'two of the same would share its probability: give each label once';
   end if;
   return labels;
 end
@@ -578,7 +610,8 @@ begin
     raise exception 'model "%" does not embed modality "%"', model, modality
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
   elsif chosen.dimensions > 4000 then
-    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
+    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes',
+                    model, chosen.dimensions
       using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
   end if;
   return chosen;
@@ -595,11 +628,13 @@ declare
   own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name), planned.prefix || '_recommend']) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name),
+                    planned.prefix || '_recommend']) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
-      using errcode = 'name_too_long', hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+      using errcode = 'name_too_long',
+            hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
   end if;
   select p.oid::regprocedure into foreign_function
   from pg_proc p
@@ -607,11 +642,13 @@ begin
     and (p.proname in (select planned.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
          or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
              and p.pronargs in (1, 4, 5)
-             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype, 'public.vector'::regtype)))
+             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, 'public.halfvec'::regtype,
+                                      'public.vector'::regtype)))
     and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
-      using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+      using errcode = 'duplicate_function',
+            hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
   end if;
 end
 $$;
@@ -624,7 +661,8 @@ declare
   distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
 begin
   if k is null or k not between 1 and 999 then
-    raise exception '% neighbours, expected 1 to 999', coalesce(k::text, 'null') using errcode = 'invalid_parameter_value';
+    raise exception '% neighbours, expected 1 to 999', coalesce(k::text, 'null')
+      using errcode = 'invalid_parameter_value';
   elsif max_distance = 'NaN' or (max_distance < 0 and distance in ('cosine', 'l2')) then
     raise exception 'max_distance is %, expected a distance (%)', nullif(max_distance, 'NaN'), distance
       using errcode = 'invalid_parameter_value', hint = 'a cosine distance goes from 0, the same, to 2, the opposite';
@@ -650,7 +688,8 @@ begin
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
   elsif size > allowed then
     raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
-      using errcode = 'program_limit_exceeded', hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+      using errcode = 'program_limit_exceeded',
+            hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
   elsif size = 0 or btrim(content, E' \t\r\n') = '' then
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
@@ -663,31 +702,38 @@ CREATE FUNCTION mmdb.check_record(made mmdb.embeddings) RETURNS void
     AS $$
 declare
   -- The table may have moved to another schema since its functions were made.
-  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n where quote_ident(n.nspname) = made.function_schema);
+  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n
+                                where quote_ident(n.nspname) = made.function_schema);
   true_type text;
   true_source record;
 begin
   select format_type(a.atttypid, a.atttypmod) into true_type
   from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
+  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name
+    and not a.attisdropped
     and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
   select s.* into true_source
-  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
+  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality,
+                             made.weights) s;
   perform mmdb.check_index_options(made.index_options);
   if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
-       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number and a.attname = made.stale_column
+       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number
+                                    and a.attname = made.stale_column
          and a.atttypid = 'bool'::regtype and not a.attisdropped) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
-  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
+  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri,
+         made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
      or exists (select from mmdb.embeddings e
-                where e.id = made.id and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
+                where e.id = made.id
+                  and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
      or made.generation_of is not null and not exists (
-       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
+       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation
+                                       and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
@@ -715,7 +761,8 @@ begin
   elsif table_class.relforcerowsecurity then
     raise exception 'table % forces row-level security on its owner', relation
       using errcode = 'object_not_in_prerequisite_state',
-            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row level security', relation);
+            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row '
+                          'level security', relation);
   end if;
 end
 $$;
@@ -762,7 +809,8 @@ begin
       using errcode = 'wrong_object_type', hint = format('if it only reads: alter function %s stable', function);
   elsif exists (select from mmdb.embeddings e where found_function.proname = mmdb.search_name(e.prefix, e.name)
                   and mmdb.is_made_by(function, e.id)) then
-    raise exception 'function % is a search view: it has no LIMIT of its own, and attached settings would keep it from being inlined', function
+    raise exception 'function % is a search view: it has no LIMIT of its own, and attached settings would keep it from '
+                    'being inlined', function
       using errcode = 'wrong_object_type', hint = 'write a function around it that ends in: order by distance limit k';
   elsif current_setting('track_counts') = 'off' then
     raise exception 'track_counts is off, and without it no search can be shown to be exact'
@@ -782,8 +830,10 @@ declare
 begin
   if next_counted.pending is null then
     raise exception 'what is embedded by model "%" cannot be counted', other.model
-      using errcode = 'object_not_in_prerequisite_state', hint = format('select drift from mmdb.status where name = %L', other.name);
-  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select drift from mmdb.status where name = %L', other.name);
+  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null
+    and mmdb.serving_index(other, other.relation, 'hnsw') is null then
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
@@ -793,9 +843,11 @@ begin
     raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
                     serving.column_name, readers, serving.model
       using errcode = 'dependent_objects_still_exist',
-            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search '
+                   'functions need nothing';
   elsif next_counted.pending > 0 then
-    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
+    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending,
+                    other.relation, other.model
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'searches would miss them; mmdb.status shows how far it is, force => true switches nevertheless';
   elsif next_counted.failed > now_counted.failed then
@@ -813,7 +865,8 @@ CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
     AS $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'a transaction of isolation level "%" does not see what workers store', current_setting('transaction_isolation')
+    raise exception 'a transaction of isolation level "%" does not see what workers store',
+                    current_setting('transaction_isolation')
       using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
   elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
     raise exception 'no worker is running for model "%"', made.model
@@ -827,11 +880,13 @@ CREATE FUNCTION mmdb.check_weights(weights double precision[], sources integer) 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  wrong float8 := (select min(w.weight) from unnest(weights) w(weight) where w.weight <= 0 or w.weight in ('infinity', 'nan'));
+  wrong float8 := (select min(w.weight) from unnest(weights) w(weight)
+                   where w.weight <= 0 or w.weight in ('infinity', 'nan'));
 begin
   if sources < 2 then
     raise exception 'weights weigh several sources against each other, and here is one'
-      using errcode = 'invalid_parameter_value', hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
+      using errcode = 'invalid_parameter_value',
+            hint = 'leave weights out, or name more sources: array[''title'', ''photo'']';
   elsif cardinality(weights) <> sources or array_ndims(weights) <> 1 or array_lower(weights, 1) <> 1
         or array_position(weights, null) is not null then
     raise exception 'weights are "%", expected one for each of % sources', weights, sources
@@ -934,8 +989,11 @@ CREATE FUNCTION mmdb.classify(embedding public.halfvec, labels text[], model tex
     LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
     AS $_$
   select c.label, c.probability
-  from rows from (pg_catalog.unnest($2), pg_catalog.unnest(mmdb.label_probabilities(
-    $1::public.vector, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))) c(label, probability)
+  from rows from (
+    pg_catalog.unnest($2),
+    pg_catalog.unnest(mmdb.label_probabilities(
+      $1::public.vector, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))
+  ) c(label, probability)
   where $1 is not null
   order by c.probability desc, c.label
 $_$;
@@ -944,8 +1002,11 @@ CREATE FUNCTION mmdb.classify(embedding public.halfvec, labels text[], label_vec
     LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
     AS $_$
   select c.label, c.probability
-  from rows from (pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))), pg_catalog.unnest(mmdb.label_probabilities(
-    $1::public.vector, $3, coalesce($4, (select mmdb.label_scale()))))) c(label, probability)
+  from rows from (
+    pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))),
+    pg_catalog.unnest(mmdb.label_probabilities(
+      $1::public.vector, $3, coalesce($4, (select mmdb.label_scale()))))
+  ) c(label, probability)
   where $1 is not null
   order by c.probability desc, c.label
 $_$;
@@ -954,8 +1015,11 @@ CREATE FUNCTION mmdb.classify(embedding public.vector, labels text[], model text
     LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
     AS $_$
   select c.label, c.probability
-  from rows from (pg_catalog.unnest($2), pg_catalog.unnest(mmdb.label_probabilities(
-    $1, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))) c(label, probability)
+  from rows from (
+    pg_catalog.unnest($2),
+    pg_catalog.unnest(mmdb.label_probabilities(
+      $1, (select mmdb.embed_labels($2, $3)), coalesce($4, (select mmdb.label_scale($3)))))
+  ) c(label, probability)
   where $1 is not null
   order by c.probability desc, c.label
 $_$;
@@ -964,8 +1028,10 @@ CREATE FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vect
     LANGUAGE sql STABLE ROWS 5 PARALLEL RESTRICTED
     AS $_$
   select c.label, c.probability
-  from rows from (pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))), pg_catalog.unnest(mmdb.label_probabilities(
-    $1, $3, coalesce($4, (select mmdb.label_scale()))))) c(label, probability)
+  from rows from (
+    pg_catalog.unnest((select mmdb.check_labels($2, pg_catalog.cardinality($3)))),
+    pg_catalog.unnest(mmdb.label_probabilities($1, $3, coalesce($4, (select mmdb.label_scale()))))
+  ) c(label, probability)
   where $1 is not null
   order by c.probability desc, c.label
 $_$;
@@ -1028,8 +1094,10 @@ CREATE FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when v.valid then (mmdb.column_names(made.relation, array[made.column_number]))[1] else made.column_name end,
-         case when v.valid then (mmdb.column_names(made.relation, array[made.stale_number]))[1] else made.stale_column end
+  select case when v.valid then (mmdb.column_names(made.relation, array[made.column_number]))[1]
+              else made.column_name end,
+         case when v.valid then (mmdb.column_names(made.relation, array[made.stale_number]))[1]
+              else made.stale_column end
   from (select made.attached_to = mmdb.attachment(made.relation)) v(valid)
 $$;
 COMMENT ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) IS 'The names that the columns of an embedding have now, NULL where one was dropped; from their numbers, or after a restore the names they had.';
@@ -1045,7 +1113,8 @@ begin
   select q.place, c.overlap, c.only_now, c.only_next
   from unnest(compare_models.images) with ordinality q(image, place)
   cross join lateral mmdb.compare_query(
-    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k, null) c
+    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k,
+    null) c
   order by q.place;
 end
 $$;
@@ -1087,12 +1156,17 @@ declare
   next_found constant text[] := mmdb.within_keys(next_parts, array(
     select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
 begin
-  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
-  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
-  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)), 0)::double precision;
+  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found)
+                    order by u.place);
+  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found)
+                     order by u.place);
+  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)),
+                                                 0)::double precision;
   if cardinality(expected) > 0 then
-    recall := (select count(*) from unnest(expected) x(key) where x.key = any(now_found)) / cardinality(expected)::double precision;
-    recall_next := (select count(*) from unnest(expected) x(key) where x.key = any(next_found)) / cardinality(expected)::double precision;
+    recall := (select count(*) from unnest(expected) x(key)
+               where x.key = any(now_found)) / cardinality(expected)::double precision;
+    recall_next := (select count(*) from unnest(expected) x(key)
+                    where x.key = any(next_found)) / cardinality(expected)::double precision;
   end if;
 end
 $$;
@@ -1102,8 +1176,8 @@ CREATE FUNCTION mmdb.comparison(type oid, strategy integer) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,uuid,bytea,interval,
-                  jsonb}'::regtype[]) then
+  if type = any('{int4,int8,int2,numeric,float4,float8,text,varchar,bpchar,name,bool,date,timestamp,timestamptz,time,
+                  uuid,bytea,interval,jsonb}'::regtype[]) then
     return 'operator(pg_catalog.' || (array['<', '<=', '=', '>=', '>'])[strategy] || ')';
   end if;
   return mmdb.default_comparison(type, strategy);
@@ -1138,7 +1212,8 @@ begin
     select row_number() over () as number, f.* from mmdb.find(question, null, k, relations) f
   loop
     text_of_source := format(E'[%s] %s %s\n%s\n\n', source.number, source.relation, source.key, (
-      select string_agg(format('%s: %s', e.key, e.value), E'\n') from jsonb_each_text(source.found) e where e.value is not null));
+      select string_agg(format('%s: %s', e.key, e.value), E'\n')
+      from jsonb_each_text(source.found) e where e.value is not null));
     -- A source is whole or not there: half of one says something else.
     exit when length(context) + length(text_of_source) > characters and context <> '';
     context := context || left(text_of_source, characters);
@@ -1180,14 +1255,19 @@ CREATE FUNCTION mmdb.contract_drift(made mmdb.recall_contracts, last mmdb.recall
   select case
     when f.oid is null then format('the function is gone: select mmdb.drop_contract(%L)', made.function)
     when mmdb.settings_of(f.oid) <> made.settings then
-      format('other settings are attached than when it was tuned, as after CREATE OR REPLACE: select * from mmdb.tune(%L)', made.function)
+      format('other settings are attached than when it was tuned, as after CREATE OR REPLACE: select * from '
+             'mmdb.tune(%L)', made.function)
     when last.recall < made.target then
-      format('recall was %s when last measured: select * from mmdb.tune(%L); where much was deleted, reindex first', round(last.recall::numeric, 3), made.function)
+      format('recall was %s when last measured: select * from mmdb.tune(%L); where much was deleted, reindex first',
+             round(last.recall::numeric, 3), made.function)
     when exists (
       select from jsonb_each(last.tables) then_(relation, seen)
-      join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k))) now_(relation, seen) using (relation)
-      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
-      format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)', made.function)
+      join jsonb_each(mmdb.table_changes(array(select to_regclass(k) from jsonb_object_keys(last.tables) k)))
+        now_(relation, seen) using (relation)
+      where (now_.seen ->> 'changes')::bigint - (then_.seen ->> 'changes')::bigint
+            > greatest(0.2 * (then_.seen ->> 'rows')::real, 500)) then
+      format('more than a fifth of the rows changed since it was measured: select * from mmdb.recall(%L)',
+             made.function)
   end
   from (select mmdb.function_called(made.function)) f(oid)
 $$;
@@ -1203,7 +1283,8 @@ begin
   if made.function is null then
     raise exception 'function % has no contract whose samples could be used', function
       using errcode = 'undefined_object', hint = 'give samples, or let mmdb.tune make a contract';
-  elsif not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = contract_samples.function) then
+  elsif not (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p
+             where p.oid = contract_samples.function) then
     raise exception 'the samples of function % are its owner''s', function
       using errcode = 'insufficient_privilege', hint = 'give samples of your own';
   end if;
@@ -1252,12 +1333,14 @@ begin
   key := (select k.expression from mmdb.key_sql(made.relation) k);
   execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 case when made.stale_column is null then 'false' else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
+                 case when made.stale_column is null then 'false'
+                      else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
                  relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
   pending := pending - failed;
   select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
   from pg_class c
-  where c.relkind = 'r' and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
+  where c.relkind = 'r'
+    and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
   if estimated then
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -1265,7 +1348,8 @@ begin
                           and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
       where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation) into total, embedded;
+    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation)
+    into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
   or object_not_in_prerequisite_state then
@@ -1307,15 +1391,19 @@ CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name tex
 declare
   made mmdb.embeddings;
 begin
-  for made in select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is null order by e.id loop
+  for made in
+    select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    where e.generation_of is null
+    order by e.id
+  loop
     begin
       made := mmdb.resolved(made);
     exception when undefined_column then
       null;  -- as it was declared: mmdb.status says what is missing
     end;
     return query
-    select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model, made.modality,
-           made.prefix, made.index_options, made.weights, mmdb.on_change(made)
+    select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model,
+           made.modality, made.prefix, made.index_options, made.weights, mmdb.on_change(made)
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
   end loop;
 end
@@ -1333,10 +1421,12 @@ begin
   if made.adopted then
     perform mmdb.warn_of_adopted(made);
   else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name,
+                   made.column_type);
   end if;
   if made.stale_column is not null then
-    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation), made.stale_column);
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation),
+                   made.stale_column);
     made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
@@ -1375,7 +1465,8 @@ begin
     select c.oid from (
       select b.oid, 1 as place from base b
       union all
-      select c.casttarget, 2 from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      select c.casttarget, 2
+      from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
       union all
       select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
                   when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
@@ -1389,7 +1480,8 @@ begin
      and f.amopstrategy = strategy
     join pg_operator o on o.oid = f.amopopr
     join pg_namespace n on n.oid = o.oprnamespace
-    where k.opcintype = candidate and k.opcdefault and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+    where k.opcintype = candidate and k.opcdefault
+      and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
     exit when written is not null;
   end loop;
   return written;
@@ -1408,14 +1500,18 @@ begin
   perform mmdb.check_weights(weights, cardinality(numbers));
   modalities := array(select (mmdb.source_modality(relation, array[n.number], null)).modality
                       from unnest(numbers) with ordinality n(number, place) order by n.place);
-  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image' else 'mixed' end;
+  modality := case when 'text' = all(modalities) then 'text' when 'image' = all(modalities) then 'image'
+                   else 'mixed' end;
   by_uri := false;
   if wanted <> modality then
-    raise exception 'sources with weights are "%" by the types of their columns, not "%"', array_to_string(modalities, ', '), wanted
+    raise exception 'sources with weights are "%" by the types of their columns, not "%"',
+                    array_to_string(modalities, ', '), wanted
       using errcode = 'feature_not_supported',
-            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an embedding of their own';
+            hint = 'leave modality out; pictures by URI take no weights: have them in a bytea column, or declare an '
+                   'embedding of their own';
   elsif cardinality(array_positions(modalities, 'image')) > mmdb.most_pictures() then
-    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')), mmdb.most_pictures()
+    raise exception '% sources are pictures, at most % may be', cardinality(array_positions(modalities, 'image')),
+                    mmdb.most_pictures()
       using errcode = 'program_limit_exceeded', hint = 'declare two embeddings, and search both with T_search';
   end if;
 end
@@ -1449,9 +1545,11 @@ declare
 begin
   execute format($query$
     select array_agg(f.vector order by o.place),
-           array_agg(1 - ($4[1] - $4[o.place]) / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
+           array_agg(1 - ($4[1] - $4[o.place])
+                         / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
-    from unnest($3) with ordinality o(key, place) left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+    from unnest($3) with ordinality o(key, place)
+    left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
   $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
   into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
   farthest := (select max(v operator(public.<=>) anchor) from unnest(vectors) v);
@@ -1474,7 +1572,8 @@ begin
     end loop;
   end loop;
   return array(select ordered[c.place] from unnest(chosen) with ordinality c(place, turn) order by c.turn)
-      || array(select o.key from unnest(ordered) with ordinality o(key, place) where not taken[o.place] order by o.place);
+      || array(select o.key from unnest(ordered) with ordinality o(key, place)
+               where not taken[o.place] order by o.place);
 end
 $_$;
 COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) IS 'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
@@ -1484,16 +1583,20 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
     AS $_$
   select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
          current_setting('server_version'),
-         case when v.n < v.minimum then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
+         case when v.n < v.minimum
+                then 'upgrade: 15.9, 16.5, 17.1 and later close CVE-2024-10976 (row policies in inlined functions)' end
   from (select s.n, case s.n / 10000 when 15 then 150009 when 16 then 160005 when 17 then 170001 else 150009 end
         from (select current_setting('server_version_num')::integer) s(n)) v(n, minimum)
   union all
-  select 'extension ' || w.name, case when e.extversion is null then 'error' else 'ok' end, coalesce(e.extversion, 'missing'),
+  select 'extension ' || w.name, case when e.extversion is null then 'error' else 'ok' end,
+         coalesce(e.extversion, 'missing'),
          case when e.extversion is null then format('create extension %I', w.name) end
   from unnest(array['vector', 'dblink', 'pg_trgm']) w(name) left join pg_extension e on e.extname = w.name
   union all
-  select 'setting hnsw.iterative_scan', case when s.value is null or s.value = 'off' then 'warning' else 'ok' end, coalesce(s.value, 'not set'),
-         case when s.value is null or s.value = 'off' then 'filtered searches may return too few rows: run `mmdb init` again' end
+  select 'setting hnsw.iterative_scan', case when s.value is null or s.value = 'off' then 'warning' else 'ok' end,
+         coalesce(s.value, 'not set'),
+         case when s.value is null or s.value = 'off'
+                then 'filtered searches may return too few rows: run `mmdb init` again' end
   from (select max(split_part(c.setting, '=', 2)) from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
         where r.setdatabase = (select d.oid from pg_database d where d.datname = current_database()) and r.setrole = 0
           and c.setting like 'hnsw.iterative_scan=%') s(value)
@@ -1503,8 +1606,11 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
          case when count(*) filter (where w.alive) = 0 then 'start one: `mmdb worker` (or `mmdb up`)' end
   from mmdb.workers w
   union all
-  select format('model %s', e.model), 'warning', format('no live worker serves it; bound to it are: %s', string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
-         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves this one alone', e.model)
+  select format('model %s', e.model), 'warning',
+         format('no live worker serves it; bound to it are: %s',
+                string_agg(format('%s of %s', e.name, e.relation), ', ' order by e.id)),
+         format('where a worker runs, `mmdb models test %s` says why it does not; `mmdb worker --model %1$s` serves '
+                'this one alone', e.model)
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
   where exists (select from mmdb.workers w where w.alive)
     and not exists (select from mmdb.workers w where w.alive and e.model = any(w.models))
@@ -1525,7 +1631,8 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
-         format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need), current_setting('maintenance_work_mem')),
+         format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need),
+                current_setting('maintenance_work_mem')),
          format('before building it: set maintenance_work_mem = ''%sMB''', g.need / 1048576 + 64)
   from mmdb.embeddings e join pg_class c on c.oid = e.relation join mmdb.models m on m.name = e.model
   -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
@@ -1546,19 +1653,25 @@ declare
 begin
   select array_agg(s.query) as queries, array_agg(s.calls) as calls, array_agg(s.milliseconds) as milliseconds into seen
   from mmdb.seen_statements() s where s.query like '% operator(%';
-  for relation in select e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation group by 1 order by 1 loop
+  for relation in select e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
+                  group by 1 order by 1 loop
     counted := mmdb.scans(relation);
     continue when counted.rows is null or counted.rows <= 10000;
     return query
     select format('filters of %s', relation), 'warning',
-           format('%s searches by "%s" measured the rows that pass one by one, %s ms each, and no index finds them; the table of %s rows was read '
-                  'whole %s times (%s rows)', a.calls, a.name, round(a.milliseconds::numeric, 1), counted.rows::bigint, counted.whole, counted.read), a.remedy
+           format('%s searches by "%s" measured the rows that pass one by one, %s ms each, and no index finds them; '
+                  'the table of %s rows was read whole %s times (%s rows)',
+                  a.calls, a.name, round(a.milliseconds::numeric, 1), counted.rows::bigint, counted.whole,
+                  counted.read),
+           a.remedy
     from mmdb.index_advice(relation, seen.queries, seen.calls, seen.milliseconds) a;
     if not found then
       return query
       select format('filters of %s', relation), 'ok',
-             format('read whole %s times (%s rows), by an index %s times', counted.whole, counted.read, counted.by_index),
-             case when not tracked then 'which columns filters name is seen with pg_stat_statements and pg_stat_statements.track = all' end
+             format('read whole %s times (%s rows), by an index %s times',
+                    counted.whole, counted.read, counted.by_index),
+             case when not tracked then 'which columns filters name is seen with pg_stat_statements and '
+                                        'pg_stat_statements.track = all' end
       where counted.whole > 0;
     end if;
   end loop;
@@ -1586,12 +1699,14 @@ begin
     when undefined_column then
       return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
     when object_not_in_prerequisite_state then
-      return format('%s: alter table %s add primary key (…), then select mmdb.refresh(%L)', sqlerrm, made.relation, made.relation);
+      return format('%s: alter table %s add primary key (…), then select mmdb.refresh(%L)', sqlerrm,
+                    made.relation, made.relation);
   end;
   return case
     when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
     when (made.sources, made.column_name, made.column_type, made.stale_column) is distinct from
-         (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then 'a column was renamed or changed' || remedy
+         (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then
+      'a column was renamed or changed' || remedy
     when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
     when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
     when mmdb.serving_index(made, made.relation, 'pending') is null then
@@ -1609,12 +1724,14 @@ declare
   found_function regprocedure;
 begin
   select c.* into made from mmdb.recall_contracts c
-  where c.function = drop_contract.function or mmdb.function_called(c.function) = mmdb.function_called(drop_contract.function);
+  where c.function = drop_contract.function
+    or mmdb.function_called(c.function) = mmdb.function_called(drop_contract.function);
   found_function := mmdb.function_called(made.function);
   if made.function is null then
     raise exception 'function "%" has no contract', function
       using errcode = 'undefined_object', hint = 'select function from mmdb.contracts lists them';
-  elsif not (select pg_has_role(session_user, coalesce((select p.proowner::regrole::name from pg_proc p where p.oid = found_function), made.tuned_by), 'member')) then
+  elsif not (select pg_has_role(session_user, coalesce((select p.proowner::regrole::name from pg_proc p
+                                                        where p.oid = found_function), made.tuned_by), 'member')) then
     raise exception 'must be owner of function "%"', function using errcode = 'insufficient_privilege';
   end if;
   delete from mmdb.recall_contracts c where c.function = made.function;
@@ -1630,7 +1747,8 @@ declare
   pending regclass;
   made_function regprocedure;
 begin
-  if if_exists and not exists (select from mmdb.embeddings e where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
+  if if_exists and not exists (select from mmdb.embeddings e
+                               where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
     return;
   end if;
   perform mmdb.check_relation(relation);
@@ -1683,7 +1801,8 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
+                                                join pg_namespace n on n.oid = c.relnamespace
                                                  where c.oid = relation), made.index_name);
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
@@ -1720,7 +1839,8 @@ begin
   for orphan in
     select p.oid
     from pg_proc p
-    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
+    cross join lateral (
+      select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
     where p.pronamespace = schema_name::regnamespace and m.id is not null
       and pg_has_role(p.proowner, 'usage')
       and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
@@ -1754,8 +1874,10 @@ CREATE FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) 
     AS $$
   select array(
     select p.oid::regprocedure from pg_proc p
-    where p.pronamespace = to_regnamespace(made.function_schema) and format('%s.%I', made.function_schema, p.proname) = name
-      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v) from unnest(mmdb.table_verbs()) v) then true
+    where p.pronamespace = to_regnamespace(made.function_schema)
+      and format('%s.%I', made.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v)
+                             from unnest(mmdb.table_verbs()) v) then true
                else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
       and (mmdb.is_made_by(p.oid, made.id)
            or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
@@ -1883,14 +2005,16 @@ CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[]
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  unit constant boolean := (select m.distance <> 'l2' from mmdb.models m where m.name = mmdb.model_of((leg.parts).relation, leg.name));
+  unit constant boolean := (select m.distance <> 'l2' from mmdb.models m
+                            where m.name = mmdb.model_of((leg.parts).relation, leg.name));
   wanted public.vector;
   unwanted public.vector;
 begin
   if array_length(vectors, 1) = 1 then
     return vectors[1][number];
   end if;
-  select public.avg(e.vector) filter (where e.place <= liked), public.avg(e.vector) filter (where e.place > liked)
+  select public.avg(e.vector) filter (where e.place <= liked),
+         public.avg(e.vector) filter (where e.place > liked)
   into wanted, unwanted
   from (select i, case when unit then public.l2_normalize(vectors[i][number]) else vectors[i][number] end
         from generate_subscripts(vectors, 1) i) e(place, vector);
@@ -1901,7 +2025,8 @@ begin
   -- What is left of equals is the rounding of half precision.
   if unit and public.vector_norm(wanted) < 0.001 then
     raise exception 'the examples cancel each other out in embedding "%"', leg.name
-      using errcode = 'invalid_parameter_value', hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
+      using errcode = 'invalid_parameter_value',
+            hint = 'leave one out, or weigh them otherwise: weights => ''{"disliked": 0.5}''';
   end if;
   return case when unit then public.l2_normalize(wanted) else wanted end;
 end
@@ -1919,10 +2044,12 @@ begin
   from (
     select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
            array_agg(array[%5$s] order by k.place)
-    from (select case when g.given is not null then %6$s end, g.place from unnest(%7$s) with ordinality g(given, place)) k(key, place)
+    from (select case when g.given is not null then %6$s end, g.place
+          from unnest(%7$s) with ordinality g(given, place)) k(key, place)
     left join %8$s p on %9$s
   ) examples_(keys, known, vectors)
-  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors, %11$s, %12$s, %13$s)
+  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors,
+                                    %11$s, %12$s, %13$s)
     with ordinality found_(key, score, ranks, place)
   join %8$s p on %14$s
   order by found_.place;
@@ -1931,7 +2058,8 @@ $body$, case verb when 'like' then E'if $1 is null then\n    return;\n  end if;\
         (select n.name from mmdb.key_columns(relation) n where n.place = 1), k.expression,
         (select string_agg(mmdb.vector_sql(l.parts), ', ' order by l.ordinality) from unnest(e.legs) with ordinality l),
         mmdb.given_key_sql(relation, 'g.given'), case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-        mmdb.relation_sql(relation), k.matches, e.legs, case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
+        mmdb.relation_sql(relation), k.matches, e.legs,
+        case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
         case verb when 'like' then '$2, $3, $4::text[], $5, $6, $7' else '$3, $4, $5::text[], $6, $7, $8' end,
         mmdb.known_key_sql(relation, case verb when 'like' then '$8' else '$9' end),
         replace(k.matches, 'k.key', 'found_.key'))
@@ -1984,7 +2112,8 @@ declare
   compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
   equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
 begin
-  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean') and (operator = 'is_null' or value = 'null') then
+  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean')
+     and (operator = 'is_null' or value = 'null') then
     return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
   elsif operator = 'ne' and value = 'null' then
     return format('%s is not null', target);
@@ -1995,10 +2124,12 @@ begin
   elsif operator = 'in' and equal is not null then
     perform mmdb.filter_list(operator, value, null, label);
     return format('%s %s any (array[%s]::%s[])', target, equal, coalesce((
-      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''), type_name);
+      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''),
+                  type_name);
   elsif operator = 'between' and equal is not null then
     perform mmdb.filter_list(operator, value, 2, label);
-    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4), mmdb.filter_literal(value -> 0, type_name, label),
+    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4),
+                  mmdb.filter_literal(value -> 0, type_name, label),
                   mmdb.comparison(of_column.atttypid, 2), mmdb.filter_literal(value -> 1, type_name, label));
   elsif operator in ('like', 'ilike') then
     return mmdb.filter_pattern(format('%s::text', target), of_column.atttypid, operator, value, label);
@@ -2017,13 +2148,15 @@ CREATE FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb,
 declare
   found_column pg_attribute := mmdb.filter_column(relation, key);
   path text[];
-  conditions constant jsonb := case when jsonb_typeof(value) = 'object' then value else jsonb_build_object('eq', value) end;
+  conditions constant jsonb := case when jsonb_typeof(value) = 'object' then value
+                                    else jsonb_build_object('eq', value) end;
 begin
   if found_column.attname is null then
     -- "meta.color": the longest beginning that is a column, the rest a path into it.
     path := string_to_array(key, '.');
     found_column := mmdb.filter_column(relation, path[1]);
-    if found_column.atttypid is distinct from 'jsonb'::regtype and found_column.atttypid is distinct from 'json'::regtype
+    if found_column.atttypid is distinct from 'jsonb'::regtype
+       and found_column.atttypid is distinct from 'json'::regtype
        or cardinality(path) < 2 then
       raise exception 'table % has no column "%"', relation, key
         using errcode = 'undefined_column',
@@ -2056,7 +2189,8 @@ begin
   elsif kind.typtype = 'r' and operator = 'contains' and (value #>> '{}') !~ '^[\[(]|^empty$' then
     type_name := format_type(kind.rngsubtype, null);  -- one value, not a range
   elsif kind.typtype not in ('r', 'm') and kind.typcategory <> 'A' and type_name <> 'jsonb' then
-    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator, of_column.attname, type_name
+    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator,
+                    of_column.attname, type_name
       using errcode = 'invalid_parameter_value', hint = 'for a part of a text: {"title": {"ilike": "%shoe%"}}';
   end if;
   if type_name = 'jsonb' and operator = 'overlaps' then
@@ -2065,7 +2199,8 @@ begin
   elsif type_name like '%[]' and jsonb_typeof(value) <> 'array' then
     value := jsonb_build_array(value);
   end if;
-  return format('%s operator(pg_catalog.%s) %s', target, written, mmdb.filter_literal(value, type_name, of_column.attname));
+  return format('%s operator(pg_catalog.%s) %s', target, written,
+                mmdb.filter_literal(value, type_name, of_column.attname));
 end
 $_$;
 COMMENT ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) IS 'A condition on arrays, ranges or jsonb.';
@@ -2077,7 +2212,8 @@ begin
   if key in ('and', 'or') and mmdb.filter_column(relation, key) is null then
     if jsonb_typeof(value) <> 'array' then
       raise exception '"%" of a filter takes an array of objects, not %', key, left(value::text, 100)
-        using errcode = 'invalid_parameter_value', hint = format('as in {"%s": [{"price": {"lt": 100}}, {"in_stock": true}]}', key);
+        using errcode = 'invalid_parameter_value',
+              hint = format('as in {"%s": [{"price": {"lt": 100}}, {"in_stock": true}]}', key);
     end if;
     return '(' || coalesce((
       select string_agg(format('(%s)', mmdb.filter_object(relation, v.value, alias, depth + 1)), format(' %s ', key))
@@ -2095,7 +2231,8 @@ CREATE FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, labe
     AS $$
 begin
   if jsonb_typeof(value) <> 'array' or (count is not null and jsonb_array_length(value) <> count) then
-    raise exception '"%" of column "%" takes an array%, not %', operator, label, coalesce(' of ' || count || ' values', ''), left(value::text, 100)
+    raise exception '"%" of column "%" takes an array%, not %', operator, label,
+                    coalesce(' of ' || count || ' values', ''), left(value::text, 100)
       using errcode = 'invalid_parameter_value';
   end if;
 end
@@ -2109,8 +2246,10 @@ declare
   written text := value #>> '{}';
 begin
   if jsonb_typeof(value) = 'array' and type_name like '%[]' then
-    written := (select format('{%s}', string_agg(case when jsonb_typeof(v) = 'null' then 'null'
-                  else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ',')) from jsonb_array_elements(value) v);
+    written := (select format('{%s}', string_agg(
+                  case when jsonb_typeof(v) = 'null' then 'null'
+                       else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ','))
+                from jsonb_array_elements(value) v);
   elsif type_name in ('json', 'jsonb') then
     written := value::text;
   elsif jsonb_typeof(value) in ('array', 'object', 'null') then
@@ -2146,7 +2285,9 @@ $$;
 COMMENT ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) IS 'The conditions of one object of a filter, together.';
 CREATE FUNCTION mmdb.filter_operators() RETURNS text
     LANGUAGE sql IMMUTABLE
-    AS $$ select 'operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps' $$;
+    AS $$
+  select 'operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps'
+$$;
 COMMENT ON FUNCTION mmdb.filter_operators() IS 'What a filter knows, for hints.';
 CREATE FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], alias text, operator text, value jsonb) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2154,8 +2295,10 @@ CREATE FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], 
     AS $$
 declare
   label constant text := format('%s.%s', of_column.attname, array_to_string(path, '.'));
-  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias, of_column.attname, path);
-  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias, of_column.attname, path);
+  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias,
+                                      of_column.attname, path);
+  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias,
+                                     of_column.attname, path);
   compared constant text := (array['<', '<=', '=', '>=', '>'])[mmdb.filter_strategy(operator)];
 begin
   if operator = 'is_null' or (operator in ('eq', 'ne') and value = 'null') then
@@ -2175,11 +2318,13 @@ begin
     return format('case when jsonb_typeof(%s) = ''number'' then %s::numeric end operator(pg_catalog.%s) %L::numeric',
                   found_value, found_text, compared, value::text);
   elsif compared is not null and jsonb_typeof(value) = 'string' then
-    return format('case when jsonb_typeof(%s) = ''string'' then %s end operator(pg_catalog.%s) %L', found_value, found_text, compared, value #>> '{}');
+    return format('case when jsonb_typeof(%s) = ''string'' then %s end operator(pg_catalog.%s) %L', found_value,
+                  found_text, compared, value #>> '{}');
   elsif operator in ('like', 'ilike') then
     return mmdb.filter_pattern(found_text, 'text'::regtype, operator, value, label);
   elsif operator in ('contains', 'contained_by') then
-    return format('%s operator(pg_catalog.%s) %L::jsonb', found_value, case operator when 'contains' then '@>' else '<@' end, value);
+    return format('%s operator(pg_catalog.%s) %L::jsonb', found_value,
+                  case operator when 'contains' then '@>' else '<@' end, value);
   end if;
   raise exception 'a filter has no operator "%" with the value % for path "%"', operator, left(value::text, 100), label
     using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
@@ -2195,7 +2340,8 @@ begin
     raise exception '"%" of column "%" compares a text column with a text', operator, label
       using errcode = 'invalid_parameter_value', hint = 'as in {"title": {"ilike": "%shoe%"}}';
   end if;
-  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end, value #>> '{}');
+  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end,
+                value #>> '{}');
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) IS 'A condition by a pattern of LIKE.';
@@ -2231,14 +2377,16 @@ begin
   if cardinality(parts) = 0 then
     raise exception 'there is no table to search in'
       using errcode = 'undefined_object',
-            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
+            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may '
+                   'read, and the models of a table must take the query';
   end if;
-  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or one
-  -- behind it comes nearest.
+  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or
+  -- one behind it comes nearest.
   return query execute format($query$
     select m.relation, m.key, m.score, m.ranks, m.found from (
       select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
-        partition by f.relation order by f.score desc, f.key rows between current row and unbounded following) as nearest
+        partition by f.relation order by f.score desc, f.key
+        rows between current row and unbounded following) as nearest
       from (%s) f(relation, key, score, ranks, found)
     ) m
     order by m.nearest, m.score desc, m.relation::text, m.key limit $3
@@ -2256,7 +2404,8 @@ CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = forget_embedding.id;
+  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where e.id = forget_embedding.id;
   if not found then
     raise exception 'embedding % belongs to no table', id
       using errcode = 'insufficient_privilege', hint = 'a worker cleans up after dropped tables';
@@ -2333,8 +2482,10 @@ CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
                    and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
     when exists (select from made_functions f where not f.prosecdef
-                   and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then 'the table was renamed or moved'
-    when exists (select from made_functions f where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
+                   and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then
+      'the table was renamed or moved'
+    when exists (select from made_functions f
+                 where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
       'the table or its primary key was changed, or mmdb was upgraded'
     else mmdb.call_drift(made)
   end
@@ -2354,9 +2505,11 @@ declare
 begin
   select array_agg(f.key order by f.score desc, f.key), array_agg(f.score order by f.score desc, f.key)
   into ordered, sums
-  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key having max(u.score) > 0) f;
+  from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key
+        having max(u.score) > 0) f;
   if diversity > 0 and ordered is not null then
-    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts, case when after is null then k else varied end, diversity)
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts,
+                            case when after is null then k else varied end, diversity)
             || ordered[varied + 1:];
   end if;
   if after is not null then
@@ -2364,7 +2517,8 @@ begin
     if seen is null then
       raise exception 'row "%" is not among the results of this search', array_to_string(after::text[], ', ')
         using errcode = 'invalid_parameter_value',
-              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, diversity and depth';
+              hint = 'after takes the key of the last row of the page before: of the same query, filter, weights, '
+                     'diversity and depth';
     end if;
   end if;
   return query
@@ -2397,20 +2551,25 @@ declare
   user_role constant text := mmdb.setting('user_role');
   worker_role constant text := mmdb.setting('worker_role');
   loopback_role constant text := mmdb.setting('loopback_role');
-  for_worker constant text[] := array['share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim',
-    'note_attempt', 'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
+  for_worker constant text[] := array[
+    'share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt',
+    'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
     'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
-  for_owner constant text[] := array['embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model', 'query_hash'];
+  for_owner constant text[] := array[
+    'embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries', 'claim_orphan',
+    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
+    'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
   execute 'revoke all on all tables in schema mmdb from public';
   execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
-  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
-  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I', user_role); -- of 9 quintillion: nobody uses them up
+  execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, '
+                 'mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
+  execute format('grant usage on sequence mmdb.embeddings_id_seq to %I',
+                 user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
            case when p.proname = any(for_loopback) then array[loopback_role]
@@ -2446,7 +2605,8 @@ CREATE FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) RETURNS void
     AS $$
 begin
   -- One that was dropped meanwhile has no leases either: nothing is left to be kept from anybody.
-  if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding and p.pass is distinct from guard_pass.pass) then
+  if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding
+                                         and p.pass is distinct from guard_pass.pass) then
     raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
   end if;
 end
@@ -2473,10 +2633,12 @@ declare
 begin
   for made_function in
     select p.oid from pg_proc p
-    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef and mmdb.is_made_by(p.oid, serving.id)
+    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef
+      and mmdb.is_made_by(p.oid, serving.id)
   loop
     execute format('comment on function %s is %L', made_function,
-                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id), mmdb.made_for(other.id)));
+                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id),
+                           mmdb.made_for(other.id)));
   end loop;
 end
 $$;
@@ -2493,10 +2655,13 @@ CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) 
     where i.indrelid = has_index_for.relation and i.indisvalid and i.indpred is null
       and case when operator in ('~~', '~~*') then
                  m.amname in ('gin', 'gist') and exists (
-                   select from unnest(i.indkey::smallint[], i.indclass::oid[]) k(number, class) join pg_opclass o on o.oid = k.class
+                   select from unnest(i.indkey::smallint[], i.indclass::oid[]) k(number, class)
+                   join pg_opclass o on o.oid = k.class
                    where k.number = a.attnum and o.opcname like '%trgm%')
-               when operator in ('@>', '<@', '&&') then m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
-               else m.amname = 'btree' and i.indkey[0] = a.attnum or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
+               when operator in ('@>', '<@', '&&') then
+                 m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
+               else m.amname = 'btree' and i.indkey[0] = a.attnum
+                 or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
 $$;
 COMMENT ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) IS 'Whether a whole, valid index serves this operator on the column.';
 CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
@@ -2505,8 +2670,10 @@ CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
     AS $$
   select case
     when made.weights is not null then
-      format('sha256(%s)', (select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw), ' || ' order by s.place)
-                            from mmdb.weighted_sources(made) s))
+      format('sha256(%s)', (
+        select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw),
+                          ' || ' order by s.place)
+        from mmdb.weighted_sources(made) s))
     when made.modality = 'image' and not made.by_uri then format('sha256(%s)', mmdb.content_sql(made))
     else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(made))
   end
@@ -2516,7 +2683,8 @@ CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('%s/%s', case when here.standby then c.system_identifier::text else pg_postmaster_start_time()::text end, d.oid)
+  select format('%s/%s', case when here.standby then c.system_identifier::text
+                              else pg_postmaster_start_time()::text end, d.oid)
   from pg_control_system() c, pg_database d
   where d.datname = current_database()
 $$;
@@ -2527,7 +2695,8 @@ CREATE FUNCTION mmdb.hidden_columns(relation regclass) RETURNS text[]
     AS $$
   select array(select a.attname from pg_attribute a
                where a.attrelid = hidden_columns.relation and a.attnum > 0
-                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, 'public.vector'::regtype, 'public.halfvec'::regtype))
+                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, 'public.vector'::regtype,
+                                    'public.halfvec'::regtype))
       || array[mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')]
 $$;
 COMMENT ON FUNCTION mmdb.hidden_columns(relation regclass) IS 'The columns of T_search that are left out where a row is shown as JSON.';
@@ -2561,11 +2730,13 @@ CREATE FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bi
     select x.name, mmdb.index_for(index_advice.relation, x.name, x.operator) as remedy
     from mmdb.exact_conditions(index_advice.relation, s.query) x
     join pg_class c on c.oid = index_advice.relation
-    left join pg_stats p on format('%I.%I', p.schemaname, p.tablename) = mmdb.relation_sql(index_advice.relation) and p.attname = x.name
+    left join pg_stats p on format('%I.%I', p.schemaname, p.tablename) = mmdb.relation_sql(index_advice.relation)
+      and p.attname = x.name
     where mmdb.index_for(index_advice.relation, x.name, x.operator) is not null
       and not exists (select from mmdb.exact_conditions(index_advice.relation, s.query) y
                       where mmdb.has_index_for(index_advice.relation, y.name, y.operator))
-    order by case when p.n_distinct < 0 then -p.n_distinct * greatest(c.reltuples, 1) else p.n_distinct end desc nulls last, x.name
+    order by case when p.n_distinct < 0 then -p.n_distinct * greatest(c.reltuples, 1)
+                  else p.n_distinct end desc nulls last, x.name
     limit 1) chosen
   group by chosen.name, chosen.remedy
   having sum(s.calls) >= 10 and sum(s.milliseconds) >= sum(s.calls)
@@ -2577,9 +2748,11 @@ CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS t
     AS $$
   select case kind
     when 'hnsw' then format('using hnsw (%s)%s',
-      case when mmdb.is_quantized(made) then format('(%s) public.bit_hamming_ops', mmdb.signs_sql(made, quote_ident(made.column_name)))
+      case when mmdb.is_quantized(made) then format('(%s) public.bit_hamming_ops',
+                                                    mmdb.signs_sql(made, quote_ident(made.column_name)))
            else format('%I %s', made.column_name,
-                       mmdb.operator_class(made.column_type, (select m.distance from mmdb.models m where m.name = made.model))) end,
+                       mmdb.operator_class(made.column_type,
+                                           (select m.distance from mmdb.models m where m.name = made.model))) end,
       mmdb.storage_parameters(made.index_options))
     else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
   end
@@ -2590,9 +2763,11 @@ CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETU
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('create index%s on %s %s', case when c.relkind = 'p' then '' else ' concurrently' end, mmdb.relation_sql(relation),
+  select format('create index%s on %s %s', case when c.relkind = 'p' then '' else ' concurrently' end,
+                mmdb.relation_sql(relation),
     case when operator in ('~~', '~~*') then
-           case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then format('using gin (%I public.gin_trgm_ops)', a.attname) end
+           case when a.atttypid in ('text'::regtype, 'varchar'::regtype)
+                  then format('using gin (%I public.gin_trgm_ops)', a.attname) end
          when operator = '@>' and a.atttypid = 'jsonb'::regtype then format('using gin (%I)', a.attname)
          when operator in ('@>', '<@', '&&') then
            case when t.typcategory = 'A' then format('using gin (%I)', a.attname)
@@ -2603,7 +2778,8 @@ CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETU
   join pg_type t on t.oid = a.atttypid
   where a.attrelid = index_for.relation and a.attname = index_for.name and not a.attisdropped
     and case when operator in ('~~', '~~*') then a.atttypid in ('text'::regtype, 'varchar'::regtype)
-             when operator in ('@>', '<@', '&&') then t.typcategory = 'A' or t.typtype in ('r', 'm') or (a.atttypid = 'jsonb'::regtype and operator = '@>')
+             when operator in ('@>', '<@', '&&') then
+               t.typcategory = 'A' or t.typtype in ('r', 'm') or (a.atttypid = 'jsonb'::regtype and operator = '@>')
              else a.atttypid <> 'jsonb'::regtype end
 $$;
 COMMENT ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) IS 'The statement that builds an index for this operator on the column; NULL where none is known.';
@@ -2621,7 +2797,8 @@ declare
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(made, made.relation, kind) is not null or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
+    if mmdb.serving_index(made, made.relation, kind) is not null
+       or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
       continue;
     elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
       return query select mmdb.partition_index_statements(made, kind);
@@ -2645,7 +2822,10 @@ COMMENT ON FUNCTION mmdb.index_statements(relation regclass, name text, concurre
 CREATE FUNCTION mmdb.is_flat(distances double precision[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select coalesce(cardinality(distances) >= 10 and distances[1] > 0 and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false) $$;
+    AS $$
+  select coalesce(cardinality(distances) >= 10 and distances[1] > 0
+                  and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false)
+$$;
 COMMENT ON FUNCTION mmdb.is_flat(distances double precision[]) IS 'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
 CREATE TABLE mmdb.leases (
     embedding bigint NOT NULL,
@@ -2667,7 +2847,8 @@ CREATE FUNCTION mmdb.is_free(lease mmdb.leases, state text) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select lease.worker is null
-     and (lease.retry_at <= clock_timestamp() or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+     and (lease.retry_at <= clock_timestamp()
+          or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
 $$;
 COMMENT ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) IS 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
 CREATE FUNCTION mmdb.is_made_by(function oid, id bigint) RETURNS boolean
@@ -2731,7 +2912,8 @@ begin
   -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
   -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
-         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name), ' and ' order by k.place),
+         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
+                    ' and ' order by k.place),
          string_agg(format('p.%I', k.name), ', ' order by k.place),
          string_agg(quote_ident(k.name), ', ' order by k.place)
   into expression, matches, ordering, columns
@@ -2768,7 +2950,8 @@ CREATE FUNCTION mmdb.keywords_index(made mmdb.keywords) RETURNS text
     AS $$
   select format('create index %I on %s using gin (%s%s)', made.index_name, mmdb.relation_sql(made.relation),
                 mmdb.keywords_expression(made.columns, made.language),
-                case mmdb.keywords_method(made.language) when 'trigram' then ' public.gin_trgm_ops' else '' end)
+                case mmdb.keywords_method(made.language)
+                     when 'trigram' then ' public.gin_trgm_ops' else '' end)
 $$;
 COMMENT ON FUNCTION mmdb.keywords_index(made mmdb.keywords) IS 'The statement that builds the index of keywords.';
 CREATE FUNCTION mmdb.keywords_leg(made mmdb.keywords) RETURNS mmdb.search_leg
@@ -2779,9 +2962,10 @@ declare
   leg mmdb.search_leg;
   keys constant record := mmdb.key_sql(made.relation);
   method constant text := mmdb.keywords_method(made.language);
-  expression constant text := coalesce((
-    select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-    where i.indrelid = made.relation and c.relname = made.index_name), mmdb.keywords_expression(made.columns, made.language));
+  expression constant text := coalesce(
+    (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
+     where i.indrelid = made.relation and c.relname = made.index_name),
+    mmdb.keywords_expression(made.columns, made.language));
 begin
   leg.name := made.name;
   leg.parts.relation := made.relation;
@@ -2815,7 +2999,8 @@ begin
   raise exception 'there is no text search configuration "%"', language
     using errcode = 'undefined_object',
           hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c where pg_ts_config_is_visible(c.oid)));
+                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c
+                         where pg_ts_config_is_visible(c.oid)));
 end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
@@ -2838,7 +3023,8 @@ CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS te
     AS $_$
   select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
       (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
-    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression, mmdb.relation_sql(relation), k.matches)
+    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression,
+    mmdb.relation_sql(relation), k.matches)
   from mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
@@ -2854,14 +3040,17 @@ begin
   elsif public.vector_dims(embedding) <> public.vector_dims(label_vectors[1]) then
     raise exception 'the vector has % dimensions, and those of the labels have %',
                     public.vector_dims(embedding), public.vector_dims(label_vectors[1])
-      using errcode = 'data_exception', hint = 'classify by the model that made the vector: model => mmdb.model_of(''TABLE'', ''NAME'')';
+      using errcode = 'data_exception',
+            hint = 'classify by the model that made the vector: model => mmdb.model_of(''TABLE'', ''NAME'')';
   end if;
   select array_agg(1 - (l.vector operator(public.<=>) embedding) order by l.place) into similarities
   from unnest(label_vectors) with ordinality l(vector, place);
   if array_position(similarities, null) is not null then
-    raise exception 'the vector of label % is null', array_position(similarities, null) using errcode = 'null_value_not_allowed';
+    raise exception 'the vector of label % is null', array_position(similarities, null)
+      using errcode = 'null_value_not_allowed';
   elsif 'NaN' = any(similarities) then
-    raise exception 'the vector, or that of a label, has no direction: all of it is zero' using errcode = 'data_exception';
+    raise exception 'the vector, or that of a label, has no direction: all of it is zero'
+      using errcode = 'data_exception';
   end if;
   -- PostgreSQL refuses to compute what is smaller than a double.
   return (select array_agg(w.weight / w.total order by w.place)
@@ -2896,7 +3085,8 @@ begin
   for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
            from mmdb.key_columns(relation) c order by c.place desc loop
     condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
-                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal, k.bound, condition) end;
+                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal,
+                                  k.bound, condition) end;
   end loop;
   return condition;
 end
@@ -2931,7 +3121,8 @@ begin
 exception when insufficient_privilege then
   raise exception 'role "%" may not use schema %', worker_role, made.function_schema
     using errcode = 'insufficient_privilege',
-          hint = format('have the schema''s owner run: grant usage on schema %s to %I', made.function_schema, worker_role);
+          hint = format('have the schema''s owner run: grant usage on schema %s to %I',
+                        made.function_schema, worker_role);
 end
 $$;
 COMMENT ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) IS 'Let the worker call functions in the table''s schema.';
@@ -2978,7 +3169,8 @@ CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real
     SET client_min_messages TO 'warning'
     AS $$
 declare
-  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer) || statement;
+  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer)
+    || statement;
   sent timestamptz;
 begin
   for attempt in 1..2 loop
@@ -2995,7 +3187,8 @@ begin
         select a.token, a.embedding, a.problem into token, embedding, problem
         from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
         -- The end of the answers, without which the connection takes no other statement.
-        perform from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        perform
+        from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
         return;
       end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
@@ -3022,24 +3215,29 @@ declare
   relation constant regclass := made.relation;
   key_type constant text := mmdb.key_type(relation);
   keys_type constant text := mmdb.within_type(relation);
-  others constant text := format('%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
+  others constant text := format(
+    '%I integer default 10, %I jsonb default null, %I %s default null, %I jsonb default null, '
     '%I double precision default 0, %I integer default null, %I %s default null',
     mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'), mmdb.free_name(relation, 'within'), keys_type,
     mmdb.free_name(relation, 'weights'), mmdb.free_name(relation, 'diversity'), mmdb.free_name(relation, 'depth'),
     mmdb.free_name(relation, 'after'), key_type);
   other_types constant text := format('integer, jsonb, %s, jsonb, double precision, integer, %s', keys_type, key_type);
-  columns constant text := format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
+  columns constant text := format('%s, %I double precision, %I jsonb',
+                                  (select c.definitions from mmdb.search_columns(relation) c),
     mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
 begin
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
-    format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)), columns);
+    format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)),
+    columns);
   perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
-    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type, mmdb.free_name(relation, 'disliked'), others),
+    format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type,
+           mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'recommend'),
-    format('The k rows of %s most like those that are liked and unlike those that are disliked, by all embeddings, best first.',
+    format('The k rows of %s most like those that are liked and unlike those that are disliked, by all '
+           'embeddings, best first.',
            mmdb.relation_sql(relation)), columns);
 end
 $_$;
@@ -3051,7 +3249,8 @@ CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, param
 declare
   call constant text := format('%s(%s)', name, types);
   earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
-  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier) order by p.proacl is null limit 1);
+  grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier)
+                                order by p.proacl is null limit 1);
   one regprocedure;
   right_given record;
 begin
@@ -3059,7 +3258,8 @@ begin
     execute format('drop function %s', one);
   end loop;
   perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
-    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation)) from mmdb.search_columns(made.relation) c)),
+    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation))
+     from mmdb.search_columns(made.relation) c)),
     attributes), body, purpose, format('%s(%s)', name, parameters));
   if grants is not null then
     execute format('revoke all on function %s from public', call);
@@ -3082,11 +3282,14 @@ declare
   name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
   distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
 begin
-  perform mmdb.make_public_function(made, name, argument, argument, 'language sql stable parallel restricted security invoker',
+  perform mmdb.make_public_function(made, name, argument, argument,
+                                    'language sql stable parallel restricted security invoker',
     mmdb.search_body(made, distance, vector),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
            mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
-           case when mmdb.is_quantized(made) then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.' else '' end));
+           case when mmdb.is_quantized(made)
+                then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.'
+                else '' end));
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view.';
@@ -3116,7 +3319,8 @@ declare
   name text;
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null order by e.id limit 1;
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null
+  order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
@@ -3124,13 +3328,16 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
-    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s '
+    'default null',
+    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'),
+    mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
     mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation),
+           mmdb.key_type(relation)),
     mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
@@ -3149,7 +3356,8 @@ begin
   perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
   perform mmdb.make_public_function(made, name,
     format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
-           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'), mmdb.free_name(made.relation, 'filter'),
+           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'),
+           mmdb.free_name(made.relation, 'filter'),
            mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
            mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
     format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
@@ -3169,11 +3377,14 @@ declare
   columns text;
   later text;
 begin
-  select min(t.name) into later from mmdb.other_triggers(made.relation) t(name) where t.name collate "C" > ours collate "C";
+  select min(t.name) into later from mmdb.other_triggers(made.relation) t(name)
+  where t.name collate "C" > ours collate "C";
   if later is not null then
-    raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen', later, made.relation
+    raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen',
+                    later, made.relation
       using errcode = 'object_not_in_prerequisite_state',
-            hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …', later, relation);
+            hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …',
+                          later, relation);
   end if;
   if not exists (select from mmdb.other_triggers(made.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
@@ -3182,7 +3393,8 @@ begin
                                           or a.attnum = made.column_number and made.stale_column is not null);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
-  execute format('create trigger %I before update %s on %s for each row when (%s) execute function mmdb.unset_embedding(%s)',
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
+                 'mmdb.unset_embedding(%s)',
                  ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
@@ -3205,17 +3417,25 @@ begin
     select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
     from (values
       ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
-      ('load', format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
+      ('load',
+       format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
        'returns table (key text, state text, size bigint, content text, data bytea)'),
-      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type), 'returns table (key text, outcome text)'),
-      ('count', '(pass uuid, exact_up_to bigint, out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
+      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type),
+       'returns table (key text, outcome text)'),
+      ('count',
+       '(pass uuid, exact_up_to bigint, '
+       'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
       ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
     where w.name = verb;
     -- The text of a key must not depend on who asks.
-    perform mmdb.create_made(made, signature, result || format(' language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
-      'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' '
-      'set timezone = ''UTC''', case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
-      mmdb.worker_body(made, verb), case verb
+    perform mmdb.create_made(
+      made, signature,
+      result || format(
+        ' language plpgsql %s security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
+        'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''',
+        case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
+      mmdb.worker_body(made, verb),
+      case verb
         when 'pending' then 'The rows that wait to be embedded, a page at a time.'
         when 'load' then 'The sources of pending rows.'
         when 'store' then 'Store embeddings whose source is unchanged.'
@@ -3256,19 +3476,22 @@ declare
   sizes bigint[];
   before constant jsonb := (select jsonb_object_agg(v.relation::oid, v.scans) from mmdb.vector_scans() v);
 begin
-  select array_agg(mmdb.answers_in_common(r.answers, x.answers) order by r.place), array_agg(cardinality(x.answers) order by r.place),
+  select array_agg(mmdb.answers_in_common(r.answers, x.answers) order by r.place),
+         array_agg(cardinality(x.answers) order by r.place),
          percentile_cont(0.5) within group (order by r.milliseconds), bool_and(coalesce(r.ordered, false)),
          count(*) filter (where cardinality(r.answers) < cardinality(x.answers))
   into hits, sizes, made.milliseconds, ordered, short
   from mmdb.run_samples(query) r cross join lateral (select expected[r.place]::text[]) x(answers);
   select i.recall, i.low, i.high into made.recall, made.low, made.high from mmdb.recall_interval(hits, sizes) i;
   if made.recall is null then
-    raise exception 'no sample finds a row' using errcode = 'invalid_parameter_value', hint = 'give samples whose filters some rows pass';
+    raise exception 'no sample finds a row'
+      using errcode = 'invalid_parameter_value', hint = 'give samples whose filters some rows pass';
   end if;
   made.function := mmdb.signature(query.function);
   made.samples := cardinality(query.calls);
   made.settings := mmdb.settings_of(query.function);
-  select coalesce(sum(v.scans - (before ->> v.relation::oid::text)::bigint), 0), coalesce(array_agg(v.relation), '{}') into made.index_scans, tables
+  select coalesce(sum(v.scans - (before ->> v.relation::oid::text)::bigint), 0), coalesce(array_agg(v.relation), '{}')
+  into made.index_scans, tables
   from mmdb.vector_scans() v where v.scans > (before ->> v.relation::oid::text)::bigint;
 end
 $$;
@@ -3284,7 +3507,8 @@ begin
   return query execute format($query$
     with measured as materialized (select %s, p.%I as mmdb_vector from %s p where p.%2$I is not null and %4$s)
     select l.key, r.key, r.distance, r.later from %5$s l cross join lateral %6$s r
-  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name, mmdb.relation_sql(rights.relation), passes,
+  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name,
+           mmdb.relation_sql(rights.relation), passes,
            mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
            mmdb.nearest_sql(rights, passes, depth, false))
   using after, upto, within;
@@ -3306,7 +3530,8 @@ begin
     raise exception 'table % has no embedding "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
   end if;
-  select a.attname into seen_name from pg_attribute a where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  select a.attname into seen_name from pg_attribute a
+  where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
   if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
     return found_embedding.model;
   end if;
@@ -3343,7 +3568,8 @@ begin
   ), telling as (
     select n.left_key, n.right_key from named n
     union all
-    select p.left_key, p.right_key from elsewhere e, mmdb.nearest_pairs(made, made, neighbours, null, null, null, e.keys) p
+    select p.left_key, p.right_key
+    from elsewhere e, mmdb.nearest_pairs(made, made, neighbours, null, null, null, e.keys) p
   )
   select n.left_key, n.right_key, n.distance from named n where n.later
   union all
@@ -3362,7 +3588,8 @@ CREATE FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
-  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a filter.
+  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a
+  -- filter.
   passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
@@ -3384,18 +3611,24 @@ CREATE FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth intege
     AS $_$
   select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
                 mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
-                case when walked then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p where p.%2$I is not null and %5$s '
-                                             'order by %6$s limit %7$s',
-                                             k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
-                                             case when mmdb.is_quantized(made) then d.by_signs else format('p.%I %s', made.column_name, d.from_left) end,
-                                             depth * mmdb.oversampling(mmdb.is_quantized(made)))
-                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0', k.ordering, d.from_left) end,
-                case when not walked or mmdb.is_quantized(made) then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
+                case when walked
+                     then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p '
+                                 'where p.%2$I is not null and %5$s order by %6$s limit %7$s',
+                                 k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
+                                 case when mmdb.is_quantized(made) then d.by_signs
+                                      else format('p.%I %s', made.column_name, d.from_left) end,
+                                 depth * mmdb.oversampling(mmdb.is_quantized(made)))
+                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0',
+                                 k.ordering, d.from_left) end,
+                case when not walked or mmdb.is_quantized(made)
+                     then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
   from mmdb.key_sql(made.relation) k,
-       lateral (select format('operator(public.%s) l.vector::%s', mmdb.distance_operator(
-                  (select m.distance from mmdb.models m where m.name = made.model)), made.column_type),
-                          format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
-                                 mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
+       lateral (select format('operator(public.%s) l.vector::%s',
+                              mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
+                              made.column_type),
+                       format('%s operator(public.<~>) %s',
+                              mmdb.signs_sql(made, format('p.%I', made.column_name)),
+                              mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
 $_$;
 COMMENT ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
 CREATE FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer DEFAULT 10, max_distance double precision DEFAULT NULL::double precision, filter jsonb DEFAULT NULL::jsonb, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(left_key text, right_key text, distance double precision, rank bigint)
@@ -3460,7 +3693,8 @@ begin
 exception when others then
   raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
     using errcode = 'connection_exception',
-          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs; `mmdb doctor` says more';
+          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it '
+                 'needs; `mmdb doctor` says more';
 end
 $$;
 COMMENT ON FUNCTION mmdb.open_loopback() IS 'Open this session''s connection back into the database, once.';
@@ -3468,7 +3702,8 @@ CREATE FUNCTION mmdb.operator_class(column_type text, distance text) RETURNS tex
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('public.%s_%s_ops', case when column_type like '%halfvec(%' then 'halfvec' else 'vector' end,
+  select format('public.%s_%s_ops', case when column_type like '%halfvec(%' then 'halfvec'
+                                                     else 'vector' end,
                 case distance when 'cosine' then 'cosine' when 'l2' then 'l2' else 'ip' end)
 $$;
 COMMENT ON FUNCTION mmdb.operator_class(column_type text, distance text) IS 'pgvector''s HNSW operator class for a column type and a distance.';
@@ -3485,7 +3720,8 @@ begin
       using errcode = 'undefined_object',
             hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
                           (select e.name from mmdb.embeddings e where e.id = serving.generation_of))
-                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation, serving.name) end;
+                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation,
+                                    serving.name) end;
   end if;
   return made;
 end
@@ -3527,9 +3763,11 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
   from (
     select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
-    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.generation_of is not null
+    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    where e.generation_of is not null
     union all
-    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation join pg_class c on c.oid = x.indexrelid
+    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation
+    join pg_class c on c.oid = x.indexrelid
     where c.relname = w.index_name
   ) made(oid)
   join pg_class i on i.oid = made.oid
@@ -3550,10 +3788,12 @@ declare
   page_end text;
 begin
   if count is null or count < 1 then
-    raise exception 'a page of % rows', count using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
+    raise exception 'a page of % rows', count
+      using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
   end if;
-  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p where %4$s '
-                 'order by %2$s limit %5$s) s order by s.place desc limit 1', mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
+  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p '
+                 'where %4$s order by %2$s limit %5$s) s order by s.place desc limit 1',
+                 mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
                  case when after is null then 'true' else mmdb.after_sql(relation, '$1') end, count)
   into page_end using after;
   return page_end;
@@ -3579,7 +3819,8 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
     AS $$
   with tree as (
     select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
-           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end), c.oid::bigint) as leaf_name,
+           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end),
+                           c.oid::bigint) as leaf_name,
            mmdb.index_name(made, kind) as root_name
     from pg_partition_tree(made.relation) t
     join pg_class c on c.oid = t.relid
@@ -3589,15 +3830,19 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
   ), statements(place, level, statement) as (
     select 1, n.level, format('drop index if exists %I.%I', n.nspname, n.index_name) from named n where n.level = 0
     union all
-    select 2, n.level, format('create index %I on only %s %s', n.index_name, mmdb.relation_sql(n.relid), mmdb.index_definition(made, kind))
+    select 2, n.level, format('create index %I on only %s %s', n.index_name, mmdb.relation_sql(n.relid),
+                              mmdb.index_definition(made, kind))
     from named n where not n.isleaf
     union all
-    select 3, n.level, format('drop index concurrently if exists %I.%I', n.nspname, n.index_name) from named n where n.isleaf and n.level > 0
+    select 3, n.level, format('drop index concurrently if exists %I.%I', n.nspname, n.index_name) from named n
+    where n.isleaf and n.level > 0
     union all
-    select 4, n.level, format('create index concurrently %I on %s %s', n.index_name, mmdb.relation_sql(n.relid), mmdb.index_definition(made, kind))
+    select 4, n.level, format('create index concurrently %I on %s %s', n.index_name, mmdb.relation_sql(n.relid),
+                              mmdb.index_definition(made, kind))
     from named n where n.isleaf and n.level > 0
     union all
-    select 5, -n.level, format('alter index %I.%I attach partition %I.%I', u.nspname, u.index_name, n.nspname, n.index_name)
+    select 5, -n.level, format('alter index %I.%I attach partition %I.%I', u.nspname, u.index_name,
+                               n.nspname, n.index_name)
     from named n join named u on u.relid = n.parentrelid where n.level > 0
   )
   select s.statement from statements s order by s.place, s.level
@@ -3627,7 +3872,8 @@ begin%6$s
       where %3$s and %4$s order by %5$s limit count;
   end if;
 end
-$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering, mmdb.pass_sql(made))
+$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering,
+        mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
@@ -3647,7 +3893,8 @@ declare
 begin
   execute format($query$
     select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
-           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error)) filter (where f.key_text is not null)
+           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
+             filter (where f.key_text is not null)
     from %2$s %3$s
     left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
     where %6$s
@@ -3663,7 +3910,8 @@ CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)' else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
+  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)'
+                     else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
                 alias, made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, alias))
 $_$;
 COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
@@ -3671,7 +3919,8 @@ CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name)) else (select s.expression from mmdb.key_sql(relation) s) end
+  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name))
+              else (select s.expression from mmdb.key_sql(relation) s) end
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.plain_key_sql(relation regclass) IS 'The SQL by which the key of row p is written for people.';
@@ -3690,10 +3939,12 @@ begin
       using errcode = 'invalid_parameter_value';
   elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
     raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
-      using errcode = 'invalid_parameter_value', hint = 'name each column once; weights => ''{…}'' makes one count for more';
+      using errcode = 'invalid_parameter_value',
+            hint = 'name each column once; weights => ''{…}'' makes one count for more';
   elsif storage is distinct from 'column' then
     raise exception 'storage "%" is not available', storage
-      using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
+      using errcode = 'feature_not_supported',
+            hint = 'this version stores embeddings in a column: storage => ''column''';
   end if;
   planned.relation := relation;
   planned.sources := sources;
@@ -3706,7 +3957,8 @@ begin
   planned.model := chosen.name;
   if distance <> chosen.distance then
     raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
-      using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
+      using errcode = 'invalid_parameter_value',
+            hint = 'the distance is the model''s: leave it out, or choose another model';
   end if;
   planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
   if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
@@ -3723,7 +3975,8 @@ begin
   if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
     raise exception 'table % has an embedding "%" already', relation, planned.name
       using errcode = 'duplicate_object',
-            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''', relation, planned.name);
+            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''',
+                          relation, planned.name);
   end if;
   planned.id := nextval('mmdb.embeddings_id_seq');
   planned.attached_to := mmdb.attachment(relation);
@@ -3746,14 +3999,17 @@ CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RET
 begin
   if on_change not in ('unset', 'keep') then
     raise exception 'on_change is "%", expected unset or keep', on_change
-      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
+      using errcode = 'invalid_parameter_value',
+            hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by '
+                   'its old vector';
   elsif on_change = 'keep' then
     planned.stale_column := planned.name || '_stale';
     if cardinality(planned.source_expressions) > 0 then
       raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
         using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
     elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
-      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation,
+                      planned.stale_column
         using errcode = 'duplicate_column', hint = 'give another name => ''…''';
     end if;
   end if;
@@ -3823,7 +4079,8 @@ CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argumen
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select case m.modality when 'text' then 'text' else 'bytea' end,
-         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation), made.name, t.name)
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation),
+                made.name, t.name)
   from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
        regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
   union all
@@ -3869,7 +4126,8 @@ CREATE FUNCTION mmdb.readers_of(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure, 'policy ' || quote_ident(y.polname)), ', ')
+  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure,
+                                      'policy ' || quote_ident(y.polname)), ', ')
   from pg_depend d
   left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
@@ -3898,7 +4156,9 @@ begin
   made := measured.made;
   made.exact_milliseconds := expected.milliseconds;
   perform mmdb.record_recall(made, measured.tables);
-  return query select r.recall, r.low, r.high, made.samples, measured.short, r.milliseconds, r.exact_milliseconds, made.index_scans from mmdb.rounded(made) r;
+  return query
+  select r.recall, r.low, r.high, made.samples, measured.short, r.milliseconds, r.exact_milliseconds, made.index_scans
+  from mmdb.rounded(made) r;
 end
 $$;
 COMMENT ON FUNCTION mmdb.recall_in(search_path text, function regprocedure, samples jsonb) IS 'mmdb.recall for a function whose body is read with this search_path.';
@@ -3907,14 +4167,17 @@ CREATE FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall d
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with s as (
-    select sum(h)::double precision / sum(z) as p, sum(z)::double precision as total, count(*)::double precision as queries
+    select sum(h)::double precision / sum(z) as p, sum(z)::double precision as total,
+           count(*)::double precision as queries
     from unnest(hits, sizes) u(h, z) where z > 0
   ), e as (
     select s.p, s.total / greatest(1, case when s.p > 0 and s.p < 1 and s.queries > 1 then
-             s.queries / (s.queries - 1) * (select sum((h - s.p * z) ^ 2) from unnest(hits, sizes) u(h, z)) / (s.total * s.p * (1 - s.p)) else 1 end) as n
+             s.queries / (s.queries - 1) * (select sum((h - s.p * z) ^ 2) from unnest(hits, sizes) u(h, z))
+             / (s.total * s.p * (1 - s.p)) else 1 end) as n
     from s
   )
-  select e.p, greatest(0, (e.p + z2 / (2 * e.n) - w) / (1 + z2 / e.n)), least(1, (e.p + z2 / (2 * e.n) + w) / (1 + z2 / e.n))
+  select e.p, greatest(0, (e.p + z2 / (2 * e.n) - w) / (1 + z2 / e.n)),
+         least(1, (e.p + z2 / (2 * e.n) + w) / (1 + z2 / e.n))
   from e cross join lateral (select 1.96 ^ 2, 1.96 * sqrt(e.p * (1 - e.p) / e.n + 1.96 ^ 2 / (4 * e.n ^ 2))) c(z2, w)
 $$;
 COMMENT ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT recall double precision, OUT low double precision, OUT high double precision) IS 'Recall over queries, and its interval of 95 % confidence.';
@@ -3926,11 +4189,13 @@ CREATE FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT di
               when c.inexact is null then 'to_jsonb(r)::text'
               else format('(to_jsonb(r) - %L::text[])::text', c.inexact) end,
          case when d.name is null then 'null::double precision' else format('r.%I', d.name) end
-  from (select array_agg(c.name) filter (where c.type in ('float4'::regtype, 'float8'::regtype) or c.name in ('ranks', '_ranks')) || '{}'
+  from (select array_agg(c.name) filter (where c.type in ('float4'::regtype, 'float8'::regtype)
+                                         or c.name in ('ranks', '_ranks')) || '{}'
         from mmdb.result_columns(function) c having count(*) > 1) c(inexact)
   right join (select) one on true
   left join lateral (select c.name from mmdb.result_columns(function) c
-                     where c.name in ('distance', '_distance') and c.type in ('float4'::regtype, 'float8'::regtype) order by c.name desc limit 1) d on true
+                     where c.name in ('distance', '_distance') and c.type in ('float4'::regtype, 'float8'::regtype)
+                     order by c.name desc limit 1) d on true
 $$;
 COMMENT ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) IS 'What makes two rows r of a function the same answer: their distance where they have one, else all but floating-point columns and ranks.';
 CREATE FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
@@ -3986,12 +4251,15 @@ CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)) is not true then
+  if (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p
+      where p.oid = mmdb.function_called(made.function)) is not true then
     raise exception 'must be owner of function %', made.function using errcode = 'insufficient_privilege';
   end if;
-  insert into mmdb.recall_contracts (function, target, samples, settings) values (made.function, made.target, made.samples, made.settings)
+  insert into mmdb.recall_contracts (function, target, samples, settings)
+  values (made.function, made.target, made.samples, made.settings)
   on conflict (function) do update
-    set (target, samples, settings, tuned_at, tuned_by) = (excluded.target, excluded.samples, excluded.settings, excluded.tuned_at, excluded.tuned_by);
+    set (target, samples, settings, tuned_at, tuned_by)
+      = (excluded.target, excluded.samples, excluded.settings, excluded.tuned_at, excluded.tuned_by);
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) IS 'Enter a contract, for the function''s owner only.';
@@ -4010,11 +4278,11 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place,
-         stale_column, stale_number)
-      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place,
-         excluded.stale_column, excluded.stale_number);
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema,
+         attached_to, index_options, column_place, stale_column, stale_number)
+      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
+         excluded.column_number, excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to,
+         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -4043,10 +4311,13 @@ begin
   if has_function_privilege(session_user, mmdb.function_called(made.function), 'execute') is not true then
     raise exception 'permission denied for function %', made.function using errcode = 'insufficient_privilege';
   end if;
-  insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds, index_scans, settings, tables)
+  insert into mmdb.recalls (function, by_owner, samples, recall, low, high, milliseconds, exact_milliseconds,
+                            index_scans, settings, tables)
   values (made.function,
-          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p where p.oid = mmdb.function_called(made.function)),
-          made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds, made.index_scans, made.settings,
+          (select pg_has_role(session_user, p.proowner, 'member') from pg_proc p
+           where p.oid = mmdb.function_called(made.function)),
+          made.samples, made.recall, made.low, made.high, made.milliseconds, made.exact_milliseconds,
+          made.index_scans, made.settings,
           mmdb.table_changes(tables));
 end
 $$;
@@ -4067,7 +4338,8 @@ begin
   end if;
   set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null,
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other,
+      switched_at = clock_timestamp(), column_place = null,
       stale_column = case when e.stale_number is not null then set_aside || '_stale' end
   where e.id = former.id;
   update mmdb.embeddings e
@@ -4112,12 +4384,15 @@ CREATE FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked 
     AS $$
 declare
   relation constant regclass := (legs[1].parts).relation;
-  names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l where mmdb.weight_of(weights, l.name) <> 0);
+  names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l
+                          where mmdb.weight_of(weights, l.name) <> 0);
 begin
   raise exception '% of table % is not embedded yet: %',
-    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', ')) else 'none of the liked rows' end, relation, names
+    case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', '))
+         else 'none of the liked rows' end, relation, names
     using errcode = 'object_not_in_prerequisite_state',
-          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)', relation);
+          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)',
+                        relation);
 end
 $$;
 COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
@@ -4206,9 +4481,11 @@ begin
     made.sources := mmdb.column_names(made.relation, made.source_numbers);
     made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
     made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
-    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
+    if made.column_name is null or (made.stale_number is not null and made.stale_column is null)
+       or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
       raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
-        using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
+        using errcode = 'undefined_column',
+              hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
     end if;
   else
     made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
@@ -4234,7 +4511,8 @@ CREATE FUNCTION mmdb.result_columns(function regprocedure) RETURNS TABLE(name te
   cross join lateral unnest(p.proargnames, p.proargmodes, p.proallargtypes) a(name, mode, type)
   where p.oid = function and a.mode in ('o', 'b', 't')
   union all
-  select a.attname, a.atttypid from pg_proc p join pg_type t on t.oid = p.prorettype join pg_attribute a on a.attrelid = t.typrelid
+  select a.attname, a.atttypid from pg_proc p join pg_type t on t.oid = p.prorettype
+  join pg_attribute a on a.attrelid = t.typrelid
   where p.oid = function and a.attnum > 0 and not a.attisdropped
 $$;
 COMMENT ON FUNCTION mmdb.result_columns(function regprocedure) IS 'The columns of the rows that a function returns; none where they are single values.';
@@ -4273,7 +4551,8 @@ declare
 begin
   if before.switched_at is null then
     raise exception 'model "%" of embedding "%" has not served yet', before.model, name
-      using errcode = 'object_not_in_prerequisite_state', hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
   end if;
   return mmdb.switch_model(relation, name, force);
 end
@@ -4335,8 +4614,10 @@ begin
   select array_agg(r.answers::text order by r.place), percentile_cont(0.5) within group (order by r.milliseconds)
   into answers, milliseconds from mmdb.run_samples(query) r;
   if (select sum(v.scans) from mmdb.vector_scans() v) > before then
-    raise exception 'function % reads a vector index even where index scans are off: there is nothing to compare it with', query.function
-      using errcode = 'object_not_in_prerequisite_state', hint = 'it, or a function that it calls, sets enable_indexscan or enable_sort: reset that';
+    raise exception 'function % reads a vector index even where index scans are off: there is nothing to '
+                    'compare it with', query.function
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'it, or a function that it calls, sets enable_indexscan or enable_sort: reset that';
   end if;
   discard plans;
 end
@@ -4353,17 +4634,20 @@ begin
   for i in 1 .. cardinality(query.calls) loop
     perform set_config('search_path', query.search_path, true);
     started := clock_timestamp();
-    execute format('select array_agg(%s), array_agg(%s) from %s r', query.identity, query.distance, query.calls[i]) into answers, distances;
+    execute format('select array_agg(%s), array_agg(%s) from %s r', query.identity, query.distance, query.calls[i])
+    into answers, distances;
     milliseconds := 1000 * date_part('epoch', clock_timestamp() - started);
     perform set_config('search_path', 'pg_catalog, pg_temp', true);
     place := i;
     answers := coalesce(answers, '{}');
     -- An index compares rounded vectors: what is off by as much is in order.
     ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
-                from (select d, max(d) over (order by n) from unnest(distances) with ordinality d(d, n)) u(d, farthest));
+                from (select d, max(d) over (order by n)
+                      from unnest(distances) with ordinality d(d, n)) u(d, farthest));
     if cardinality(answers) > 10000 then
       raise exception '% returned % rows', left(query.calls[i], 200), cardinality(answers)
-        using errcode = 'invalid_parameter_value', hint = 'recall is measured of functions with a LIMIT of their own, of at most 10000 rows';
+        using errcode = 'invalid_parameter_value',
+              hint = 'recall is measured of functions with a LIMIT of their own, of at most 10000 rows';
     end if;
     return next;
   end loop;
@@ -4374,7 +4658,8 @@ CREATE FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name te
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, %s) a) is not distinct from %L',
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, '
+                '%s) a) is not distinct from %L',
                 mmdb.relation_sql(relation), number, name)
 $$;
 COMMENT ON FUNCTION mmdb.same_column_sql(relation regclass, number smallint, name text) IS 'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a table''s owner.';
@@ -4383,7 +4668,8 @@ CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
-                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with ordinality k(number, place) '
+                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with '
+                'ordinality k(number, place) '
                 'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
                 format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
   from mmdb.key_columns(relation) k
@@ -4407,30 +4693,38 @@ CREATE FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigi
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  called constant text := (select format('%I.%I', n.nspname, p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  called constant text := (select format('%I.%I', n.nspname, p.proname) from pg_proc p
+                           join pg_namespace n on n.oid = p.pronamespace
                            where p.oid = function);
   types constant oid[] := (select p.proargtypes::oid[] from pg_proc p where p.oid = function);
   names constant text[] := array(
-    select a.name from pg_proc p cross join lateral unnest(p.proargnames, coalesce(p.proargmodes, array_fill('i'::"char", array[cardinality(p.proargnames)])))
-                                      with ordinality a(name, mode, place)
+    select a.name
+    from pg_proc p
+    cross join lateral unnest(
+      p.proargnames, coalesce(p.proargmodes, array_fill('i'::"char", array[cardinality(p.proargnames)]))
+    ) with ordinality a(name, mode, place)
     where p.oid = function and a.mode in ('i', 'b', 'v') order by a.place);
   stranger text;
 begin
   if jsonb_typeof(sample) = 'array' and jsonb_array_length(sample) <= cardinality(types) then
     return format('%s(%s)', called, (
-      select string_agg(mmdb.sample_argument(e.value, types[array_lower(types, 1) + e.place::integer - 1]), ', ' order by e.place)
+      select string_agg(mmdb.sample_argument(e.value, types[array_lower(types, 1) + e.place::integer - 1]),
+                        ', ' order by e.place)
       from jsonb_array_elements(sample) with ordinality e(value, place)));
   elsif jsonb_typeof(sample) = 'object' then
     stranger := (select k from jsonb_object_keys(sample) k where k <> all(names) limit 1);
     if stranger is null then
       return format('%s(%s)', called, (
-        select string_agg(format('%I => %s', e.key, mmdb.sample_argument(e.value, types[array_lower(types, 1) + array_position(names, e.key) - 1])), ', ')
+        select string_agg(
+          format('%I => %s', e.key, mmdb.sample_argument(
+            e.value, types[array_lower(types, 1) + array_position(names, e.key) - 1])), ', ')
         from jsonb_each(sample) e));
     end if;
   end if;
   raise exception 'sample % is %, which are not arguments of %', place, left(sample::text, 100), function
     using errcode = 'invalid_parameter_value',
-          hint = 'a sample is an array of arguments in order, or an object of arguments by name, which leaves those with defaults out';
+          hint = 'a sample is an array of arguments in order, or an object of arguments by name, which leaves those '
+                 'with defaults out';
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_call(function regprocedure, sample jsonb, place bigint) IS 'One sample as a call of the function.';
@@ -4441,9 +4735,11 @@ CREATE FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) RETURNS 
 begin
   if samples is null or jsonb_typeof(samples) <> 'array' or jsonb_array_length(samples) = 0 then
     raise exception 'there are no samples to measure function % with', function
-      using errcode = 'invalid_parameter_value', hint = 'samples are an array of calls, as in: [["red shoes", 100], ["boots", 50]]';
+      using errcode = 'invalid_parameter_value',
+            hint = 'samples are an array of calls, as in: [["red shoes", 100], ["boots", 50]]';
   end if;
-  return array(select mmdb.sample_call(function, s.sample, s.place) from jsonb_array_elements(samples) with ordinality s(sample, place) order by s.place);
+  return array(select mmdb.sample_call(function, s.sample, s.place)
+               from jsonb_array_elements(samples) with ordinality s(sample, place) order by s.place);
 end
 $$;
 COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS 'The samples as calls of the function.';
@@ -4464,9 +4760,11 @@ CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, O
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select sum(greatest(c.reltuples, 0))::real, sum(s.seq_scan)::bigint, sum(s.seq_tup_read)::bigint, sum(s.idx_scan)::bigint
+  select sum(greatest(c.reltuples, 0))::real, sum(s.seq_scan)::bigint, sum(s.seq_tup_read)::bigint,
+         sum(s.idx_scan)::bigint
   from pg_class c left join pg_stat_user_tables s on s.relid = c.oid
-  where c.relkind = 'r' and (c.oid = scans.relation or c.oid in (select t.relid from pg_partition_tree(scans.relation) t))
+  where c.relkind = 'r'
+    and (c.oid = scans.relation or c.oid in (select t.relid from pg_partition_tree(scans.relation) t))
 $$;
 COMMENT ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) IS 'The rows of a table, and how often it was read whole (and how many rows in all) and by an index since statistics began.';
 CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
@@ -4499,7 +4797,8 @@ begin
       names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
-    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null
+                                               and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
       measure := case when measure is null and vector is not null then leg else measure end;
       select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
@@ -4510,17 +4809,23 @@ begin
   end loop;
   if nothing then
     raise exception 'there is nothing to search for'
-      using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
+      using errcode = 'invalid_parameter_value',
+            hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  select array_agg(f.key), array_agg(f.score), array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
+  select array_agg(f.key), array_agg(f.score),
+         array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
   into found_keys, found_scores, found_how
   from (
-    select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
-      then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
+    select u.key, u.leg, u.how,
+           mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case
+             when u.leg = any(names)
+             then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5
+             else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
   ) f;
   return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
+               from mmdb.fused(found_keys, found_scores, found_how, k, deep,
+                               coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
 COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
@@ -4581,12 +4886,15 @@ CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public
 begin
   if leg.matches is not null then
     return query
-    select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
+    select f.key, f.rank,
+           1 - count(*) over () / depth::double precision
+               * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
            jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
     from mmdb.words_found(leg, query, filter, within, depth) f;
   else
     return query
-    select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
+    select f.key, f.place,
+           coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
     from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
   end if;
@@ -4622,7 +4930,8 @@ begin
                            mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
                            regexp_replace(made.column_type, '\(\d+\)$', ''));
   parts.walk := case when mmdb.is_quantized(made) then
-    format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)), mmdb.signs_sql(made, '$1'))
+    format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
+           mmdb.signs_sql(made, '$1'))
     else parts.distance end;
   parts.present := format('p.%I is not null', made.column_name);
   parts.within := mmdb.within_sql(made.relation);
@@ -4639,7 +4948,8 @@ CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4,
+                   $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
@@ -4654,7 +4964,8 @@ CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, m
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  place constant text := (select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+  place constant text := (select quote_ident(n.nspname) from pg_extension e
+                          join pg_namespace n on n.oid = e.extnamespace
                           where e.extname = 'pg_stat_statements');
 begin
   if place is not null then
@@ -4684,7 +4995,10 @@ COMMENT ON COLUMN mmdb.worker_sessions.identities IS 'The identities of the mode
 CREATE FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select exists (select from unnest(worker.models, worker.identities) s(name, identity) where (s.name, s.identity) = (model.name, model.identity)) $$;
+    AS $$
+  select exists (select from unnest(worker.models, worker.identities) s(name, identity)
+                 where (s.name, s.identity) = (model.name, model.identity))
+$$;
 COMMENT ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) IS 'Whether a worker has loaded this very model.';
 CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) RETURNS regclass
     LANGUAGE sql STABLE
@@ -4696,8 +5010,10 @@ CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
-    and case when kind = 'pending' then m.amname = 'btree' and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
-             else m.amname = 'hnsw' and i.indpred is null and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
+    and case when kind = 'pending' then m.amname = 'btree'
+               and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
+             else m.amname = 'hnsw' and i.indpred is null
+               and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
@@ -4709,14 +5025,16 @@ CREATE FUNCTION mmdb.set_setting(name text, value text) RETURNS void
     AS $_$
 declare
   -- The roles, of which mmdb.settings also has the names, are chosen with `mmdb init`.
-  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes', 'max_attempts'];
+  known constant text[] := array['default_model', 'embed_timeout_ms', 'query_cache_rows', 'query_max_bytes',
+                                 'max_attempts'];
 begin
   if name <> all(known) or name is null then
     raise exception 'unknown setting "%"', name
       using errcode = 'invalid_parameter_value', hint = format('known settings: %s', array_to_string(known, ', '));
   elsif value is null then
     raise exception 'setting "%" takes a value, not NULL', name using errcode = 'null_value_not_allowed';
-  elsif name <> 'default_model' and (case when value ~ '^[1-9][0-9]{0,9}$' then value::bigint > 2147483647 else true end) then
+  elsif name <> 'default_model'
+    and (case when value ~ '^[1-9][0-9]{0,9}$' then value::bigint > 2147483647 else true end) then
     raise exception 'setting "%" takes a whole number from 1 to 2147483647, not "%"', name, value
       using errcode = 'invalid_parameter_value';
   elsif name = 'default_model' and not exists (select from mmdb.models m where m.name = value) then
@@ -4783,7 +5101,9 @@ COMMENT ON FUNCTION mmdb.share_session(worker integer) IS 'Worker only: code of 
 CREATE FUNCTION mmdb.shell_word(word text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$ select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end $_$;
+    AS $_$
+  select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end
+$_$;
 COMMENT ON FUNCTION mmdb.shell_word(word text) IS 'A text as one argument in a shell.';
 CREATE FUNCTION mmdb.short_name(wanted text, id bigint) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -4808,7 +5128,8 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with made as (
-    select e.generation_of, c.column_name, c.stale_column, case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
+    select e.generation_of, c.column_name, c.stale_column,
+           case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
     from mmdb.embeddings e cross join mmdb.columns_now(e) c
     where e.relation = shown_columns.relation
   )
@@ -4827,7 +5148,10 @@ COMMENT ON FUNCTION mmdb.signature(function regprocedure) IS 'A function''s qual
 CREATE FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$ select format('public.binary_quantize(%s)::bit(%s)', vector, substring(made.column_type from '\((\d+)\)$')) $_$;
+    AS $_$
+  select format('public.binary_quantize(%s)::bit(%s)', vector,
+                substring(made.column_type from '\((\d+)\)$'))
+$_$;
 COMMENT ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) IS 'The signs of a vector, a bit for each number.';
 CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
     LANGUAGE sql STABLE
@@ -4846,7 +5170,8 @@ declare
   types text[];
   label constant text := format('%s.%s', relation, array_to_string(mmdb.column_names(relation, numbers), ', '));
 begin
-  if exists (select from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers) and a.attgenerated = 'v') then
+  if exists (select from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers)
+                                          and a.attgenerated = 'v') then
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
@@ -4866,15 +5191,20 @@ begin
     raise exception 'unknown modality "%"', modality
       using errcode = 'invalid_parameter_value', hint = 'modalities: text, image';
   elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
-    raise exception 'source % has type %, which does not hold modality "%"', label, array_to_string(types, ', '), modality
+    raise exception 'source % has type %, which does not hold modality "%"', label,
+                    array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
-            hint = case when types = '{bytea,text}' then 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them'
-                   else 'text is embedded from text columns, an image from a bytea column or from a text column that holds its URI' end;
+            hint = case when types = '{bytea,text}' then
+                          'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
+                          'each of them'
+                        else 'text is embedded from text columns, an image from a bytea column or from a text column '
+                             'that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
       using errcode = 'invalid_parameter_value',
             hint = case when by_uri then 'declare an embedding for each of them'
-                   else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for each of them' end;
+                        else 'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
+                             'each of them' end;
   end if;
 end
 $$;
@@ -4906,7 +5236,8 @@ CREATE FUNCTION mmdb.stop_worker(worker integer) RETURNS void
   select mmdb.guard_session();
   delete from mmdb.shared_sessions s where s.worker = stop_worker.worker;
   delete from mmdb.leases l where l.worker = stop_worker.worker and l.error is null;
-  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp() where l.worker = stop_worker.worker;
+  update mmdb.leases l set worker = null, expires_at = null, retry_at = clock_timestamp()
+  where l.worker = stop_worker.worker;
   delete from mmdb.worker_sessions w where w.id = stop_worker.worker;
 $$;
 COMMENT ON FUNCTION mmdb.stop_worker(worker integer) IS 'A worker leaves: what it held is free at once.';
@@ -4944,8 +5275,9 @@ begin%7$s
       and case when p.xmin::text = k.state then true else %6$s = k.hash end
     returning k.key
   )
-  select k.key, case when s.key is not null then 'stored' 
-                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed' else 'locked' end
+  select k.key, case when s.key is not null then 'stored'
+                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed'
+                     else 'locked' end
   from unnest(keys) k(key) left join stored s on s.key = k.key;
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
@@ -4980,7 +5312,8 @@ begin
   loop
     page_end := mmdb.page_end(relation, last, batch);
     exit when page_end is null;
-    execute pg_catalog.format('insert into %s select * from mmdb.near_duplicates($1, $2, $3, $4, $5, $6) on conflict do nothing', made)
+    execute pg_catalog.format('insert into %s select * from mmdb.near_duplicates($1, $2, $3, $4, $5, $6) '
+                              'on conflict do nothing', made)
       using relation, name, max_distance, neighbours, last, page_end;
     execute pg_catalog.format('update %s set after = $1', progress) using page_end;
     commit;
@@ -5065,11 +5398,15 @@ begin
   now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name,
+                 set_aside || '_embedding');
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name,
+                 serving.column_name);
   if serving.stale_column is not null then
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column, set_aside || '_stale');
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column, serving.stale_column);
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column,
+                   set_aside || '_stale');
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column,
+                   serving.stale_column);
   end if;
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
@@ -5087,7 +5424,8 @@ begin
     perform mmdb.make_table_functions(relation);
   end if;
   -- What one of the models does not take.
-  perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
+  perform mmdb.drop_search_functions(other, kept_arguments => now),
+    mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
   return other;
 end
@@ -5123,7 +5461,8 @@ begin
     raise exception '"%" cannot be the name of a table', array_to_string(names, '.')
       using errcode = 'invalid_name', hint = 'as in poster_duplicates or shop.poster_duplicates, of at most 63 bytes';
   end if;
-  return (select string_agg(quote_ident(n.name), '.' order by n.place) from unnest(names) with ordinality n(name, place));
+  return (select string_agg(quote_ident(n.name), '.' order by n.place)
+          from unnest(names) with ordinality n(name, place));
 end
 $$;
 COMMENT ON FUNCTION mmdb.table_name(name text, suffix text) IS 'A name as given, perhaps with its schema, and with a suffix, quoted.';
@@ -5176,14 +5515,16 @@ CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integ
     AS $$
 #variable_conflict use_variable
 declare
-  passes constant text := mmdb.filter(parts.relation, filter, 'p') || case when within is null then '' else ' and ' || parts.within end;
+  passes constant text := mmdb.filter(parts.relation, filter, 'p')
+    || case when within is null then '' else ' and ' || parts.within end;
   later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   by_signs constant boolean := parts.walk <> parts.distance;
   -- So many rows of a walk the k are taken from at the least; over signs all of them are, it has no order of theirs.
   least_rows constant integer := k * mmdb.oversampling(by_signs);
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
-  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is missed.
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is
+  -- missed.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
   -- Rows of a probe: no fewer than tell whether it is flat.
   most constant integer := case when by_signs then depth else greatest(enough, 16) end;
@@ -5206,14 +5547,16 @@ begin
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that pass may lie
-  -- near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do, both within a factor of 2.
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that
+  -- pass may lie near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do,
+  -- both within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
     if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
       depth := 1000;
       if estimate.exact_cost > cost.flat * depth then
-        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+        select * into passed, keys, distances
+        from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
       else
         passed := null;  -- to measure all costs no more
       end if;
@@ -5221,7 +5564,8 @@ begin
     -- The rows of earlier pages lie nearest, and how many they were is not known.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
-      select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+      select * into passed, keys, distances
+      from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
       -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
@@ -5231,9 +5575,12 @@ begin
       passed := 0;
       enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end, ceil(needed)::integer);
+        select * into passed, keys, distances
+        from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
+                            ceil(needed)::integer);
       end if;
-      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a second.
+      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a
+      -- second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
@@ -5262,10 +5609,13 @@ begin
   execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
   into reached using vector, mmdb.within_keys(parts, array[after]);
   if reached is null then
-    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '), parts.relation
-      using errcode = 'object_not_in_prerequisite_state', hint = 'after takes the key of the last row of the page before';
+    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '),
+                    parts.relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'after takes the key of the last row of the page before';
   end if;
-  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select %4$L::text) a(after)))',
+  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select '
+                '%4$L::text) a(after)))',
                 parts.distance, reached, mmdb.later_sql(parts.relation), after);
 end
 $_$;
@@ -5283,8 +5633,8 @@ begin
   join %4$s p on %5$s
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation), replace(k.matches, 'k.key', 'found_.key'),
-        mmdb.known_key_sql(made.relation, '$5'))
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation),
+        replace(k.matches, 'k.key', 'found_.key'), mmdb.known_key_sql(made.relation, '$5'))
   from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
@@ -5306,8 +5656,11 @@ begin
   perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
           set_config('hnsw.max_scan_tuples', budget::text, true);
   execute format($query$
-    with found as materialized (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %9$s limit %7$s)
-    select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    with found as materialized (
+      select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %9$s limit %7$s
+    )
+    select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
   into passed, keys, distances using vector, within;
@@ -5324,7 +5677,8 @@ declare
   total real := (select c.reltuples from pg_class c where c.oid = parts.relation and c.relkind = 'r');
 begin
   if total is null then
-    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t join pg_class c on c.oid = t.relid and t.isleaf);
+    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t
+              join pg_class c on c.oid = t.relid and t.isleaf);
   end if;
   total := greatest(total, 1);
   if passes = 'true' and not row_security_active(parts.relation) then
@@ -5335,7 +5689,8 @@ begin
     rows := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::real;
   end if;
   share := greatest(least(rows / total, 1), 1e-6);
-  exact_cost := case when plan is null or plan::text like '%"Seq Scan"%' then cost.kept * rows + cost.read * total else rows end;
+  exact_cost := case when plan is null or plan::text like '%"Seq Scan"%' then cost.kept * rows + cost.read * total
+                     else rows end;
 end
 $$;
 COMMENT ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
@@ -5344,10 +5699,12 @@ CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector pub
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 begin
-  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k rows only.
+  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k
+  -- rows only.
   execute format($query$
     select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
-    from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p order by p.mmdb_distance, %2$s limit %7$s) p
+    from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
+          order by p.mmdb_distance, %2$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
   into keys, distances using vector, within;
 end
@@ -5370,7 +5727,8 @@ begin
   perform set_config('hnsw.ef_search', depth::text, true);
   -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
   execute format($query$
-    select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
   $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
   into passed, keys, distances using vector, within;
@@ -5392,9 +5750,11 @@ CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
     AS $_$
   select format('(%s) and old.%2$I operator(public.=) new.%2$I'
                 || case when made.stale_column is null then ''
-                        else ' or old.%3$I and new.%3$I and (old.%2$I operator(public.=) new.%2$I) is not true' end,
+                        else ' or old.%3$I and new.%3$I '
+                             'and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
-                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
+                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end,
+                                  a.attname),
                            ' or ' order by a.attnum), made.column_name, made.stale_column)
   from pg_attribute a
   where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
@@ -5409,14 +5769,16 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     when t.tgenabled <> 'A' then 'the trigger is disabled'
     when array(select d.refobjsubid::smallint from pg_depend d
                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = made.relation and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
+                 and d.refobjid = made.relation
+                 and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
          is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
       'the columns that a source is made from changed'
     when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
       'the expression of a generated source changed'
     when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
-    when exists (select from mmdb.other_triggers(made.relation) o(name) where o.name collate "C" > t.tgname::text collate "C") then
+    when exists (select from mmdb.other_triggers(made.relation) o(name)
+                 where o.name collate "C" > t.tgname::text collate "C") then
       'a BEFORE UPDATE trigger of the table runs after the trigger of mmdb'
   end
   from (select) one
@@ -5463,7 +5825,8 @@ declare
 begin
   return query select measured.made, measured.short, measured.tables;
   for step in select * from mmdb.tuning_ladders(query.function) loop
-    continue when step.ladder = reached or (step.settings = '{enable_indexscan=off}' and exact_milliseconds > 1.5 * fastest);
+    continue when step.ladder = reached
+      or (step.settings = '{enable_indexscan=off}' and exact_milliseconds > 1.5 * fastest);
     perform mmdb.attach_settings(query.function, step.settings);
     measured := mmdb.measure(query, expected);
     if not measured.ordered and 'hnsw.iterative_scan=relaxed_order' = any(step.settings) then
@@ -5503,16 +5866,19 @@ begin
   expected := mmdb.run_exact(query);
   tried := array(select to_jsonb(t) from mmdb.try_settings(query, expected.answers, expected.milliseconds, target) t);
   select u.place into best
-  from unnest(tried) with ordinality u(entry, place) cross join lateral jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made') m
+  from unnest(tried) with ordinality u(entry, place)
+  cross join lateral jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made') m
   where m.recall >= target order by m.milliseconds limit 1;
   if best is null then
     raise exception 'no settings reach a recall of % for function %', target, query.function
-      using errcode = 'invalid_parameter_value', hint = 'it gives another answer each time it is called with the same arguments';
+      using errcode = 'invalid_parameter_value',
+            hint = 'it gives another answer each time it is called with the same arguments';
   end if;
   made := jsonb_populate_record(null::mmdb.recalls, tried[best] -> 'made');
   made.exact_milliseconds := expected.milliseconds;
   perform mmdb.attach_settings(query.function, made.settings);
-  perform mmdb.record_contract((made.function, target, coalesce(tune_in.samples, mmdb.contract_samples(query.function)), made.settings, null, null)),
+  perform mmdb.record_contract((made.function, target, coalesce(tune_in.samples, mmdb.contract_samples(query.function)),
+                                made.settings, null, null)),
           mmdb.record_recall(made, array(select t::regclass from jsonb_array_elements_text(tried[best] -> 'tables') t));
   if made.low < target then
     raise warning 'a recall of % was measured, but over % samples: it may be as low as %',
@@ -5520,7 +5886,8 @@ begin
   end if;
   return query
   select m.settings, m.recall, m.low, m.high, m.milliseconds, (u.entry ->> 'short')::bigint, u.place = best
-  from unnest(tried) with ordinality u(entry, place) cross join lateral mmdb.rounded(jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made')) m
+  from unnest(tried) with ordinality u(entry, place)
+  cross join lateral mmdb.rounded(jsonb_populate_record(null::mmdb.recalls, u.entry -> 'made')) m
   order by u.place;
 end
 $$;
@@ -5538,10 +5905,12 @@ CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder 
   )
   select l.ladder::integer, row_number() over (partition by l.ladder order by t.tuples, f.ef)::integer,
          array['hnsw.ef_search=' || f.ef]
-         || case when l.mode is not null then array['hnsw.iterative_scan=' || l.mode, 'hnsw.max_scan_tuples=' || t.tuples] else '{}' end
+         || case when l.mode is not null
+                 then array['hnsw.iterative_scan=' || l.mode, 'hnsw.max_scan_tuples=' || t.tuples] else '{}' end
   from ours
   cross join lateral (select 1, null::text where ours.made union all
-                      select v.* from (values (1, 'strict_order'), (2, 'relaxed_order')) v where not ours.made) l(ladder, mode)
+                      select v.* from (values (1, 'strict_order'), (2, 'relaxed_order')) v
+                      where not ours.made) l(ladder, mode)
   cross join unnest(array[20000, 200000]) t(tuples)
   cross join unnest(array[40, 80, 160, 320, 640, 1000]) f(ef)
   where l.mode is not null or t.tuples = 20000
@@ -5561,16 +5930,20 @@ CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
     AS $_$
 begin
   if not mmdb.trusts_owner(made.relation) then
-    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its owner as "%"',
+    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its '
+                    'owner as "%"',
                     made.relation, current_user
       using errcode = 'insufficient_privilege',
-            hint = format('as %s: select mmdb.refresh(%L)', (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
+            hint = format('as %s: select mmdb.refresh(%L)',
+                          (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
   end if;
   if made.stale_column is null then
     execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
   else
-    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where %2$I is not null',
-                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, ''));
+    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where '
+                   '%2$I is not null',
+                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
+                   mmdb.says_sql(made.relation, made.sources, ''));
   end if;
 end
 $_$;
@@ -5599,7 +5972,8 @@ begin
   elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
     return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
   end if;
-  execute format('select ($1).%1$I operator(public.=) ($2).%1$I', embedding_column) into same using old, new;
+  execute format('select ($1).%1$I operator(public.=) ($2).%1$I', embedding_column)
+  into same using old, new;
   if same is not true then
     return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
   end if;
@@ -5611,7 +5985,10 @@ $_$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
+    AS $$
+  select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF'
+         '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
+$$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
 CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigint)
     LANGUAGE sql
@@ -5645,7 +6022,8 @@ begin
       state := mmdb.pending_of(made, ids);
       if state.failure is not null then
         raise exception '%', state.failure
-          using errcode = 'data_exception', hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
+          using errcode = 'data_exception',
+                hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
       elsif state.mine > 0 then
         raise exception 'a row was written by this very transaction, and no worker sees it yet'
           using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
@@ -5688,7 +6066,8 @@ CREATE FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings,
     SET "hnsw.ef_search" TO '100'
     AS $_$
 begin
-  perform set_config('hnsw.ef_search', least(1000, greatest(100, depth * mmdb.oversampling(mmdb.is_quantized(rights))))::text, true);
+  perform set_config('hnsw.ef_search',
+                     least(1000, greatest(100, depth * mmdb.oversampling(mmdb.is_quantized(rights))))::text, true);
   return query execute format($query$
     with walked as materialized (
       select l.key as left_key, r.key as right_key, r.distance, r.later, count(r.key) over (partition by l.key) as found
@@ -5696,7 +6075,9 @@ begin
     )
     select w.left_key, w.right_key, w.distance, w.later from walked w where w.found >= $4
     union all
-    select m.* from mmdb.measured_pairs($5, $6, $7, $4, null, null, array(select distinct w.left_key from walked w where w.found < $4)) m
+    select m.*
+    from mmdb.measured_pairs($5, $6, $7, $4, null, null,
+                             array(select distinct w.left_key from walked w where w.found < $4)) m
   $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
            mmdb.nearest_sql(rights, passes, depth, true))
   using after, upto, within, depth, lefts, rights, passes;
@@ -5716,7 +6097,8 @@ begin
                    mmdb.rows_sql(planned.relation), planned.column_name) into filled;
   end if;
   if filled then
-    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are', planned.column_name, planned.relation
+    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
+                    planned.column_name, planned.relation
       using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
   end if;
 end
@@ -5742,7 +6124,8 @@ begin%5$s
   order by k.number, s.place;
 end
 $body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
-        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place) from mmdb.weighted_sources(made) s),
+        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place)
+         from mmdb.weighted_sources(made) s),
         mmdb.pass_sql(made))
   from mmdb.key_sql(made.relation) k
 $_$;
@@ -5780,7 +6163,8 @@ CREATE FUNCTION mmdb.within_sql(relation regclass) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)', (select s.matches from mmdb.key_sql(relation) s)) end
+              else format('exists (select from unnest($2) k(key) where %s)',
+                          (select s.matches from mmdb.key_sql(relation) s)) end
   from mmdb.key_columns(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.within_sql(relation regclass) IS 'The condition that a row''s key is one of the texts $2.';
@@ -5795,7 +6179,8 @@ CREATE FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, 
     SET "pg_trgm.word_similarity_threshold" TO '0.35'
     AS $_$
 declare
-  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p') || case when within is null then '' else ' and ' || (leg.parts).within end;
+  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p')
+    || case when within is null then '' else ' and ' || (leg.parts).within end;
 begin
   return query execute format($query$
     select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
@@ -5819,9 +6204,12 @@ CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case verb when 'pending' then mmdb.pending_body(made) when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
-                   when 'store' then mmdb.store_body(made) when 'count' then mmdb.count_body(made)
-                   when 'clean' then mmdb.clean_body(made) end
+  select case verb
+    when 'pending' then mmdb.pending_body(made)
+    when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
+    when 'store' then mmdb.store_body(made)
+    when 'count' then mmdb.count_body(made)
+    when 'clean' then mmdb.clean_body(made) end
 $$;
 COMMENT ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) IS 'The body of one of an embedding''s worker functions, as it should be.';
 CREATE FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) RETURNS text

@@ -20,7 +20,8 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.embedding_of(regclass, text) is 'The row of mmdb.embeddings, or an error that lists what the table has.';
+comment on function mmdb.embedding_of(regclass, text) is
+  'The row of mmdb.embeddings, or an error that lists what the table has.';
 
 -- session_user and not current_user: in a security definer function the latter is always mmdb's owner.
 create or replace function mmdb.guard_owner(relation regclass) returns void
@@ -47,37 +48,45 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- The table may have moved to another schema since its functions were made.
-  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n where quote_ident(n.nspname) = made.function_schema);
+  true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n
+                                where quote_ident(n.nspname) = made.function_schema);
   true_type text;
   true_source record;
 begin
   select format_type(a.atttypid, a.atttypmod) into true_type
   from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name and not a.attisdropped
+  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name
+    and not a.attisdropped
     and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
   select s.* into true_source
-  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality, made.weights) s;
+  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality,
+                             made.weights) s;
   perform mmdb.check_index_options(made.index_options);
   if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
-       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number and a.attname = made.stale_column
+       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number
+                                    and a.attname = made.stale_column
          and a.atttypid = 'bool'::regtype and not a.attisdropped) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
-  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri, made.source_modalities, made.storage)
+  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri,
+         made.source_modalities, made.storage)
      is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
                        mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
      or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
      or exists (select from mmdb.embeddings e
-                where e.id = made.id and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
+                where e.id = made.id
+                  and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
      or made.generation_of is not null and not exists (
-       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation and e.generation_of is null) then
+       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation
+                                       and e.generation_of is null) then
     raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
 end
 $$;
-comment on function mmdb.check_record(mmdb.embeddings) is 'Refuse a row for the catalogue that says anything but what the table is.';
+comment on function mmdb.check_record(mmdb.embeddings) is
+  'Refuse a row for the catalogue that says anything but what the table is.';
 
 create or replace function mmdb.record_embedding(made mmdb.embeddings, pass uuid default null) returns mmdb.embeddings
 language plpgsql volatile security definer
@@ -94,25 +103,27 @@ begin
   end if;
   insert into mmdb.embeddings select made.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema, attached_to, index_options, column_place,
-         stale_column, stale_number)
-      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name, excluded.column_number,
-         excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to, excluded.index_options, excluded.column_place,
-         excluded.stale_column, excluded.stale_number);
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema,
+         attached_to, index_options, column_place, stale_column, stale_number)
+      = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
+         excluded.column_number, excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to,
+         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
   insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
   insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
   return made;
 end
 $$;
-comment on function mmdb.record_embedding(mmdb.embeddings, uuid) is 'Enter an embedding into the catalogue, for the table''s owner only.';
+comment on function mmdb.record_embedding(mmdb.embeddings, uuid) is
+  'Enter an embedding into the catalogue, for the table''s owner only.';
 
 create or replace function mmdb.forget_embedding(id bigint) returns void
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = forget_embedding.id;
+  perform mmdb.guard_owner(c.oid) from mmdb.embeddings e join pg_class c on c.oid = e.relation
+  where e.id = forget_embedding.id;
   if not found then
     raise exception 'embedding % belongs to no table', id
       using errcode = 'insufficient_privilege', hint = 'a worker cleans up after dropped tables';
@@ -120,7 +131,8 @@ begin
   delete from mmdb.embeddings e where e.id = forget_embedding.id;
 end
 $$;
-comment on function mmdb.forget_embedding(bigint) is 'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
+comment on function mmdb.forget_embedding(bigint) is
+  'Remove an embedding from the catalogue, for the table''s owner only; leases and progress go with it.';
 
 -- Two sessions that declare or drop on one table take turns; readers and writers of the table are not held up.
 create or replace function mmdb.lock_declarations(relation regclass) returns void
@@ -138,31 +150,8 @@ as $$
   from mmdb.embeddings e
   where e.relation = remake_other_views.relation and e.id <> remake_other_views.id
 $$;
-comment on function mmdb.remake_other_views(regclass, bigint) is 'The search views of a table''s other embeddings, made again after its columns changed.';
-
--- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
-create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if on_change not in ('unset', 'keep') then
-    raise exception 'on_change is "%", expected unset or keep', on_change
-      using errcode = 'invalid_parameter_value', hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector';
-  elsif on_change = 'keep' then
-    planned.stale_column := planned.name || '_stale';
-    if cardinality(planned.source_expressions) > 0 then
-      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
-        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
-    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
-      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation, planned.stale_column
-        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
-    end if;
-  end if;
-  return planned;
-end
-$$;
-comment on function mmdb.plan_on_change(mmdb.embeddings, text) is 'Enter into a planned embedding what becomes of a vector whose source changed.';
+comment on function mmdb.remake_other_views(regclass, bigint) is
+  'The search views of a table''s other embeddings, made again after its columns changed.';
 
 create or replace function mmdb.declare_embedding(made mmdb.embeddings, index boolean) returns mmdb.embeddings
 language plpgsql volatile security invoker
@@ -176,10 +165,12 @@ begin
   if made.adopted then
     perform mmdb.warn_of_adopted(made);
   else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name, made.column_type);
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name,
+                   made.column_type);
   end if;
   if made.stale_column is not null then
-    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation), made.stale_column);
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation),
+                   made.stale_column);
     made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
   end if;
   select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
@@ -200,7 +191,8 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is 'Make everything that a planned embedding consists of.';
+comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is
+  'Make everything that a planned embedding consists of.';
 
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
@@ -214,12 +206,20 @@ as $$
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(mmdb.plan_on_change(
-    mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights), on_change), index);
+  return mmdb.declare_embedding(
+    mmdb.plan_on_change(
+      mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights),
+      on_change),
+    index);
 end
 $$;
-comment on function mmdb.add_embedding(regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text) is
-  'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
+comment on function mmdb.add_embedding(
+  regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text
+) is
+  'Declare an embedding over several columns. Without weights they are texts, and one source. With weights '
+  '(''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the '
+  'weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another '
+  'source, are left out. See add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, source text, model text default null, modality text default null, name text default null,
@@ -230,12 +230,24 @@ language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select a.* from mmdb.add_embedding(
-    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance, weights, on_change) a
+    relation, array[source], model, modality, name, storage, index, prefix, index_options, distance,
+    weights, on_change) a
 $$;
-comment on function mmdb.add_embedding(regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text) is
-  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
+comment on function mmdb.add_embedding(
+  regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text
+) is
+  'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source '
+  'changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: '
+  'bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers '
+  'of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless '
+  'given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, '
+  '{"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for '
+  'no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose '
+  'source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector '
+  'until then, and marked in the column NAME_stale).';
 
-create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false) returns void
+create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false)
+returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -244,7 +256,8 @@ declare
   pending regclass;
   made_function regprocedure;
 begin
-  if if_exists and not exists (select from mmdb.embeddings e where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
+  if if_exists and not exists (select from mmdb.embeddings e
+                               where e.relation = drop_embedding.relation and e.name = drop_embedding.name) then
     return;
   end if;
   perform mmdb.check_relation(relation);
@@ -273,38 +286,9 @@ begin
 end
 $$;
 comment on function mmdb.drop_embedding(regclass, text, boolean) is
-  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
-
--- Where the numbers are valid they tell the names, through renames; after a restore the names tell the numbers.
-create or replace function mmdb.resolved(made mmdb.embeddings) returns mmdb.embeddings
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if made.attached_to = mmdb.attachment(made.relation) then
-    made.sources := mmdb.column_names(made.relation, made.source_numbers);
-    made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
-    if made.column_name is null or (made.stale_number is not null and made.stale_column is null) or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
-      raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
-        using errcode = 'undefined_column', hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
-    end if;
-  else
-    made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
-    made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
-    if made.stale_column is not null then
-      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
-    end if;
-    made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
-    made.attached_to := mmdb.attachment(made.relation);
-    made.column_place := null;
-  end if;
-  select format_type(a.atttypid, a.atttypmod) into made.column_type
-  from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
-  return made;
-end
-$$;
-comment on function mmdb.resolved(mmdb.embeddings) is 'The embedding with the names and numbers that its columns have now.';
+  'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the '
+  'table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` '
+  'revokes it. If_exists: do nothing where there is no such embedding.';
 
 create or replace function mmdb.refresh(relation regclass) returns setof mmdb.embeddings
 language plpgsql volatile security invoker
@@ -332,4 +316,6 @@ begin
 end
 $$;
 comment on function mmdb.refresh(regclass) is
-  'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
+  'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or '
+  'the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all '
+  'rows are embedded again.';

@@ -21,72 +21,12 @@ begin
   elsif table_class.relforcerowsecurity then
     raise exception 'table % forces row-level security on its owner', relation
       using errcode = 'object_not_in_prerequisite_state',
-            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row level security', relation);
+            hint = format('the worker reads and writes as the owner and would miss rows: alter table %s no force row '
+                          'level security', relation);
   end if;
 end
 $$;
 comment on function mmdb.check_relation(regclass) is 'Refuse a relation that cannot carry an embedding.';
-
-create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  chosen mmdb.models;
-begin
-  select m.* into chosen from mmdb.models m where m.name = check_model.model;
-  if not found then
-    raise exception 'model "%" does not exist', model
-      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
-  elsif modality <> all(chosen.modalities) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
-      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
-  elsif chosen.dimensions > 4000 then
-    raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes', model, chosen.dimensions
-      using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
-  end if;
-  return chosen;
-end
-$$;
-comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
-
-create or replace function mmdb.check_model(model text, modalities text[]) returns mmdb.models
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  modality text;
-  chosen mmdb.models;
-begin
-  foreach modality in array modalities loop
-    chosen := mmdb.check_model(model, modality);
-  end loop;
-  return chosen;
-end
-$$;
-comment on function mmdb.check_model(text, text[]) is 'The model, if it exists and embeds all of these modalities.';
-
--- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
-create or replace function mmdb.drop_orphans(schema_name text) returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  orphan regprocedure;
-begin
-  for orphan in
-    select p.oid
-    from pg_proc p
-    cross join lateral (select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
-    where p.pronamespace = schema_name::regnamespace and m.id is not null
-      and pg_has_role(p.proowner, 'usage')
-      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
-  loop
-    execute format('drop function %s', orphan);
-  end loop;
-end
-$$;
-comment on function mmdb.drop_orphans(text) is 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
 
 -- The first name that would be too long or is taken by something mmdb did not make.
 create or replace function mmdb.check_names(planned mmdb.embeddings) returns void
@@ -99,11 +39,13 @@ declare
   own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
 begin
   select n.name into long
-  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name), planned.prefix || '_recommend']) n(name)
+  from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name),
+                    planned.prefix || '_recommend']) n(name)
   where octet_length(n.name) > 63 limit 1;
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
-      using errcode = 'name_too_long', hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+      using errcode = 'name_too_long',
+            hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
   end if;
   select p.oid::regprocedure into foreign_function
   from pg_proc p
@@ -111,11 +53,13 @@ begin
     and (p.proname in (select planned.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
          or (p.proname in (mmdb.search_name(planned.prefix, planned.name), mmdb.top_name(planned.prefix, planned.name))
              and p.pronargs in (1, 4, 5)
-             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)))
+             and p.proargtypes[0] in ('text'::regtype, 'bytea'::regtype, '@extschema:vector@.halfvec'::regtype,
+                                      '@extschema:vector@.vector'::regtype)))
     and not exists (select from unnest(own) o(id) where mmdb.is_made_by(p.oid, o.id)) limit 1;
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
-      using errcode = 'duplicate_function', hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+      using errcode = 'duplicate_function',
+            hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
   end if;
 end
 $$;
@@ -141,7 +85,8 @@ begin
   return true;
 end
 $$;
-comment on function mmdb.check_column(mmdb.embeddings) is 'Whether a column of the right name and type is there to be adopted.';
+comment on function mmdb.check_column(mmdb.embeddings) is
+  'Whether a column of the right name and type is there to be adopted.';
 
 -- pgvector's own limit of the type, said before anything is made and with a way out.
 create or replace function mmdb.check_indexable(planned mmdb.embeddings, type text) returns void
@@ -151,14 +96,18 @@ as $$
 declare
   width constant integer := substring(planned.column_type from '\((\d+)\)$');
 begin
-  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned) and planned.index_options ->> 'type' is distinct from 'none' then
-    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes', planned.column_name, width
+  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned)
+     and planned.index_options ->> 'type' is distinct from 'none' then
+    raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes',
+                    planned.column_name, width
       using errcode = 'program_limit_exceeded',
-            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; or make it a halfvec, which is indexed up to 4000';
+            hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; '
+                   'or make it a halfvec, which is indexed up to 4000';
   end if;
 end
 $$;
-comment on function mmdb.check_indexable(mmdb.embeddings, text) is 'Refuse a column that is wider than an index of its type takes.';
+comment on function mmdb.check_indexable(mmdb.embeddings, text) is
+  'Refuse a column that is wider than an index of its type takes.';
 
 -- Nobody can tell whether vectors that were there before are those of their sources.
 create or replace function mmdb.warn_of_adopted(planned mmdb.embeddings) returns void
@@ -174,12 +123,14 @@ begin
                    mmdb.rows_sql(planned.relation), planned.column_name) into filled;
   end if;
   if filled then
-    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are', planned.column_name, planned.relation
+    raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
+                    planned.column_name, planned.relation
       using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
   end if;
 end
 $$;
-comment on function mmdb.warn_of_adopted(mmdb.embeddings) is 'Say that vectors of an adopted column are kept, where it has any.';
+comment on function mmdb.warn_of_adopted(mmdb.embeddings) is
+  'Say that vectors of an adopted column are kept, where it has any.';
 
 -- pgvector's own limits, said before anything is built.
 create or replace function mmdb.check_index_options(options jsonb) returns jsonb
@@ -192,19 +143,24 @@ begin
   if options ->> 'type' not in ('hnsw', 'none') then
     raise exception 'unknown index type "%"', options ->> 'type'
       using errcode = 'invalid_parameter_value', hint = 'types: hnsw, none (searches scan the table)';
-  elsif options -> 'quantization' not in ('null', '"binary"') or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
-    raise exception 'unknown quantization % of an index of type "%"', options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
+  elsif options -> 'quantization' not in ('null', '"binary"')
+    or options -> 'quantization' <> 'null' and options ->> 'type' = 'none' then
+    raise exception 'unknown quantization % of an index of type "%"',
+                    options -> 'quantization', coalesce(options ->> 'type', 'hnsw')
       using errcode = 'invalid_parameter_value', hint = 'quantization is "binary" (of an hnsw index), or left out';
   end if;
   for found_option in select o.key, o.value, k.least, k.most
                       from jsonb_each(options - array['type', 'quantization']) o
-                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most) on k.name = o.key loop
+                      left join (values ('m', 2, 100), ('ef_construction', 4, 1000)) k(name, least, most)
+                        on k.name = o.key loop
     if found_option.least is null then
       raise exception 'unknown index option "%"', found_option.key
-        using errcode = 'invalid_parameter_value', hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
+        using errcode = 'invalid_parameter_value',
+              hint = 'options: type (hnsw or none), m, ef_construction, quantization (binary)';
     elsif jsonb_typeof(found_option.value) <> 'number' or found_option.value::text !~ '^[0-9]{1,4}$'
           or found_option.value::integer not between found_option.least and found_option.most then
-      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key, found_option.value, found_option.least, found_option.most
+      raise exception 'index option "%" is %, expected a whole number from % to %', found_option.key,
+                      found_option.value, found_option.least, found_option.most
         using errcode = 'invalid_parameter_value';
     end if;
   end loop;
@@ -217,7 +173,8 @@ $$;
 comment on function mmdb.check_index_options(jsonb) is 'Index options that pgvector takes, or an error.';
 
 create or replace function mmdb.plan_embedding(
-  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text,
+  relation regclass, sources text[], model text, modality text, name text, storage text, prefix text,
+  index_options jsonb, distance text,
   weights float8[]
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
@@ -234,10 +191,12 @@ begin
       using errcode = 'invalid_parameter_value';
   elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
     raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
-      using errcode = 'invalid_parameter_value', hint = 'name each column once; weights => ''{…}'' makes one count for more';
+      using errcode = 'invalid_parameter_value',
+            hint = 'name each column once; weights => ''{…}'' makes one count for more';
   elsif storage is distinct from 'column' then
     raise exception 'storage "%" is not available', storage
-      using errcode = 'feature_not_supported', hint = 'this version stores embeddings in a column: storage => ''column''';
+      using errcode = 'feature_not_supported',
+            hint = 'this version stores embeddings in a column: storage => ''column''';
   end if;
   planned.relation := relation;
   planned.sources := sources;
@@ -250,7 +209,8 @@ begin
   planned.model := chosen.name;
   if distance <> chosen.distance then
     raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
-      using errcode = 'invalid_parameter_value', hint = 'the distance is the model''s: leave it out, or choose another model';
+      using errcode = 'invalid_parameter_value',
+            hint = 'the distance is the model''s: leave it out, or choose another model';
   end if;
   planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
   if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
@@ -267,7 +227,8 @@ begin
   if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
     raise exception 'table % has an embedding "%" already', relation, planned.name
       using errcode = 'duplicate_object',
-            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''', relation, planned.name);
+            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''',
+                          relation, planned.name);
   end if;
   planned.id := nextval('mmdb.embeddings_id_seq');
   planned.attached_to := mmdb.attachment(relation);
@@ -284,3 +245,38 @@ end
 $$;
 comment on function mmdb.plan_embedding(regclass, text[], text, text, text, text, text, jsonb, text, float8[]) is
   'Everything add_embedding needs to know, checked, before it changes anything.';
+
+create or replace function mmdb.on_change(made mmdb.embeddings) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
+comment on function mmdb.on_change(mmdb.embeddings) is
+  'What becomes of the vector of a row whose source changed: unset or keep.';
+
+-- The trigger must see whether a source became NULL, and a generated column has no value yet when it runs.
+create or replace function mmdb.plan_on_change(planned mmdb.embeddings, on_change text) returns mmdb.embeddings
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if on_change not in ('unset', 'keep') then
+    raise exception 'on_change is "%", expected unset or keep', on_change
+      using errcode = 'invalid_parameter_value',
+            hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by '
+                   'its old vector';
+  elsif on_change = 'keep' then
+    planned.stale_column := planned.name || '_stale';
+    if cardinality(planned.source_expressions) > 0 then
+      raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
+        using errcode = 'feature_not_supported', hint = 'embed the columns that it is made from, as ARRAY[…]';
+    elsif (mmdb.filter_column(planned.relation, planned.stale_column)).attname is not null then
+      raise exception 'table % has a column "%", by which stale rows were to be marked', planned.relation,
+                      planned.stale_column
+        using errcode = 'duplicate_column', hint = 'give another name => ''…''';
+    end if;
+  end if;
+  return planned;
+end
+$$;
+comment on function mmdb.plan_on_change(mmdb.embeddings, text) is
+  'Enter into a planned embedding what becomes of a vector whose source changed.';

@@ -1,31 +1,10 @@
 -- T_search: the words of a query, and what it means in every embedding of the table, fused by reciprocal rank.
 --
--- Each leg finds candidates with the filter inside; a row's score is the sum over the legs of weight * (0.1 + 0.9 * nearness)
--- / (60 + rank): reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), weighed by how far a row stands out of its
--- leg's candidates. By ranks alone a leg that knows nothing of the query votes as loudly as one that is sure: on one half of
--- the questions of bench/hybrid.py nDCG@10 fell from 0.81 by captions alone to 0.52 with pictures beside them, and is 0.82
--- with nearness. A leg with a negative weight brings no candidates: it only pushes rows down.
-
-create or replace function mmdb.rrf_add(score double precision, rank bigint) returns double precision
-language sql immutable parallel safe security invoker
-as $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
-comment on function mmdb.rrf_add(double precision, bigint) is 'A step of mmdb.rrf(rank).';
-
-create or replace function mmdb.rrf_add(score double precision, rank bigint, weight double precision) returns double precision
-language sql immutable parallel safe security invoker
-as $$ select score + coalesce(weight / (60 + rank), 0) $$;
-comment on function mmdb.rrf_add(double precision, bigint, double precision) is 'A step of mmdb.rrf(rank, weight).';
-
-create or replace aggregate mmdb.rrf(rank bigint) (
-  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
-);
-comment on aggregate mmdb.rrf(bigint) is
-  'Reciprocal rank fusion: the sum of 1 / (60 + rank) over the lists in which something has a rank; NULL adds nothing.';
-
-create or replace aggregate mmdb.rrf(rank bigint, weight double precision) (
-  sfunc = mmdb.rrf_add, stype = double precision, initcond = '0', parallel = safe
-);
-comment on aggregate mmdb.rrf(bigint, double precision) is 'Reciprocal rank fusion with a weight for each list; a negative one pushes down.';
+-- Each leg finds candidates with the filter inside; a row's score is the sum over the legs of weight * (0.1 + 0.9 *
+-- nearness) / (60 + rank): reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), weighed by how far a row stands
+-- out of its leg's candidates. By ranks alone a leg that knows nothing of the query votes as loudly as one that is
+-- sure: on one half of the questions of bench/hybrid.py nDCG@10 fell from 0.81 by captions alone to 0.52 with pictures
+-- beside them, and is 0.82 with nearness. A leg with a negative weight brings no candidates: it only pushes rows down.
 
 -- Its model is looked up when it searches: it may have been switched since the function was made.
 create or replace function mmdb.embedding_leg(made mmdb.embeddings) returns mmdb.search_leg
@@ -50,23 +29,11 @@ as $$
                where e.relation = search_legs.relation and e.generation_of is null order by e.name)
       || array(select mmdb.keywords_leg(w) from mmdb.keywords w where w.relation = search_legs.relation order by w.id)
 $$;
-comment on function mmdb.search_legs(regclass) is 'The legs of T_search: every embedding of the table, and its keywords.';
+comment on function mmdb.search_legs(regclass) is
+  'The legs of T_search: every embedding of the table, and its keywords.';
 
--- The sum of unit vectors by weight, of unit length again: where text and pictures share a space, "this picture, but in red".
-create or replace function mmdb.weighted_vector(vectors real[][], weights double precision[]) returns @extschema:vector@.vector
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select @extschema:vector@.l2_normalize(array_agg(s.total order by s.place)::real[]::@extschema:vector@.vector)
-  from (
-    select i as place, sum(weights[v] * vectors[v][i]) as total
-    from generate_subscripts(vectors, 1) v, generate_subscripts(vectors, 2) i
-    group by i
-  ) s
-$$;
-comment on function mmdb.weighted_vector(real[][], double precision[]) is 'The weighted sum of vectors, of unit length.';
-
-create or replace function mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) returns @extschema:vector@.vector
+create or replace function mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb)
+returns @extschema:vector@.vector
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -96,12 +63,9 @@ $$;
 comment on function mmdb.query_vector(mmdb.search_leg, text, bytea[], jsonb) is
   'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
 
-create or replace function mmdb.weight_of(weights jsonb, name text) returns double precision
-language sql immutable security invoker
-as $$ select coalesce((weights ->> name)::double precision, 1) $$;
-comment on function mmdb.weight_of(jsonb, text) is 'A weight, 1 unless given.';
-
-create or replace function mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}') returns void
+create or replace function mmdb.check_weights(
+  weights jsonb, legs mmdb.search_leg[], others text[] default '{query,image}'
+) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -124,7 +88,8 @@ begin
   end loop;
 end
 $$;
-comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is 'Refuse weights of legs that are not there.';
+comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is
+  'Refuse weights of legs that are not there.';
 
 -- Computed for so many rows that match at most: the closeness of each is read from its text.
 create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
@@ -133,7 +98,8 @@ language plpgsql stable security invoker rows 100
 set search_path = pg_catalog, pg_temp set pg_trgm.word_similarity_threshold = 0.35
 as $$
 declare
-  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p') || case when within is null then '' else ' and ' || (leg.parts).within end;
+  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p')
+    || case when within is null then '' else ' and ' || (leg.parts).within end;
 begin
   return query execute format($query$
     select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
@@ -142,11 +108,12 @@ begin
   $query$, (leg.parts).key, leg.closeness, (leg.parts).source, leg.matches, passes, depth) using query, within;
 end
 $$;
-comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integer) is 'The candidates of a leg of words.';
+comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integer) is
+  'The candidates of a leg of words.';
 
--- An embedding's nearness is the share of the last candidate's distance by which a row is nearer; mmdb.search scales it, so that
--- the row which stands out most of all embeddings' candidates has 1. Of words it is nearly 1 where few rows have any of them,
--- and falls to 0 for the last row where so many have that the leg is full: rare words say more.
+-- An embedding's nearness is the share of the last candidate's distance by which a row is nearer; mmdb.search scales
+-- it, so that the row which stands out most of all embeddings' candidates has 1. Of words it is nearly 1 where few rows
+-- have any of them, and falls to 0 for the last row where so many have that the leg is full: rare words say more.
 create or replace function mmdb.search_found(
   leg mmdb.search_leg, query text, vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
 ) returns table (key text, rank bigint, nearness double precision, how jsonb)
@@ -156,12 +123,15 @@ as $$
 begin
   if leg.matches is not null then
     return query
-    select f.key, f.rank, 1 - count(*) over () / depth::double precision * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
+    select f.key, f.rank,
+           1 - count(*) over () / depth::double precision
+               * coalesce(min(f.closeness) over () / nullif(f.closeness, 0), 1),
            jsonb_build_object('rank', f.rank, 'closeness', f.closeness)
     from mmdb.words_found(leg, query, filter, within, depth) f;
   else
     return query
-    select f.key, f.place, coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
+    select f.key, f.place,
+           coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
     from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
   end if;
@@ -171,7 +141,8 @@ comment on function mmdb.search_found(mmdb.search_leg, text, @extschema:vector@.
   'The candidates of one leg, with rank, nearness and reason.';
 
 create or replace function mmdb.search(
-  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer,
+  legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb,
+  depth integer,
   diversity double precision default 0, after text default null
 ) returns table (key text, score double precision, ranks jsonb)
 language plpgsql stable security invoker rows 10
@@ -203,7 +174,8 @@ begin
       names := names || leg.name;
       vector := mmdb.query_vector(leg, query, images, weights);
     end if;
-    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null and mmdb.weight_of(weights, 'query') > 0)) then
+    if weight <> 0 and (vector is not null or (leg.matches is not null and query is not null
+                                               and mmdb.weight_of(weights, 'query') > 0)) then
       nothing := nothing and weight < 0;
       measure := case when measure is null and vector is not null then leg else measure end;
       select found_keys || array_agg(f.key), found_ranks || array_agg(f.rank), found_nearness || array_agg(f.nearness),
@@ -214,20 +186,28 @@ begin
   end loop;
   if nothing then
     raise exception 'there is nothing to search for'
-      using errcode = 'invalid_parameter_value', hint = 'give a query, an image, or both, that a leg with a positive weight takes';
+      using errcode = 'invalid_parameter_value',
+            hint = 'give a query, an image, or both, that a leg with a positive weight takes';
   end if;
-  select array_agg(f.key), array_agg(f.score), array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
+  select array_agg(f.key), array_agg(f.score),
+         array_agg(jsonb_build_object(f.leg, f.how || jsonb_build_object('score', f.score)))
   into found_keys, found_scores, found_how
   from (
-    select u.key, u.leg, u.how, mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case when u.leg = any(names)
-      then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5 else u.nearness end) as score
+    select u.key, u.leg, u.how,
+           mmdb.weight_of(weights, u.leg) / (60 + u.rank) * (0.1 + 0.9 * case
+             when u.leg = any(names)
+             then coalesce(u.nearness / nullif(max(u.nearness) over (partition by u.leg = any(names)), 0), 1) ^ 1.5
+             else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
   ) f;
   return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
+               from mmdb.fused(found_keys, found_scores, found_how, k, deep,
+                               coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
 end
 $$;
-comment on function mmdb.search(mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text) is
+comment on function mmdb.search(
+  mmdb.search_leg[], text, bytea[], integer, jsonb, text[], jsonb, integer, double precision, text
+) is
   'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 
 create or replace function mmdb.table_call(relation regclass, verb text) returns text
@@ -237,7 +217,8 @@ as $$
   select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
   from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
 $$;
-comment on function mmdb.table_call(regclass, text) is 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+comment on function mmdb.table_call(regclass, text) is
+  'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 
 create or replace function mmdb.search_table_body(relation regclass) returns text
 language sql stable security invoker
@@ -248,7 +229,8 @@ as $$
 begin
   return query
   select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4, $5::text[], $6, $8, $9, %5$s)
+  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4,
+                   $5::text[], $6, $8, $9, %5$s)
     with ordinality found_(key, score, ranks, place)
   join %3$s p on %4$s
   order by found_.place;
@@ -258,6 +240,11 @@ $body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), rep
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
+
+create or replace function mmdb.table_verbs() returns text[]
+language sql immutable security invoker
+as $$ select array['search', 'like', 'recommend'] $$;
+comment on function mmdb.table_verbs() is 'The functions that are made once for a table.';
 
 -- Functions of a table belong to the first of its embeddings; with the last one they go.
 create or replace function mmdb.make_table_functions(relation regclass) returns void
@@ -270,7 +257,8 @@ declare
   name text;
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null order by e.id limit 1;
+  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null
+  order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
@@ -278,13 +266,16 @@ begin
   name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
-    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s default null',
-    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'), mmdb.free_name(relation, 'filter'),
+    '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s '
+    'default null',
+    mmdb.free_name(relation, 'query'), mmdb.free_name(relation, 'image'), mmdb.free_name(relation, 'k'),
+    mmdb.free_name(relation, 'filter'),
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
     mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
   perform mmdb.make_public_function(first_made, name, parameters,
-    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation), mmdb.key_type(relation)),
+    format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation),
+           mmdb.key_type(relation)),
     mmdb.call_attributes(), mmdb.search_table_body(relation),
     format('The k rows of %s that words and embeddings find together, best first.', mmdb.relation_sql(relation)),
     format('%s, %I double precision, %I jsonb', (select c.definitions from mmdb.search_columns(relation) c),
@@ -292,4 +283,5 @@ begin
   perform mmdb.make_example_functions(first_made);
 end
 $$;
-comment on function mmdb.make_table_functions(regclass) is 'Make the functions of a table again, over the legs that it has now.';
+comment on function mmdb.make_table_functions(regclass) is
+  'Make the functions of a table again, over the legs that it has now.';

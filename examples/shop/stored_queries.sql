@@ -1,4 +1,4 @@
--- The stored queries of the poster shop (examples/shop): what its website and its buyers ask every day, as functions with
+-- The stored queries of the poster shop: what its website and its buyers ask every day, as functions with
 -- filters. `make demo` makes them; each has a LIMIT of its own, so that mmdb.recall and mmdb.tune take it.
 
 create or replace function shop.posters_in_stock(query text, below numeric default null, k integer default 10)
@@ -16,7 +16,8 @@ as $$
   limit k
 $$;
 comment on function shop.posters_in_stock(text, numeric, integer) is
-  'Posters that show what is asked for and can be sent today, each with its cheapest print, below a price if one is given. [mmdb query]';
+  'Posters that show what is asked for and can be sent today, each with its cheapest print, below a price if one is '
+  'given. [mmdb query]';
 
 create or replace function shop.posters_for_wishes(wanted integer default 1)
 returns table (wish text, id integer, title text, distance double precision)
@@ -29,7 +30,8 @@ as $$
   ) p
   order by w.id, p.distance
 $$;
-comment on function shop.posters_for_wishes(integer) is 'For every wish of a customer, in whatever language, the posters that come nearest. [mmdb query]';
+comment on function shop.posters_for_wishes(integer) is
+  'For every wish of a customer, in whatever language, the posters that come nearest. [mmdb query]';
 
 create or replace function shop.revenue_by_theme(themes text[], since timestamptz default null)
 returns table (theme text, posters bigint, sold bigint, revenue numeric)

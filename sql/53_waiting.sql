@@ -15,12 +15,16 @@ begin
   perform mmdb.loopback('select null::uuid, null::real[], mmdb.wake()::text');
 end
 $$;
-comment on function mmdb.wake_workers() is 'Have workers look for pending rows now, whatever becomes of this transaction.';
+comment on function mmdb.wake_workers() is
+  'Have workers look for pending rows now, whatever becomes of this transaction.';
 
-create or replace function mmdb.pending_of(made mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text)
+create or replace function mmdb.pending_of(
+  made mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text
+)
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex' set timezone = 'UTC'
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex'
+set timezone = 'UTC'
 as $$
 declare
   key record := mmdb.key_sql(made.relation);
@@ -29,7 +33,8 @@ declare
 begin
   execute format($query$
     select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
-           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error)) filter (where f.key_text is not null)
+           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
+             filter (where f.key_text is not null)
     from %2$s %3$s
     left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
     where %6$s
@@ -40,7 +45,8 @@ begin
   using keys, pg_current_xact_id_if_assigned()::xid::text;
 end
 $$;
-comment on function mmdb.pending_of(mmdb.embeddings, text[]) is 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
+comment on function mmdb.pending_of(mmdb.embeddings, text[]) is
+  'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
 
 create or replace function mmdb.check_waiting(made mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -48,7 +54,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'a transaction of isolation level "%" does not see what workers store', current_setting('transaction_isolation')
+    raise exception 'a transaction of isolation level "%" does not see what workers store',
+                    current_setting('transaction_isolation')
       using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
   elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
     raise exception 'no worker is running for model "%"', made.model
@@ -77,7 +84,8 @@ begin
       state := mmdb.pending_of(made, ids);
       if state.failure is not null then
         raise exception '%', state.failure
-          using errcode = 'data_exception', hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
+          using errcode = 'data_exception',
+                hint = format('mmdb.failures has all of them; mmdb.retry(%L) tries again', relation);
       elsif state.mine > 0 then
         raise exception 'a row was written by this very transaction, and no worker sees it yet'
           using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
@@ -97,4 +105,6 @@ begin
 end
 $$;
 comment on function mmdb.wait_until_embedded(regclass, text[], text, interval) is
-  'Return when rows that were committed are embedded, by one embedding or by all of the table: the rows with these keys (a key of several columns as the text of an array), or all. An error says what failed, that no worker runs, or that time is up.';
+  'Return when rows that were committed are embedded, by one embedding or by all of the table: the rows with these '
+  'keys (a key of several columns as the text of an array), or all. An error says what failed, that no worker runs, '
+  'or that time is up.';

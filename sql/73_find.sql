@@ -1,5 +1,5 @@
--- Stored queries over everything that has an embedding: for a search box that asks no table, and for a language model that
--- is to answer from what the database knows.
+-- Stored queries over everything that has an embedding: for a search box that asks no table, and for a language model
+-- that is to answer from what the database knows.
 
 create or replace function mmdb.search_call(relation regclass, has_text boolean, has_image boolean) returns text
 language sql stable security invoker
@@ -11,7 +11,8 @@ as $$
     where e.relation = search_call.relation and e.generation_of is null
       and (has_text and 'text' = any(m.modalities) or has_image and 'image' = any(m.modalities)))
 $$;
-comment on function mmdb.search_call(regclass, boolean, boolean) is 'T_search of a table that the caller may read and that takes such a query; NULL for others.';
+comment on function mmdb.search_call(regclass, boolean, boolean) is
+  'T_search of a table that the caller may read and that takes such a query; NULL for others.';
 
 -- What is large, or says nothing to a reader, stays where it is.
 create or replace function mmdb.hidden_columns(relation regclass) returns text[]
@@ -20,12 +21,16 @@ set search_path = pg_catalog, pg_temp
 as $$
   select array(select a.attname from pg_attribute a
                where a.attrelid = hidden_columns.relation and a.attnum > 0
-                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, '@extschema:vector@.vector'::regtype, '@extschema:vector@.halfvec'::regtype))
+                 and a.atttypid in ('bytea'::regtype, 'tsvector'::regtype, '@extschema:vector@.vector'::regtype,
+                                    '@extschema:vector@.halfvec'::regtype))
       || array[mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks')]
 $$;
-comment on function mmdb.hidden_columns(regclass) is 'The columns of T_search that are left out where a row is shown as JSON.';
+comment on function mmdb.hidden_columns(regclass) is
+  'The columns of T_search that are left out where a row is shown as JSON.';
 
-create or replace function mmdb.find(query text default null, image bytea default null, k integer default 10, relations regclass[] default null)
+create or replace function mmdb.find(
+  query text default null, image bytea default null, k integer default 10, relations regclass[] default null
+)
 returns table (relation regclass, key text, score double precision, ranks jsonb, found jsonb)
 language plpgsql stable security invoker rows 10
 set search_path = pg_catalog, pg_temp
@@ -54,14 +59,16 @@ begin
   if cardinality(parts) = 0 then
     raise exception 'there is no table to search in'
       using errcode = 'undefined_object',
-            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may read, and the models of a table must take the query';
+            hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may '
+                   'read, and the models of a table must take the query';
   end if;
-  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or one
-  -- behind it comes nearest.
+  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or
+  -- one behind it comes nearest.
   return query execute format($query$
     select m.relation, m.key, m.score, m.ranks, m.found from (
       select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
-        partition by f.relation order by f.score desc, f.key rows between current row and unbounded following) as nearest
+        partition by f.relation order by f.score desc, f.key
+        rows between current row and unbounded following) as nearest
       from (%s) f(relation, key, score, ranks, found)
     ) m
     order by m.nearest, m.score desc, m.relation::text, m.key limit $3
@@ -69,9 +76,13 @@ begin
 end
 $$;
 comment on function mmdb.find(text, bytea, integer, regclass[]) is
-  'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
+  'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows '
+  'of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are '
+  'merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
 
-create or replace function mmdb.context(question text, k integer default 5, relations regclass[] default null, characters integer default 8000) returns text
+create or replace function mmdb.context(
+  question text, k integer default 5, relations regclass[] default null, characters integer default 8000
+) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -87,7 +98,8 @@ begin
     select row_number() over () as number, f.* from mmdb.find(question, null, k, relations) f
   loop
     text_of_source := format(E'[%s] %s %s\n%s\n\n', source.number, source.relation, source.key, (
-      select string_agg(format('%s: %s', e.key, e.value), E'\n') from jsonb_each_text(source.found) e where e.value is not null));
+      select string_agg(format('%s: %s', e.key, e.value), E'\n')
+      from jsonb_each_text(source.found) e where e.value is not null));
     -- A source is whole or not there: half of one says something else.
     exit when length(context) + length(text_of_source) > characters and context <> '';
     context := context || left(text_of_source, characters);
@@ -96,4 +108,5 @@ begin
 end
 $$;
 comment on function mmdb.context(text, integer, regclass[], integer) is
-  'What the database knows about a question, as text for the prompt of a language model: the best rows of mmdb.find, numbered so that an answer can cite them, at most so many characters. With the rights of who asks. [mmdb query]';
+  'What the database knows about a question, as text for the prompt of a language model: the best rows of mmdb.find, '
+  'numbered so that an answer can cite them, at most so many characters. With the rights of who asks. [mmdb query]';

@@ -1,10 +1,11 @@
--- Changing the model. Beside the embedding that serves searches a second generation is declared: the same sources, another
--- model, a column and an index of its own, filled by the same worker. To switch is to swap the names of the two columns.
+-- Changing the model. Beside the embedding that serves searches a second generation is declared: the same sources,
+-- another model, a column and an index of its own, filled by the same worker. To switch is to swap the names of the two
+-- columns.
 --
--- Nobody is to fail and nothing to be mixed meanwhile. Search functions name a column and an embedding, never a model or a width,
--- so they stay as they are; a search that waits for the switch finds the new column under the name, and mmdb.model_of tells the
--- model by the column (sql/20_queries.sql). A worker's store that waits is refused, and tries again. Both generations are kept in
--- step with their sources, so that switching back is the same.
+-- Nobody is to fail and nothing to be mixed meanwhile. Search functions name a column and an embedding, never a model
+-- or a width, so they stay as they are; a search that waits for the switch finds the new column under the name, and
+-- mmdb.model_of tells the model by the column (sql/21_embed.sql). A worker's store that waits is refused, and tries
+-- again. Both generations are kept in step with their sources, so that switching back is the same.
 
 create or replace function mmdb.generation_name(name text, model text) returns text
 language sql immutable security invoker
@@ -24,7 +25,8 @@ begin
       using errcode = 'undefined_object',
             hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
                           (select e.name from mmdb.embeddings e where e.id = serving.generation_of))
-                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation, serving.name) end;
+                        else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation,
+                                    serving.name) end;
   end if;
   return made;
 end
@@ -42,7 +44,8 @@ begin
   perform mmdb.check_names(serving);
 end
 $$;
-comment on function mmdb.check_set_aside(mmdb.embeddings) is 'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
+comment on function mmdb.check_set_aside(mmdb.embeddings) is
+  'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
 
 create or replace function mmdb.change_model(
   relation regclass, name text, model text, index boolean default true, index_options jsonb default null
@@ -59,18 +62,23 @@ begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
   serving := mmdb.resolved(mmdb.embedding_of(relation, name));
-  other := (select e.name from mmdb.embeddings e where serving.id in (e.generation_of, e.id) and coalesce(e.generation_of, serving.generation_of) is not null);
+  other := (select e.name from mmdb.embeddings e
+            where serving.id in (e.generation_of, e.id)
+              and coalesce(e.generation_of, serving.generation_of) is not null);
   chosen := mmdb.check_model(model, coalesce(serving.source_modalities, array[serving.modality]));
   if other is not null then
     raise exception 'embedding "%" of table % has two generations already: "%" is the other', name, relation, other
-      using errcode = 'object_in_use', hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
+      using errcode = 'object_in_use',
+            hint = format('mmdb.switch_model, or mmdb.drop_generation(%L, %L)', relation, name);
   elsif model = serving.model then
-    raise exception 'embedding "%" of table % has model "%" already', name, relation, model using errcode = 'duplicate_object';
+    raise exception 'embedding "%" of table % has model "%" already', name, relation, model
+      using errcode = 'duplicate_object';
   elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
     raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
-  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality, mmdb.generation_name(name, model), 'column',
+  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality,
+                              mmdb.generation_name(name, model), 'column',
                               serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
   if serving.column_type not like '%halfvec(%' then
     made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
@@ -83,14 +91,19 @@ begin
 end
 $$;
 comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
-  'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
+  'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as '
+  'mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its '
+  'indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds '
+  'them concurrently.';
 
--- PostgreSQL keeps them to the column that they were made over, whatever its name: they would go on reading the former model's.
+-- PostgreSQL keeps them to the column that they were made over, whatever its name: they would go on reading the former
+-- model's.
 create or replace function mmdb.readers_of(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure, 'policy ' || quote_ident(y.polname)), ', ')
+  select string_agg(distinct coalesce('view ' || r.ev_class::regclass, 'function ' || p.oid::regprocedure,
+                                      'policy ' || quote_ident(y.polname)), ', ')
   from pg_depend d
   left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
@@ -98,7 +111,8 @@ as $$
   where d.refclassid = 'pg_class'::regclass and d.refobjid = made.relation and d.refobjsubid = made.column_number
     and coalesce(r.oid, p.oid, y.oid) is not null
 $$;
-comment on function mmdb.readers_of(mmdb.embeddings) is 'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
+comment on function mmdb.readers_of(mmdb.embeddings) is
+  'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
 
 create or replace function mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) returns void
 language plpgsql stable security invoker
@@ -111,8 +125,10 @@ declare
 begin
   if next_counted.pending is null then
     raise exception 'what is embedded by model "%" cannot be counted', other.model
-      using errcode = 'object_not_in_prerequisite_state', hint = format('select drift from mmdb.status where name = %L', other.name);
-  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select drift from mmdb.status where name = %L', other.name);
+  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null
+    and mmdb.serving_index(other, other.relation, 'hnsw') is null then
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
@@ -122,9 +138,11 @@ begin
     raise exception 'column "%" is read by %, which would go on reading the vectors of model "%"',
                     serving.column_name, readers, serving.model
       using errcode = 'dependent_objects_still_exist',
-            hint = 'drop them and make them again after the switch, or force => true and make them again then; search functions need nothing';
+            hint = 'drop them and make them again after the switch, or force => true and make them again then; search '
+                   'functions need nothing';
   elsif next_counted.pending > 0 then
-    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending, other.relation, other.model
+    raise exception '% rows of table % are not embedded by model "%" yet', next_counted.pending,
+                    other.relation, other.model
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'searches would miss them; mmdb.status shows how far it is, force => true switches nevertheless';
   elsif next_counted.failed > now_counted.failed then
@@ -135,7 +153,8 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.check_switch(mmdb.embeddings, mmdb.embeddings, boolean) is 'Refuse to switch to a generation that would find less.';
+comment on function mmdb.check_switch(mmdb.embeddings, mmdb.embeddings, boolean) is
+  'Refuse to switch to a generation that would find less.';
 
 create or replace function mmdb.swap_index_names(serving regclass, other regclass, set_aside text) returns void
 language plpgsql volatile security invoker
@@ -151,7 +170,8 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.swap_index_names(regclass, regclass, text) is 'Give the name of one index to another, and set the first aside.';
+comment on function mmdb.swap_index_names(regclass, regclass, text) is
+  'Give the name of one index to another, and set the first aside.';
 
 create or replace function mmdb.record_switch(serving bigint, other bigint) returns void
 language plpgsql volatile security definer
@@ -169,7 +189,8 @@ begin
   end if;
   set_aside := mmdb.generation_name(former.name, former.model);
   update mmdb.embeddings e
-  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other, switched_at = clock_timestamp(), column_place = null,
+  set name = set_aside, column_name = set_aside || '_embedding', generation_of = record_switch.other,
+      switched_at = clock_timestamp(), column_place = null,
       stale_column = case when e.stale_number is not null then set_aside || '_stale' end
   where e.id = former.id;
   update mmdb.embeddings e
@@ -180,7 +201,8 @@ begin
   perform pg_notify('mmdb', '');
 end
 $$;
-comment on function mmdb.record_switch(bigint, bigint) is 'Enter a switch of two generations, by their ids, into the catalogue: for the table''s owner only.';
+comment on function mmdb.record_switch(bigint, bigint) is
+  'Enter a switch of two generations, by their ids, into the catalogue: for the table''s owner only.';
 
 -- Functions that stay as they are, whichever generation serves, change the embedding that they are marked as made for.
 create or replace function mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) returns void
@@ -192,35 +214,20 @@ declare
 begin
   for made_function in
     select p.oid from pg_proc p
-    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef and mmdb.is_made_by(p.oid, serving.id)
+    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef
+      and mmdb.is_made_by(p.oid, serving.id)
   loop
     execute format('comment on function %s is %L', made_function,
-                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id), mmdb.made_for(other.id)));
+                   replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id),
+                           mmdb.made_for(other.id)));
   end loop;
 end
 $$;
-comment on function mmdb.hand_over_functions(mmdb.embeddings, mmdb.embeddings) is 'Mark the public functions of one generation as the other''s.';
+comment on function mmdb.hand_over_functions(mmdb.embeddings, mmdb.embeddings) is
+  'Mark the public functions of one generation as the other''s.';
 
-create or replace function mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] default '{}') returns void
-language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  made_function regprocedure;
-begin
-  for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
-      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
-      and format_type(p.proargtypes[0], null) <> all(kept_arguments)
-  loop
-    execute format('drop function %s', made_function);
-  end loop;
-end
-$$;
-comment on function mmdb.drop_search_functions(mmdb.embeddings, text[]) is 'Drop the search functions of an embedding, but for those that take one of these as their query.';
-
-create or replace function mmdb.switch_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
+create or replace function mmdb.switch_model(relation regclass, name text, force boolean default false)
+returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
@@ -242,11 +249,15 @@ begin
   now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name, set_aside || '_embedding');
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name, serving.column_name);
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name,
+                 set_aside || '_embedding');
+  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name,
+                 serving.column_name);
   if serving.stale_column is not null then
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column, set_aside || '_stale');
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column, serving.stale_column);
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column,
+                   set_aside || '_stale');
+    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column,
+                   serving.stale_column);
   end if;
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
@@ -264,15 +275,19 @@ begin
     perform mmdb.make_table_functions(relation);
   end if;
   -- What one of the models does not take.
-  perform mmdb.drop_search_functions(other, kept_arguments => now), mmdb.make_search_views(other, made_already => before);
+  perform mmdb.drop_search_functions(other, kept_arguments => now),
+    mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
   return other;
 end
 $$;
 comment on function mmdb.switch_model(regclass, text, boolean) is
-  'Have the other generation serve searches, at once and for all: its column takes the name of the one before. Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait behind it: set lock_timeout, and try again.';
+  'Have the other generation serve searches, at once and for all: its column takes the name of the one before. '
+  'Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait '
+  'behind it: set lock_timeout, and try again.';
 
-create or replace function mmdb.rollback_model(relation regclass, name text, force boolean default false) returns mmdb.embeddings
+create or replace function mmdb.rollback_model(relation regclass, name text, force boolean default false)
+returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -281,12 +296,14 @@ declare
 begin
   if before.switched_at is null then
     raise exception 'model "%" of embedding "%" has not served yet', before.model, name
-      using errcode = 'object_not_in_prerequisite_state', hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('select mmdb.switch_model(%L, %L) has it serve', relation, name);
   end if;
   return mmdb.switch_model(relation, name, force);
 end
 $$;
-comment on function mmdb.rollback_model(regclass, text, boolean) is 'Have the generation serve again that served before mmdb.switch_model.';
+comment on function mmdb.rollback_model(regclass, text, boolean) is
+  'Have the generation serve again that served before mmdb.switch_model.';
 
 create or replace function mmdb.drop_generation(relation regclass, name text) returns void
 language plpgsql volatile security invoker
@@ -297,11 +314,13 @@ begin
 end
 $$;
 comment on function mmdb.drop_generation(regclass, text) is
-  'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, which cannot be rolled back then.';
+  'Drop the generation that does not serve: one that was begun with mmdb.change_model, or the one before a switch, '
+  'which cannot be rolled back then.';
 
 create or replace function mmdb.compare_query(
   serving mmdb.embeddings, other mmdb.embeddings, vectors @extschema:vector@.vector[], k integer, expected text[],
-  out overlap double precision, out recall double precision, out recall_next double precision, out only_now text[], out only_next text[]
+  out overlap double precision, out recall double precision, out recall_next double precision, out only_now text[],
+  out only_next text[]
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -314,21 +333,31 @@ declare
   next_found constant text[] := mmdb.within_keys(next_parts, array(
     select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
 begin
-  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found) order by u.place);
-  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found) order by u.place);
-  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)), 0)::double precision;
+  only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found)
+                    order by u.place);
+  only_next := array(select u.key from unnest(next_found) with ordinality u(key, place) where u.key <> all(now_found)
+                     order by u.place);
+  overlap := 1 - cardinality(only_next) / nullif(greatest(cardinality(now_found), cardinality(next_found)),
+                                                 0)::double precision;
   if cardinality(expected) > 0 then
-    recall := (select count(*) from unnest(expected) x(key) where x.key = any(now_found)) / cardinality(expected)::double precision;
-    recall_next := (select count(*) from unnest(expected) x(key) where x.key = any(next_found)) / cardinality(expected)::double precision;
+    recall := (select count(*) from unnest(expected) x(key)
+               where x.key = any(now_found)) / cardinality(expected)::double precision;
+    recall_next := (select count(*) from unnest(expected) x(key)
+                    where x.key = any(next_found)) / cardinality(expected)::double precision;
   end if;
 end
 $$;
-comment on function mmdb.compare_query(mmdb.embeddings, mmdb.embeddings, @extschema:vector@.vector[], integer, text[]) is
+comment on function mmdb.compare_query(
+  mmdb.embeddings, mmdb.embeddings, @extschema:vector@.vector[], integer, text[]
+) is
   'How the answers of two generations to one query differ, and which of the expected rows each has.';
 
-create or replace function mmdb.compare_models(relation regclass, name text, queries text[], k integer default 10, expected jsonb default null)
+create or replace function mmdb.compare_models(
+  relation regclass, name text, queries text[], k integer default 10, expected jsonb default null
+)
 returns table (
-  query text, overlap double precision, recall double precision, recall_next double precision, only_now text[], only_next text[]
+  query text, overlap double precision, recall double precision, recall_next double precision, only_now text[],
+  only_next text[]
 )
 language plpgsql stable security invoker rows 20
 set search_path = pg_catalog, pg_temp
@@ -354,7 +383,9 @@ begin
 end
 $$;
 comment on function mmdb.compare_models(regclass, text, text[], integer, jsonb) is
-  'Before a switch: for each query the share of the k rows that both generations find, the keys that only one finds, and, where the rows are given that a query is to find ({"red shoes": [17, 4]}), how many of them each has among its k. Summarize with avg().';
+  'Before a switch: for each query the share of the k rows that both generations find, the keys that only one finds, '
+  'and, where the rows are given that a query is to find ({"red shoes": [17, 4]}), how many of them each has among '
+  'its k. Summarize with avg().';
 
 create or replace function mmdb.compare_models(relation regclass, name text, images bytea[], k integer default 10)
 returns table (image bigint, overlap double precision, only_now text[], only_next text[])
@@ -369,8 +400,10 @@ begin
   select q.place, c.overlap, c.only_now, c.only_next
   from unnest(compare_models.images) with ordinality q(image, place)
   cross join lateral mmdb.compare_query(
-    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k, null) c
+    serving, other, array[mmdb.embed(q.image, serving.model), mmdb.embed(q.image, other.model)], compare_models.k,
+    null) c
   order by q.place;
 end
 $$;
-comment on function mmdb.compare_models(regclass, text, bytea[], integer) is 'The same by pictures, numbered in their order.';
+comment on function mmdb.compare_models(regclass, text, bytea[], integer) is
+  'The same by pictures, numbered in their order.';

@@ -4,8 +4,12 @@
 -- What a parser of words cannot cut: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
 create or replace function mmdb.unspaced() returns text
 language sql immutable parallel safe security invoker
-as $$ select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF' $$;
-comment on function mmdb.unspaced() is 'Characters of languages without spaces between words, as the inside of a character class.';
+as $$
+  select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF'
+         '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
+$$;
+comment on function mmdb.unspaced() is
+  'Characters of languages without spaces between words, as the inside of a character class.';
 
 create or replace function mmdb.pairs(content text, singles boolean default true) returns text
 language sql immutable parallel safe security invoker
@@ -20,7 +24,8 @@ as $$
   from regexp_matches(content, '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
 $$;
 comment on function mmdb.pairs(text, boolean) is
-  'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is.';
+  'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document '
+  'is.';
 
 create or replace function mmdb.keywords_method(language text) returns text
 language plpgsql stable security invoker
@@ -37,7 +42,8 @@ begin
   raise exception 'there is no text search configuration "%"', language
     using errcode = 'undefined_object',
           hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c where pg_ts_config_is_visible(c.oid)));
+                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c
+                         where pg_ts_config_is_visible(c.oid)));
 end
 $$;
 comment on function mmdb.keywords_method(text) is 'How a language is searched by words: text search, pairs or trigram.';
@@ -67,7 +73,8 @@ begin
   return made;
 end
 $$;
-comment on function mmdb.record_keywords(mmdb.keywords) is 'Enter keywords into the catalogue, for the table''s owner only.';
+comment on function mmdb.record_keywords(mmdb.keywords) is
+  'Enter keywords into the catalogue, for the table''s owner only.';
 
 create or replace function mmdb.forget_keywords(relation regclass, name text) returns void
 language plpgsql volatile security definer
@@ -78,10 +85,12 @@ begin
   delete from mmdb.keywords w where w.relation = forget_keywords.relation and w.name = forget_keywords.name;
 end
 $$;
-comment on function mmdb.forget_keywords(regclass, text) is 'Remove keywords from the catalogue, for the table''s owner only.';
+comment on function mmdb.forget_keywords(regclass, text) is
+  'Remove keywords from the catalogue, for the table''s owner only.';
 
 create or replace function mmdb.add_keywords(
-  relation regclass, columns text[], language text default 'simple', name text default 'keywords', index boolean default true
+  relation regclass, columns text[], language text default 'simple', name text default 'keywords',
+  index boolean default true
 ) returns mmdb.keywords
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
@@ -105,7 +114,8 @@ begin
   made.name := name;
   made.columns := columns;
   made.language := language;
-  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name), relation::oid::bigint);
+  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
+                                     relation::oid::bigint);
   if index then
     execute mmdb.keywords_index(made);
   end if;
@@ -115,7 +125,10 @@ begin
 end
 $$;
 comment on function mmdb.add_keywords(regclass, text[], text, text, boolean) is
-  'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the row that comes back.';
+  'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search '
+  'configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing '
+  'errors. Building the index blocks writers; index => false leaves it to you: the statement is '
+  'mmdb.keywords_index(k) of the row that comes back.';
 
 create or replace function mmdb.keywords_index(made mmdb.keywords) returns text
 language sql stable security invoker
@@ -123,7 +136,8 @@ set search_path = pg_catalog, pg_temp
 as $$
   select format('create index %I on %s using gin (%s%s)', made.index_name, mmdb.relation_sql(made.relation),
                 mmdb.keywords_expression(made.columns, made.language),
-                case mmdb.keywords_method(made.language) when 'trigram' then ' @extschema:pg_trgm@.gin_trgm_ops' else '' end)
+                case mmdb.keywords_method(made.language)
+                     when 'trigram' then ' @extschema:pg_trgm@.gin_trgm_ops' else '' end)
 $$;
 comment on function mmdb.keywords_index(mmdb.keywords) is 'The statement that builds the index of keywords.';
 
@@ -141,7 +155,8 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
+                                                join pg_namespace n on n.oid = c.relnamespace
                                                  where c.oid = relation), made.index_name);
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
@@ -158,9 +173,10 @@ declare
   leg mmdb.search_leg;
   keys constant record := mmdb.key_sql(made.relation);
   method constant text := mmdb.keywords_method(made.language);
-  expression constant text := coalesce((
-    select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-    where i.indrelid = made.relation and c.relname = made.index_name), mmdb.keywords_expression(made.columns, made.language));
+  expression constant text := coalesce(
+    (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
+     where i.indrelid = made.relation and c.relname = made.index_name),
+    mmdb.keywords_expression(made.columns, made.language));
 begin
   leg.name := made.name;
   leg.parts.relation := made.relation;
@@ -180,7 +196,8 @@ end
 $$;
 comment on function mmdb.keywords_leg(mmdb.keywords) is 'A search by words as a leg of T_search.';
 
--- Any of the words: what they mean together is the other legs' business. "quoted phrases" and -excluded words keep their sense.
+-- Any of the words: what they mean together is the other legs' business. "quoted phrases" and -excluded words keep
+-- their sense.
 create or replace function mmdb.words_query(language text, query text) returns tsquery
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

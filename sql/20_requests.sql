@@ -1,0 +1,223 @@
+-- The query side: a text or picture becomes a vector inside SQL. The worker answers; the backend only asks.
+--
+-- mmdb.embed reads the cache; on a miss it posts through a dblink connection back into this database (an
+-- autonomous transaction: the caller's may be read only, or roll back) and polls in short steps, so that a
+-- cancel or a time-out is noticed at once. The loopback connects as a role that may call post and poll only.
+
+create or replace function mmdb.query_hash(modality text, content text, data bytea) returns bytea
+language sql immutable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
+$$;
+comment on function mmdb.query_hash(text, text, bytea) is
+  'The key of a query in the cache: SHA-256 of modality and content.';
+
+-- A clone by file has its original's system identifier, so a primary is known by its start. Not so a standby: it asks
+-- its primary, and there only the identifier is the same.
+create or replace function mmdb.here(standby boolean) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%s/%s', case when here.standby then c.system_identifier::text
+                              else pg_postmaster_start_time()::text end, d.oid)
+  from pg_control_system() c, pg_database d
+  where d.datname = current_database()
+$$;
+comment on function mmdb.here(boolean) is
+  'This database as one text: of this very server, or of its whole replication cluster.';
+
+-- By name and identity: a model that nobody used yet may have become another one since the worker loaded it.
+create or replace function mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from unnest(worker.models, worker.identities) s(name, identity)
+                 where (s.name, s.identity) = (model.name, model.identity))
+$$;
+comment on function mmdb.serves(mmdb.worker_sessions, mmdb.models) is 'Whether a worker has loaded this very model.';
+
+-- Runs on the far side of the loopback.
+create or replace function mmdb.post_query(
+  asked_at text, model text, modality text, content text, data bytea,
+  out token uuid, out embedding real[], out problem text
+)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  query_hash constant bytea := mmdb.query_hash(modality, content, data);
+begin
+  if asked_at <> all(array[mmdb.here(false), mmdb.here(true)]) then
+    problem := 'elsewhere';
+    return;
+  elsif pg_is_in_recovery() then
+    problem := 'standby';
+    return;
+  end if;
+  select q.token, q.embedding into token, embedding
+  from mmdb.queries q
+  where q.model = post_query.model and q.hash = query_hash and q.error is null;
+  if embedding is not null then
+    return;
+  end if;
+  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_query.model
+                 where mmdb.serves(w, m) and w.id in (select mmdb.live_workers())) then
+    problem := 'no worker';
+    return;
+  end if;
+  if token is null then
+    insert into mmdb.queries as q (model, hash, modality, content, data)
+    values (post_query.model, query_hash, post_query.modality, post_query.content, post_query.data)
+    on conflict on constraint queries_pkey do update
+      set (token, asked_at, content, data, worker, error, answered_at)
+        = (gen_random_uuid(), clock_timestamp(), excluded.content, excluded.data, null, null, null)
+      where q.error is not null
+    returning q.token into token;
+  end if;
+  if token is null then
+    select q.token into token from mmdb.queries q where q.model = post_query.model and q.hash = query_hash;
+  end if;
+  -- Said again for a question that is already waiting: its worker may have died since.
+  perform pg_notify('mmdb', model);
+end
+$$;
+comment on function mmdb.post_query(text, text, text, text, bytea) is
+  'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the '
+  'problem.';
+
+create or replace function mmdb.poll_query(token uuid, out embedding real[], out problem text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  select q.embedding, q.error into embedding, problem
+  from mmdb.queries q where q.token = poll_query.token;
+  if not found then
+    problem := 'the question is gone: the server was restarted, or the cache was emptied';
+  end if;
+end
+$$;
+comment on function mmdb.poll_query(uuid) is
+  'Loopback only: the answer to one''s own question, NULL while it is not there.';
+
+create or replace function mmdb.open_loopback() returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if 'mmdb_loopback' = any(@extschema:dblink@.dblink_get_connections()) then
+    return;
+  end if;
+  perform @extschema:dblink@.dblink_connect('mmdb_loopback', 'mmdb_loopback');
+exception when others then
+  raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
+    using errcode = 'connection_exception',
+          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it '
+                 'needs; `mmdb doctor` says more';
+end
+$$;
+comment on function mmdb.open_loopback() is 'Open this session''s connection back into the database, once.';
+
+-- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
+-- role, so the query proper begins behind that much white space.
+--
+-- Sent and then looked for, never waited for: dblink would not let a cancel through before the far side answers. What a
+-- cancel leaves behind is noticed by the next one, which begins on a new connection.
+create or replace function mmdb.loopback(statement text, out token uuid, out embedding real[], out problem text)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+declare
+  hidden constant text := repeat(' ', pg_size_bytes(current_setting('track_activity_query_size'))::integer)
+    || statement;
+  sent timestamptz;
+begin
+  for attempt in 1..2 loop
+    perform mmdb.open_loopback();
+    begin
+      if @extschema:dblink@.dblink_send_query('mmdb_loopback', hidden) = 1 then
+        -- A sleep takes a millisecond at least, the far side a quarter of one.
+        sent := clock_timestamp();
+        while @extschema:dblink@.dblink_is_busy('mmdb_loopback') = 1 loop
+          if clock_timestamp() > sent + interval '1 ms' then
+            perform pg_sleep(0.001);
+          end if;
+        end loop;
+        select a.token, a.embedding, a.problem into token, embedding, problem
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        -- The end of the answers, without which the connection takes no other statement.
+        perform
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        return;
+      end if;
+    exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
+      if attempt = 2 then  -- the first time it may have been cut since
+        perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
+        raise;
+      end if;
+    end;
+    perform @extschema:dblink@.dblink_disconnect('mmdb_loopback');
+  end loop;
+  raise exception 'the loopback connection of mmdb takes no statement' using errcode = 'connection_exception';
+end
+$$;
+comment on function mmdb.loopback(text) is 'Run one call of post_query or poll_query in a transaction of its own.';
+
+create or replace function mmdb.ask(model text, modality text, content text, data bytea) returns real[]
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer record;
+  question uuid;
+  give_up constant timestamptz := clock_timestamp()
+    + coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer * interval '1 millisecond';
+  polls integer := 0;
+begin
+  answer := mmdb.loopback(format(
+    'select * from mmdb.post_query(%L, %L, %L, %L, %L)',
+    mmdb.here(pg_is_in_recovery()), model, modality, content, data));
+  question := answer.token;
+  while answer.embedding is null and answer.problem is null loop
+    if clock_timestamp() > give_up then
+      raise exception 'no worker answered the query for model "%" in time', model
+        using errcode = 'query_canceled',
+              hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
+    end if;
+    perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
+    polls := polls + 1;
+    answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
+  end loop;
+  perform mmdb.refuse_problem(answer.problem, model);
+  return answer.embedding;
+end
+$$;
+comment on function mmdb.ask(text, text, text, bytea) is
+  'Post a query, wait for a worker''s answer, return the vector.';
+
+create or replace function mmdb.refuse_problem(problem text, model text) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if problem = 'elsewhere' then
+    raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'standby' then
+    raise exception 'the loopback connection of mmdb leads to this standby, which cannot take a question'
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'on the primary: mmdb init --loopback-host HOST, the name by which its standbys reach it';
+  elsif problem = 'no worker' then
+    raise exception 'no worker is running for model "%"', model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  elsif problem is not null then
+    raise exception 'the query could not be embedded by model "%": %', model, problem
+      using errcode = 'data_exception';
+  end if;
+end
+$$;
+comment on function mmdb.refuse_problem(text, text) is 'Turn what the loopback answered into an error with a remedy.';

@@ -1,0 +1,136 @@
+-- mmdb.embed and mmdb.embed_for: a text or picture as a vector, from the cache or from a worker.
+
+create or replace function mmdb.embed_query(model text, modality text, content text, data bytea)
+returns @extschema:vector@.vector
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  -- Not in the query below, where a generic plan would compute it once a row.
+  wanted constant bytea := mmdb.query_hash(modality, content, data);
+  cached real[];
+begin
+  -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
+  if not pg_is_in_recovery() then
+    select q.embedding into cached from mmdb.queries q
+    where q.model = embed_query.model and q.hash = wanted and q.error is null;
+  end if;
+  if cached is null then
+    perform mmdb.check_query(model, modality, content, data);
+    cached := mmdb.ask(model, modality, content, data);
+  end if;
+  return cached::@extschema:vector@.vector;
+end
+$$;
+comment on function mmdb.embed_query(text, text, text, bytea) is
+  'The vector of one query by one model: from the cache, else from a worker.';
+
+create or replace function mmdb.check_query(model text, modality text, content text, data bytea) returns void
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  able text[];
+  size constant bigint := coalesce(octet_length(data), octet_length(content));
+  allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
+begin
+  select m.modalities into able from mmdb.models m where m.name = check_query.model;
+  if able is null then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  elsif modality <> all(able) then
+    raise exception 'model "%" does not embed modality "%"', model, modality
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
+  elsif size > allowed then
+    raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
+      using errcode = 'program_limit_exceeded',
+            hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+comment on function mmdb.check_query(text, text, text, bytea) is 'Refuse a query that no worker could answer.';
+
+create or replace function mmdb.embed(query text, model text default null) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when query is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
+$$;
+comment on function mmdb.embed(text, text) is
+  'The vector of a text by a model (the default model where none is named), for your own statements: order by '
+  'embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
+
+create or replace function mmdb.embed(image bytea, model text default null) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when image is not null
+              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
+$$;
+comment on function mmdb.embed(bytea, text) is
+  'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
+
+-- Through PostgreSQL's cache of the catalogues, which a statement sees as it was when the statement locked its tables:
+-- later than its snapshot, where it had to wait.
+create or replace function mmdb.latest_name(relation regclass, number smallint) returns text
+language sql stable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
+comment on function mmdb.latest_name(regclass, smallint) is
+  'The name of a column now, whatever the snapshot of the statement.';
+
+-- A search names a column, and what that column holds is what the query must be embedded by. When a model is switched,
+-- columns change names; a search that waited for that finds the new column under the name, but its snapshot is of
+-- before.
+create or replace function mmdb.model_of(relation regclass, name text) returns text
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_embedding mmdb.embeddings;
+  seen_name text;
+  found_model text;
+begin
+  select e.* into found_embedding from mmdb.embeddings e
+  where e.relation = model_of.relation and e.name = model_of.name;
+  if found_embedding.id is null then
+    raise exception 'table % has no embedding "%"', relation, name
+      using errcode = 'undefined_object', hint = 'select relation, name from mmdb.embeddings lists them';
+  end if;
+  select a.attname into seen_name from pg_attribute a
+  where a.attrelid = found_embedding.relation and a.attnum = found_embedding.column_number;
+  if mmdb.latest_name(found_embedding.relation, found_embedding.column_number) is not distinct from seen_name then
+    return found_embedding.model;
+  end if;
+  select e.model into found_model from mmdb.embeddings e
+  where e.relation = model_of.relation and mmdb.latest_name(e.relation, e.column_number) = seen_name;
+  if found_model is null then
+    raise exception 'the columns of table % were renamed since this transaction began', relation
+      using errcode = 'serialization_failure', hint = 'begin the transaction again';
+  end if;
+  return found_model;
+end
+$$;
+comment on function mmdb.model_of(regclass, text) is 'The model of the column that an embedding has now.';
+
+create or replace function mmdb.embed_for(relation regclass, name text, query text) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
+$$;
+comment on function mmdb.embed_for(regclass, text, text) is
+  'The vector of a text by the model that this embedding has now: what the search functions call.';
+
+create or replace function mmdb.embed_for(relation regclass, name text, image bytea) returns @extschema:vector@.vector
+language sql stable parallel restricted security definer cost 10000
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when image is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'image', null, image) end
+$$;
+comment on function mmdb.embed_for(regclass, text, bytea) is
+  'The vector of a picture by the model that this embedding has now: what the search functions call.';

@@ -1,0 +1,188 @@
+-- The key of a business table: how it is written, compared and put in order in the SQL that mmdb makes for it.
+
+-- The operators are those of the key's own index: a type of an extension has them outside pg_catalog, where the
+-- generated functions look.
+create or replace function mmdb.key_columns(relation regclass)
+returns table (place bigint, name text, type_name text, equal text, greater text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select k.place, a.attname, format_type(a.atttypid, a.atttypmod),
+         max(o.written) filter (where o.strategy = 3), max(o.written) filter (where o.strategy = 5)
+  from pg_index i
+  cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality k(number, class, place)
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+  join pg_opclass c on c.oid = k.class
+  cross join lateral (
+    select f.amopstrategy, format('operator(%I.%s)', n.nspname, p.oprname)
+    from pg_amop f join pg_operator p on p.oid = f.amopopr join pg_namespace n on n.oid = p.oprnamespace
+    where f.amopfamily = c.opcfamily and f.amoplefttype = c.opcintype and f.amoprighttype = c.opcintype
+  ) o(strategy, written)
+  where i.indrelid = relation and i.indisprimary and i.indisvalid
+  group by k.place, a.attname, a.atttypid, a.atttypmod
+$$;
+comment on function mmdb.key_columns(regclass) is
+  'The columns of a table''s primary key, with the operators that its index compares them by.';
+
+create or replace function mmdb.key_sql(
+  relation regclass, out expression text, out matches text, out later text, out ordering text, out columns text
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
+  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
+  select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
+         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
+                    ' and ' order by k.place),
+         string_agg(format('p.%I', k.name), ', ' order by k.place),
+         string_agg(quote_ident(k.name), ', ' order by k.place)
+  into expression, matches, ordering, columns
+  from mmdb.key_columns(relation) k;
+  later := mmdb.later_sql(relation);
+  if columns is null then
+    raise exception 'table % has no primary key', relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = format('mmdb finds a row again by its key: alter table %s add primary key (…)', relation);
+  end if;
+end
+$$;
+comment on function mmdb.key_sql(regclass) is
+  'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+
+create or replace function mmdb.plain_key_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case count(*) when 1 then format('format(''%%s'', p.%I)', min(k.name))
+              else (select s.expression from mmdb.key_sql(relation) s) end
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.plain_key_sql(regclass) is 'The SQL by which the key of row p is written for people.';
+
+-- After a dropped or widened key one key would find several rows, or another row.
+create or replace function mmdb.same_key_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
+                'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with '
+                'ordinality k(number, place) '
+                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
+                format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.same_key_sql(regclass) is
+  'The condition "the primary key is made of the same columns as now".';
+
+create or replace function mmdb.same_column_sql(relation regclass, number smallint, name text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('(select a.object_names[3] from pg_identify_object_as_address(''pg_class''::regclass, %L::regclass, '
+                '%s) a) is not distinct from %L',
+                mmdb.relation_sql(relation), number, name)
+$$;
+comment on function mmdb.same_column_sql(regclass, smallint, text) is
+  'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a '
+  'table''s owner.';
+
+-- One comparison of rows goes along the index; where the columns' operators have different homes it cannot be written.
+create or replace function mmdb.later_sql(relation regclass) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  k record;
+  condition text;
+begin
+  if (select count(distinct c.greater) from mmdb.key_columns(relation) c) = 1 then
+    return (select format('(%s) %s (%s)', string_agg(format('p.%I', c.name), ', ' order by c.place), min(c.greater),
+                          string_agg(format('((after::text[])[%s])::%s', c.place, c.type_name), ', ' order by c.place))
+            from mmdb.key_columns(relation) c);
+  end if;
+  for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
+           from mmdb.key_columns(relation) c order by c.place desc loop
+    condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
+                      else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal,
+                                  k.bound, condition) end;
+  end loop;
+  return condition;
+end
+$$;
+comment on function mmdb.later_sql(regclass) is 'The condition "this row''s key comes after the key `after`".';
+
+create or replace function mmdb.after_sql(relation regclass, key text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select replace(mmdb.later_sql(relation), '(after::text[])',
+                 case count(*) when 1 then format('(array[%s])', after_sql.key)
+                      else format('(%s::text[])', after_sql.key) end)
+  from mmdb.key_columns(relation)
+$$;
+comment on function mmdb.after_sql(regclass, text) is
+  'The condition that row p comes after the key that this SQL gives, in the order of keys.';
+
+create or replace function mmdb.key_type(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select left(mmdb.within_type(relation), -2) $$;
+comment on function mmdb.key_type(regclass) is
+  'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
+
+create or replace function mmdb.within_type(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
+comment on function mmdb.within_type(regclass) is
+  'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+
+create or replace function mmdb.within_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
+              else format('exists (select from unnest($2) k(key) where %s)',
+                          (select s.matches from mmdb.key_sql(relation) s)) end
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.within_sql(regclass) is 'The condition that a row''s key is one of the texts $2.';
+
+create or replace function mmdb.given_key_sql(relation regclass, parameter text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(case count(*) when 1 then 'array[format(''%%s'', %s)]::text' else '(%s)::text[]::text' end, parameter)
+  from mmdb.key_columns(relation) k
+$$;
+comment on function mmdb.given_key_sql(regclass, text) is 'A key as it was given, in the form in which keys travel.';
+
+create or replace function mmdb.known_key(relation regclass, given text, known text) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if known is null then
+    raise exception 'table % has no row "%"', relation, array_to_string(given::text[], ', ')
+      using errcode = 'no_data_found', hint = 'it is not there, or you may not see it';
+  end if;
+  return known;
+end
+$$;
+comment on function mmdb.known_key(regclass, text, text) is
+  'The key that is known, or an error that says what was given.';
+
+create or replace function mmdb.known_key_sql(relation regclass, parameter text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
+      (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
+    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression,
+    mmdb.relation_sql(relation), k.matches)
+  from mmdb.key_sql(relation) k
+$$;
+comment on function mmdb.known_key_sql(regclass, text) is
+  'The key of the row that a parameter names, as a search finds it; an error where there is none.';

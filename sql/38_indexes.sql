@@ -1,0 +1,131 @@
+-- What makes a row found: an index of the pending rows for the worker, and one of the vectors for searches.
+
+create or replace function mmdb.index_name(made mmdb.embeddings, kind text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select mmdb.short_name(format('%s_%s_%s', made.prefix, made.name, kind), made.id) $$;
+comment on function mmdb.index_name(mmdb.embeddings, text) is 'The name of an embedding''s index: pending or hnsw.';
+
+create or replace function mmdb.storage_parameters(options jsonb) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(' with (' || string_agg(format('%I = %s', o.key, o.value::integer), ', ' order by o.key) || ')', '')
+  from jsonb_each_text(options - array['type', 'quantization']) o
+$$;
+comment on function mmdb.storage_parameters(jsonb) is
+  'The storage parameters of an HNSW index as a clause of create index.';
+
+create or replace function mmdb.index_definition(made mmdb.embeddings, kind text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case kind
+    when 'hnsw' then format('using hnsw (%s)%s',
+      case when mmdb.is_quantized(made) then format('(%s) @extschema:vector@.bit_hamming_ops',
+                                                    mmdb.signs_sql(made, quote_ident(made.column_name)))
+           else format('%I %s', made.column_name,
+                       mmdb.operator_class(made.column_type,
+                                           (select m.distance from mmdb.models m where m.name = made.model))) end,
+      mmdb.storage_parameters(made.index_options))
+    else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
+  end
+  from mmdb.key_sql(made.relation) k
+$$;
+comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands behind "create index … on T".';
+
+-- An index of this table that serves, whoever made it: by its condition, or for HNSW by its column.
+create or replace function mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) returns regclass
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select i.indexrelid::regclass
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid
+  join pg_am m on m.oid = c.relam
+  join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
+  where i.indrelid = serving_index.relation and i.indisvalid
+    and case when kind = 'pending' then m.amname = 'btree'
+               and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
+             else m.amname = 'hnsw' and i.indpred is null
+               and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
+    and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                  and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
+  order by i.indexrelid limit 1
+$$;
+comment on function mmdb.serving_index(mmdb.embeddings, regclass, text) is
+  'A valid index that serves this embedding, NULL where there is none.';
+
+create or replace function mmdb.index_statements(relation regclass, name text, concurrent boolean default true)
+returns setof text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  made constant mmdb.embeddings := mmdb.embedding_of(relation, name);
+  kind text;
+begin
+  foreach kind in array array['pending', 'hnsw'] loop
+    if mmdb.serving_index(made, made.relation, kind) is not null
+       or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
+      continue;
+    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
+      return query select mmdb.partition_index_statements(made, kind);
+    elsif concurrent then
+      return query select * from unnest(array[
+        format('drop index concurrently if exists %s.%I', made.function_schema, mmdb.index_name(made, kind)),
+        format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
+               mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
+    else
+      -- Left by a declaration with other options over a column that it had adopted.
+      return query select format('drop index %s.%I', made.function_schema, c.relname)
+      from pg_index i join pg_class c on c.oid = i.indexrelid
+      where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
+      return next format('create index %I on %s %s', mmdb.index_name(made, kind),
+                         mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind));
+    end if;
+  end loop;
+end
+$$;
+comment on function mmdb.index_statements(regclass, text, boolean) is
+  'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by '
+  'itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
+
+-- PostgreSQL builds no index of a partitioned table concurrently: an invalid one on the parent alone, one
+-- concurrently on each leaf, attached; the parent's turns valid with the last of them.
+create or replace function mmdb.partition_index_statements(made mmdb.embeddings, kind text) returns setof text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with tree as (
+    select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
+           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end),
+                           c.oid::bigint) as leaf_name,
+           mmdb.index_name(made, kind) as root_name
+    from pg_partition_tree(made.relation) t
+    join pg_class c on c.oid = t.relid
+    join pg_namespace n on n.oid = c.relnamespace
+  ), named as (
+    select t.*, case when t.level = 0 then t.root_name else t.leaf_name end as index_name from tree t
+  ), statements(place, level, statement) as (
+    select 1, n.level, format('drop index if exists %I.%I', n.nspname, n.index_name) from named n where n.level = 0
+    union all
+    select 2, n.level, format('create index %I on only %s %s', n.index_name, mmdb.relation_sql(n.relid),
+                              mmdb.index_definition(made, kind))
+    from named n where not n.isleaf
+    union all
+    select 3, n.level, format('drop index concurrently if exists %I.%I', n.nspname, n.index_name) from named n
+    where n.isleaf and n.level > 0
+    union all
+    select 4, n.level, format('create index concurrently %I on %s %s', n.index_name, mmdb.relation_sql(n.relid),
+                              mmdb.index_definition(made, kind))
+    from named n where n.isleaf and n.level > 0
+    union all
+    select 5, -n.level, format('alter index %I.%I attach partition %I.%I', u.nspname, u.index_name,
+                               n.nspname, n.index_name)
+    from named n join named u on u.relid = n.parentrelid where n.level > 0
+  )
+  select s.statement from statements s order by s.place, s.level
+$$;
+comment on function mmdb.partition_index_statements(mmdb.embeddings, text) is
+  'The statements that build an index partition by partition.';

@@ -1,0 +1,356 @@
+-- The k nearest rows that pass a filter: complete, in order, and by the road that is cheaper.
+--
+-- Three roads:
+--   probe   the nearest rows whatever the filter says, one short walk of the HNSW graph. Where k of them pass, and some
+--           to spare, they are the answer; where fewer do, but k are in reach, a longer walk follows.
+--   deep    the walk goes on, filter inside, within a budget; it is asked for several times k, because it returns rows
+--           out of order.
+--   exact   every row that passes the filter is measured. Always right; cheapest where few rows pass.
+--
+-- Over an index of signs (index_options: quantization) a walk is in the order of the bits that differ, and what it
+-- returns is measured: so it is asked for several times k (mmdb.oversampling).
+--
+-- All but the estimate is STABLE: every statement sees the snapshot of the query that called it, so no row comes or
+-- goes between finding its key and reading it.
+
+-- In the unit "one row that passes the filter, fetched by an index and measured": 1.3 microseconds at 512 dimensions
+-- where this was measured. The ratios are what counts; bench/filters.py shows what comes of them. A row that a walk
+-- returns costs from 4, where vectors vary in few directions and the graph is in the processor's cache, to 17.
+create or replace function mmdb.top_costs(
+  out walked real, out flat real, out scanned real, out read real, out kept real
+)
+language sql immutable security invoker
+as $$ select 12.0, 4.0, 3.0, 0.18, 0.17 $$;
+comment on function mmdb.top_costs() is
+  'Costs in units of a row fetched by an index: a row that a walk returns, also where all are about as far away, one '
+  'that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
+
+-- Of glosses by `lite` 0.985 of the true 10 nearest are among the 100 whose signs differ least, of clusters 0.993; 80
+-- lose a little of that, and leave room for what the walk itself misses.
+create or replace function mmdb.oversampling(by_signs boolean) returns integer
+language sql immutable security invoker
+as $$ select case when by_signs then 8 else 1 end $$;
+comment on function mmdb.oversampling(boolean) is 'How many rows of a walk are to be measured for each that is wanted.';
+
+-- From a text the nearest pictures are about as far away as those behind them, and a graph, which leads from row to
+-- row, leads astray: of 10,000 pictures half of which pass, 0.84 of the ten nearest to a caption were found. The 16th
+-- nearest was 1.02 times as far away as the nearest (1.10 at the 95th percentile); of glosses that look for glosses
+-- 1.38 times (1.16 at the 5th).
+create or replace function mmdb.is_flat(distances double precision[]) returns boolean
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(cardinality(distances) >= 10 and distances[1] > 0
+                  and distances[least(16, cardinality(distances))] < 1.1 * distances[1], false)
+$$;
+comment on function mmdb.is_flat(double precision[]) is
+  'Whether the nearest rows are hardly nearer than those behind them, so that a walk has to look at more.';
+
+create or replace function mmdb.search_source(made mmdb.embeddings) returns mmdb.search_source
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  keys constant record := mmdb.key_sql(made.relation);
+  parts mmdb.search_source;
+begin
+  parts.relation := made.relation;
+  parts.source := mmdb.relation_sql(made.relation) || ' p';
+  parts.key := keys.expression;
+  parts.columns := keys.ordering;
+  parts.distance := format('p.%I operator(@extschema:vector@.%s) $1::%s', made.column_name,
+                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
+                           regexp_replace(made.column_type, '\(\d+\)$', ''));
+  parts.walk := case when mmdb.is_quantized(made) then
+    format('%s operator(@extschema:vector@.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
+           mmdb.signs_sql(made, '$1'))
+    else parts.distance end;
+  parts.present := format('p.%I is not null', made.column_name);
+  parts.within := mmdb.within_sql(made.relation);
+  return parts;
+end
+$$;
+comment on function mmdb.search_source(mmdb.embeddings) is
+  'The pieces of SQL that a search of this embedding is made of.';
+
+create or replace function mmdb.within_keys(parts mmdb.search_source, keys text[]) returns text[]
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+comment on function mmdb.within_keys(mmdb.search_source, text[]) is 'Keys in the form that `within` has them in.';
+
+create or replace function mmdb.vector_sql(parts mmdb.search_source) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(parts.present, ' is not null$', '::@extschema:vector@.vector') $$;
+comment on function mmdb.vector_sql(mmdb.search_source) is 'The embedding of a row.';
+
+-- The next page begins behind a row: farther from the query, or as far with a later key. Distances go by text that
+-- loses nothing.
+create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.vector, after text)
+returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp set extra_float_digits = 1
+as $$
+declare
+  reached double precision;
+begin
+  if after is null or vector is null then
+    return '';
+  end if;
+  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
+  into reached using vector, mmdb.within_keys(parts, array[after]);
+  if reached is null then
+    raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '),
+                    parts.relation
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'after takes the key of the last row of the page before';
+  end if;
+  return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select '
+                '%4$L::text) a(after)))',
+                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+end
+$$;
+comment on function mmdb.top_after(mmdb.search_source, @extschema:vector@.vector, text) is
+  'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
+
+-- PostgreSQL's own estimate of the rows that pass, row policies included, and of what it costs to measure them all.
+create or replace function mmdb.top_estimate(
+  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[],
+  out rows real, out share real, out exact_cost real
+)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  plan json;
+  cost constant record := mmdb.top_costs();
+  total real := (select c.reltuples from pg_class c where c.oid = parts.relation and c.relkind = 'r');
+begin
+  if total is null then
+    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t
+              join pg_class c on c.oid = t.relid and t.isleaf);
+  end if;
+  total := greatest(total, 1);
+  if passes = 'true' and not row_security_active(parts.relation) then
+    rows := total;
+  else
+    execute format('explain (format json) select from %s where %s and %s', parts.source, parts.present, passes)
+    into plan using vector, within;
+    rows := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::real;
+  end if;
+  share := greatest(least(rows / total, 1), 1e-6);
+  exact_cost := case when plan is null or plan::text like '%"Seq Scan"%' then cost.kept * rows + cost.read * total
+                     else rows end;
+end
+$$;
+comment on function mmdb.top_estimate(mmdb.search_source, text, @extschema:vector@.vector, text[]) is
+  'How many rows pass, their share of the table, and what measuring all of them costs.';
+
+-- The settings of the two that walk the index: until they end, and whatever the session has set.
+create or replace function mmdb.top_probe(
+  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], most integer, depth integer,
+  out passed bigint, out keys text[], out distances double precision[]
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off
+set hnsw.iterative_scan = off set hnsw.ef_search = 40
+as $$
+begin
+  perform set_config('hnsw.ef_search', depth::text, true);
+  -- "+ 0": the index orders by normalized vectors, which differ in the last digit.
+  execute format($query$
+    select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
+  into passed, keys, distances using vector, within;
+end
+$$;
+comment on function mmdb.top_probe(mmdb.search_source, text, @extschema:vector@.vector, text[], integer, integer) is
+  'Of the `depth` nearest rows those that pass the filter, at most `most`.';
+
+create or replace function mmdb.top_deep(
+  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], k integer, wanted integer,
+  budget integer,
+  out passed bigint, out keys text[], out distances double precision[]
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_sort = off set enable_bitmapscan = off
+set hnsw.iterative_scan = relaxed_order set hnsw.ef_search = 40 set hnsw.max_scan_tuples = 20000
+as $$
+begin
+  perform set_config('hnsw.ef_search', least(1000, greatest(100, k))::text, true),
+          set_config('hnsw.max_scan_tuples', budget::text, true);
+  execute format($query$
+    with found as materialized (
+      select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %9$s limit %7$s
+    )
+    select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
+    from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
+  into passed, keys, distances using vector, within;
+end
+$$;
+comment on function mmdb.top_deep(
+  mmdb.search_source, text, @extschema:vector@.vector, text[], integer, integer, integer
+) is
+  'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
+
+create or replace function mmdb.top_exact(
+  parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], k integer,
+  out keys text[], out distances double precision[]
+)
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k
+  -- rows only.
+  execute format($query$
+    select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
+    from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
+          order by p.mmdb_distance, %2$s limit %7$s) p
+  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+  into keys, distances using vector, within;
+end
+$$;
+comment on function mmdb.top_exact(mmdb.search_source, text, @extschema:vector@.vector, text[], integer) is
+  'Every row that passes is measured.';
+
+create or replace function mmdb.top(
+  parts mmdb.search_source, vector @extschema:vector@.vector, k integer, filter jsonb, within text[],
+  after text default null
+) returns table (key text, distance double precision)
+language plpgsql stable security invoker rows 10
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  passes constant text := mmdb.filter(parts.relation, filter, 'p')
+    || case when within is null then '' else ' and ' || parts.within end;
+  later constant text := passes || mmdb.top_after(parts, vector, after);
+  cost constant record := mmdb.top_costs();
+  by_signs constant boolean := parts.walk <> parts.distance;
+  -- So many rows of a walk the k are taken from at the least; over signs all of them are, it has no order of theirs.
+  least_rows constant integer := k * mmdb.oversampling(by_signs);
+  depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
+  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is
+  -- missed.
+  enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
+  -- Rows of a probe: no fewer than tell whether it is flat.
+  most constant integer := case when by_signs then depth else greatest(enough, 16) end;
+  -- So many are asked for on the deep road.
+  wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
+  estimate record;
+  needed real;
+  expected real;  -- what the deep road will cost
+  keys text[];
+  distances double precision[];
+  passed bigint := 0;
+  flat boolean;
+begin
+  if k is null or k not between 1 and 10000 then
+    raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
+  elsif vector is null then
+    return;
+  end if;
+  estimate := mmdb.top_estimate(parts, passes, vector, within);
+  if current_setting('enable_indexscan') = 'off' then
+    estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
+  end if;
+  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that
+  -- pass may lie near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do,
+  -- both within a factor of 2.
+  if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
+    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
+    if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
+      depth := 1000;
+      if estimate.exact_cost > cost.flat * depth then
+        select * into passed, keys, distances
+        from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+      else
+        passed := null;  -- to measure all costs no more
+      end if;
+    end if;
+    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
+      depth := least(1000, 4 * depth);
+      select * into passed, keys, distances
+      from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+    end loop;
+    if passed < enough then
+      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      flat := mmdb.is_flat(distances);
+      needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
+      expected := cost.walked * wanted * depth / (passed + 0.5);
+      passed := 0;
+      enough := least_rows;
+      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
+        select * into passed, keys, distances
+        from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
+                            ceil(needed)::integer);
+      end if;
+      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a
+      -- second.
+      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
+        select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
+        from mmdb.top_deep(parts, later, vector, within, k, wanted,
+          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
+      end if;
+    end if;
+  end if;
+  if passed is null or passed < enough then
+    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
+  end if;
+  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
+end
+$$;
+comment on function mmdb.top(mmdb.search_source, @extschema:vector@.vector, integer, jsonb, text[], text) is
+  'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what '
+  'T_top_by_NAME returns whole rows of.';
+
+-- Its rows are read in the statement that found their keys, so that what it promises holds while others write.
+create or replace function mmdb.top_body(made mmdb.embeddings, vector text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format($body$
+#variable_conflict use_column
+begin
+  return query
+  select %1$s, found_.distance
+  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
+  join %4$s p on %5$s
+  order by found_.place;
+end
+$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation),
+        replace(k.matches, 'k.key', 'found_.key'), mmdb.known_key_sql(made.relation, '$5'))
+  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
+$$;
+comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
+
+create or replace function mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+begin
+  perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
+  perform mmdb.make_public_function(made, name,
+    format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
+           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'),
+           mmdb.free_name(made.relation, 'filter'),
+           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
+           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
+    mmdb.call_attributes(), mmdb.top_body(made, vector),
+    format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
+           mmdb.relation_sql(made.relation), made.name));
+end
+$$;
+comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';
