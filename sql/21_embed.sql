@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  -- Not in the query below, where a generic plan would compute it once a row.
+  -- Computed here, because in the query below a generic plan would compute it once a row.
   wanted constant bytea := mmdb.query_hash(modality, content, data);
   cached real[];
 begin
@@ -74,8 +74,8 @@ $$;
 comment on function mmdb.embed(bytea, text) is
   'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
 
--- Through PostgreSQL's cache of the catalogues, which a statement sees as it was when the statement locked its tables:
--- later than its snapshot, where it had to wait.
+-- The name comes from PostgreSQL's cache of the catalogues, which is as new as the statement's lock on the table. A
+-- statement that had to wait for that lock has an older snapshot.
 create or replace function mmdb.latest_name(relation regclass, number smallint) returns text
 language sql stable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
@@ -83,9 +83,9 @@ as $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::re
 comment on function mmdb.latest_name(regclass, smallint) is
   'The name of a column now, whatever the snapshot of the statement.';
 
--- A search names a column, and what that column holds is what the query must be embedded by. When a model is switched,
--- columns change names; a search that waited for that finds the new column under the name, but its snapshot is of
--- before.
+-- A search names a column, and the query must be embedded by the model whose vectors that column holds. When a model is
+-- switched, columns change names; a search that waited for the switch finds the new column under the name, but its
+-- snapshot is older than the switch.
 create or replace function mmdb.model_of(relation regclass, name text) returns text
 language plpgsql stable parallel safe security definer
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,5 @@
 -- The worker's side of a request: it takes questions, answers them, and the cache of answers is kept short.
 
--- The worker's side: take what is asked, answer it.
 create or replace function mmdb.take_queries(worker integer, models text[], count integer)
 returns table (token uuid, model text, modality text, content text, data bytea)
 language sql volatile security definer

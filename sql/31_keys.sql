@@ -1,7 +1,7 @@
 -- The key of a business table: how it is written, compared and put in order in the SQL that mmdb makes for it.
 
--- The operators are those of the key's own index: a type of an extension has them outside pg_catalog, where the
--- generated functions look.
+-- The operators are those of the key's own index: those of an extension's type are not in pg_catalog, the only place in
+-- which the generated functions look.
 create or replace function mmdb.key_columns(relation regclass)
 returns table (place bigint, name text, type_name text, equal text, greater text)
 language sql stable security invoker
@@ -31,8 +31,9 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
-  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. The texts are
+  -- written by the types' output functions and not by a cast: a cast may be a function of the table's owner, and would
+  -- run with the rights of the role that counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
          string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
                     ' and ' order by k.place),
@@ -61,7 +62,7 @@ as $$
 $$;
 comment on function mmdb.plain_key_sql(regclass) is 'The SQL by which the key of row p is written for people.';
 
--- After a dropped or widened key one key would find several rows, or another row.
+-- After its primary key was dropped or widened, a table may have several rows of one former key, or another row.
 create or replace function mmdb.same_key_sql(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -88,7 +89,8 @@ comment on function mmdb.same_column_sql(regclass, smallint, text) is
   'The condition "the column of this number has this name now": as mmdb.latest_name, for functions that run as a '
   'table''s owner.';
 
--- One comparison of rows goes along the index; where the columns' operators have different homes it cannot be written.
+-- One comparison of whole rows goes along the index. It cannot be written if the columns' operators stand in different
+-- schemas: then the columns are compared one by one.
 create or replace function mmdb.later_sql(relation regclass) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp

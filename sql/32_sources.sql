@@ -1,6 +1,6 @@
 -- The sources of an embedding: the columns from which a row's vector is made, their modality and their weights.
 
--- The columns by whose change a source changes: itself, or for a generated column those that it is made from.
+-- A source changes with its own column, or if that is a generated column with those that it is made from.
 create or replace function mmdb.base_columns(relation regclass, numbers smallint[]) returns smallint[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -21,7 +21,8 @@ as $$
 $$;
 comment on function mmdb.base_columns(regclass, smallint[]) is 'The plain columns whose change changes these sources.';
 
--- SET EXPRESSION makes another source of the same columns; it is known by the new entry, which a rename leaves.
+-- ALTER COLUMN … SET EXPRESSION makes another source of the same columns. It gives the expression a new oid, which a
+-- rename does not.
 create or replace function mmdb.source_expressions(relation regclass, numbers smallint[]) returns oid[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -48,7 +49,7 @@ begin
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
-  -- A domain counts as what it is made of; citext, varchar and char are text to a model.
+  -- A domain counts as its base type; citext, varchar and char are text to a model.
   with recursive base(oid, category) as (
     select t.oid, t.typcategory from pg_attribute a join pg_type t on t.oid = a.atttypid
     where a.attrelid = relation and a.attnum = any(numbers)
@@ -152,8 +153,8 @@ $$;
 comment on function mmdb.describe_sources(regclass, smallint[], text, float8[]) is
   'What the sources hold together (text, image or mixed), whether by URI, and with weights what each of them holds.';
 
--- An empty text says as little as NULL does: form after form leaves it where nothing was written. To a collation that
--- is not deterministic a text of punctuation may be equal to the empty one.
+-- An empty text says as little as NULL does: many a form stores it for a field that was left empty. It is compared by
+-- its bytes, because to a collation that is not deterministic a text of punctuation may be equal to the empty one.
 create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

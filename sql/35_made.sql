@@ -1,4 +1,5 @@
--- What mmdb makes in a table's schema, by what it is known as mmdb's own, and how it is replaced and dropped.
+-- The functions that mmdb makes in a table's schema: the mark by which they are known, how they are replaced and
+-- dropped.
 
 create or replace function mmdb.made_for(id bigint) returns text
 language sql immutable security invoker
@@ -32,7 +33,7 @@ comment on function mmdb.create_made(mmdb.embeddings, text, text, text, text, te
   'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the '
   'names and defaults of parameters.';
 
--- Dropped and not replaced: a replaced function keeps the grants that whoever made it has given.
+-- They are dropped rather than replaced: a replaced function keeps the grants that its former maker has given.
 create or replace function mmdb.drop_made(made mmdb.embeddings, names text[]) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -55,7 +56,8 @@ $$;
 comment on function mmdb.drop_made(mmdb.embeddings, text[]) is
   'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
 
--- Made by a version of mmdb with other parameters, or over a key of another type, it would stay behind as an overload.
+-- A function that was made by a version of mmdb with other parameters, or for a key of another type, would stay behind
+-- as an overload.
 create or replace function mmdb.earlier_forms(made mmdb.embeddings, name text, types text) returns regprocedure[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -124,8 +126,8 @@ comment on function mmdb.call_attributes() is
   'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which '
   'they are read.';
 
--- Whoever writes to a table, or so much as plans a query over it, runs code of its owner: triggers, policies, functions
--- in the predicates of indexes. That gives him nothing where he can act as us anyway.
+-- A role that writes to a table, or so much as plans a query over it, runs code of the table's owner: triggers,
+-- policies, functions in the predicates of indexes. That gives an owner nothing who can act as this role anyway.
 create or replace function mmdb.trusts_owner(relation regclass) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -156,7 +158,8 @@ end
 $$;
 comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
 
--- A table that was dropped leaves its functions to the worker's sweep; who makes the table again need not wait for it.
+-- A table that was dropped leaves its functions to the worker's sweep. If the table is made again, its owner need not
+-- wait for that.
 create or replace function mmdb.drop_orphans(schema_name text) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- The functions that mmdb makes for the worker, a set for each embedding: pending, load, store, count, clean.
 --
--- They run as the table's owner (security definer), so that the worker needs no right on
--- business tables and a table's own triggers never run as the worker. Everything in them is qualified.
+-- They run as the table's owner (security definer), so that the worker needs no right on business tables and a table's
+-- own triggers never run as the worker. Everything in them is qualified.
 --
 -- They ask for a pass, whose hash stands in them: the code of an owner that gets hold of a worker's session can call
 -- the functions of its own tables and of no others.
@@ -137,7 +137,7 @@ $$;
 comment on function mmdb.store_body(mmdb.embeddings) is
   'Store vectors where the source is still what was embedded; say of every key what became of it.';
 
--- For those in whose sessions no code of the table's owner should run, which the planner does for a mere count.
+-- For roles whose sessions must not run code of the table's owner: the planner runs it even for a mere count.
 create or replace function mmdb.count_body(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -230,7 +230,7 @@ begin
        'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
       ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
     where w.name = verb;
-    -- The text of a key must not depend on who asks.
+    -- The text of a key must not depend on the settings of the session that asks.
     perform mmdb.create_made(
       made, signature,
       result || format(

@@ -1,11 +1,11 @@
 -- What keeps a row in step with its source: one trigger for each embedding.
 
--- Which column it unsets, the trigger reads from its own condition: a dependency that PostgreSQL keeps right
--- through renames, dumps and partitions. The other columns are kept as they are.
+-- The trigger reads from its own condition which column it unsets: PostgreSQL keeps that dependency right through
+-- renames, dumps and partitions. It leaves the other columns as they are.
 --
--- With arguments (on_change => 'keep') these are the name of the column that marks, and of the sources. Where one was
--- renamed since, which mmdb.status calls drift, the embedding is unset: rather no vector than an old one without its
--- mark.
+-- If it has arguments (on_change => 'keep'), they are the names of the column that marks stale rows and of the sources.
+-- If one of these was renamed since, which mmdb.status calls drift, the embedding is unset: no vector is better than an
+-- old one without its mark.
 create or replace function mmdb.unset_embedding() returns trigger
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -50,7 +50,8 @@ language sql immutable security invoker
 as $$ select format('~mmdb_unset_%s', id) $$;
 comment on function mmdb.trigger_name(bigint) is 'The name of an embedding''s trigger.';
 
--- BEFORE UPDATE triggers that may change a source after PostgreSQL looked at the column list of the statement.
+-- These may change a source although the statement does not name it: PostgreSQL compares a trigger's column list with
+-- the statement before any trigger runs.
 create or replace function mmdb.other_triggers(relation regclass) returns setof text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -74,10 +75,10 @@ $$;
 comment on function mmdb.trigger_arguments(mmdb.embeddings) is
   'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
 
--- By its bytes: a collation may see no difference between "red" and "RED", where a model does.
+-- Texts are compared by their bytes: to a collation "red" and "RED" may be equal, to a model they are not.
 --
--- A statement that sets the mark itself brings an old vector back, as an application does that writes all columns that
--- it read.
+-- An application that writes back all columns that it has read sets the mark too, and brings an old vector back: hence
+-- the condition on both marks.
 create or replace function mmdb.trigger_condition(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

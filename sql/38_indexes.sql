@@ -34,7 +34,7 @@ as $$
 $$;
 comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands behind "create index … on T".';
 
--- An index of this table that serves, whoever made it: by its condition, or for HNSW by its column.
+-- An index that serves may have been made by anybody: it is known by its condition, an HNSW index by its column.
 create or replace function mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) returns regclass
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -77,7 +77,7 @@ begin
         format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
                mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
     else
-      -- Left by a declaration with other options over a column that it had adopted.
+      -- An index that was left by an earlier declaration, with other options, over a column that it had adopted.
       return query select format('drop index %s.%I', made.function_schema, c.relname)
       from pg_index i join pg_class c on c.oid = i.indexrelid
       where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
@@ -91,8 +91,8 @@ comment on function mmdb.index_statements(regclass, text, boolean) is
   'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by '
   'itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
 
--- PostgreSQL builds no index of a partitioned table concurrently: an invalid one on the parent alone, one
--- concurrently on each leaf, attached; the parent's turns valid with the last of them.
+-- PostgreSQL builds no index of a partitioned table concurrently. So an invalid index is made on the parent alone, and
+-- one concurrently on each leaf, which is attached to it; the parent's turns valid with the last of them.
 create or replace function mmdb.partition_index_statements(made mmdb.embeddings, kind text) returns setof text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- Declare, find, refresh and drop an embedding. The DDL runs with the caller's rights, who must own the table;
+-- Declare, find, refresh and drop an embedding. The DDL runs with the rights of the caller, who must own the table;
 -- only the entry in mmdb's own catalogue is written by mmdb's owner, guarded.
 
 create or replace function mmdb.embedding_of(relation regclass, name text) returns mmdb.embeddings
@@ -40,8 +40,8 @@ end
 $$;
 comment on function mmdb.guard_owner(regclass) is 'Refuse a session that could not act as the table''s owner.';
 
--- The row comes from the caller. What is spliced into SQL that others run, a superuser in `mmdb init` among them, is
--- believed only where the system catalogues say the same.
+-- The row comes from the caller. Of its columns those that are spliced into SQL that others run, a superuser in `mmdb
+-- init` among them, are believed only if the system catalogues say the same.
 create or replace function mmdb.check_record(made mmdb.embeddings) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -310,7 +310,7 @@ begin
     perform mmdb.make_worker_functions(made);
     return next mmdb.record_embedding(made);
   end loop;
-  -- Once all are recorded: which columns a search shows is told by the numbers of all of them.
+  -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
 end

@@ -5,12 +5,12 @@
 --                          |           \-> failed (retry_at infinity)       void once the source changes
 --                          \--the worker dies--> held, dead --claim, alone--> held
 --
--- A lease is held while its worker is alive and expires_at is ahead; whoever takes it over becomes its worker,
--- and `hold` refuses the former one: that is the fence.
+-- A lease is held while its worker is alive and expires_at is ahead. A worker that takes it over is its worker from
+-- then on, and `hold` refuses the former one: that is the fence.
 --
--- In some of a worker's sessions code of tables' owners runs: the generated functions, which call their triggers. Such
--- a session is marked as shared before, and from then on may do no more than `hold` and `settle` with an embedding's
--- pass.
+-- Some of a worker's sessions run code of tables' owners: the generated functions, whose updates fire the owners'
+-- triggers. Such a session is first marked as shared, and may then do no more than `hold` and `settle`, with an
+-- embedding's pass.
 
 create or replace function mmdb.share_session(worker integer) returns void
 language sql volatile security definer
@@ -39,7 +39,7 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- One that was dropped meanwhile has no leases either: nothing is left to be kept from anybody.
+  -- An embedding that was dropped meanwhile has no pass and no leases: there is nothing left to guard.
   if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding
                                          and p.pass is distinct from guard_pass.pass) then
     raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
@@ -48,8 +48,8 @@ end
 $$;
 comment on function mmdb.guard_pass(bigint, uuid) is 'Refuse who does not know the pass of an embedding.';
 
--- Of these models those embeddings whose functions run as the table's owner; one that an owner made to run with its
--- caller's rights would run with the worker's, and is left alone.
+-- Only embeddings whose functions run as the table's owner. A function that its owner has altered to run with the
+-- caller's rights would run with the worker's: its embedding is left alone.
 create or replace function mmdb.tasks(model text, identity text)
 returns table (id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean,
                sources text[], weights float8[], source_modalities text[])
@@ -99,7 +99,7 @@ declare
   made integer;
 begin
   perform mmdb.guard_session();
-  -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
+  -- Anybody may take an advisory lock: where somebody holds the lock of a number, the worker takes the next number.
   loop
     insert into mmdb.worker_sessions (host, pid, version, models, identities)
     values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models, start_worker.identities)
@@ -123,7 +123,8 @@ begin
   if not found then
     return false;
   end if;
-  -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
+  -- Leases that a store has locked are skipped: nobody can take them over meanwhile, and the store may last longer than
+  -- a heartbeat can wait.
   update mmdb.leases l set expires_at = clock_timestamp() + lease
   where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m
                                  where m.worker = beat.worker for update skip locked);
@@ -162,8 +163,8 @@ $$;
 comment on function mmdb.is_free(mmdb.leases, text) is
   'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
 
--- Of the rows that are pending, take those that nobody holds. A row whose worker died is taken alone, so that
--- a row that kills its worker drags no other with it, and is given up after max_attempts deaths.
+-- The worker takes the pending rows that nobody holds. A row whose worker died is taken alone: if it is the row that
+-- kills workers, it drags no other with it, and is given up after max_attempts deaths.
 create or replace function mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval)
 returns table (key text, attempts integer, failed_hash bytea, failed_error text)
 language plpgsql volatile security definer
@@ -179,7 +180,8 @@ begin
   insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
   select claim.embedding, k.key, claim.worker, expiry, k.state
   from unnest(keys, states) k(key, state)
-  -- Looked up first, because ON CONFLICT writes a lock on every row that it meets, even where it then does nothing.
+  -- Leases are looked up first, because ON CONFLICT writes a lock on every row that it meets, even one that it then
+  -- leaves as it is.
   left join mmdb.leases h on h.embedding = claim.embedding and h.key = k.key
   where h.key is null or mmdb.is_free(h, k.state)
   order by k.key
@@ -257,7 +259,8 @@ $$;
 comment on function mmdb.hold(bigint, integer, uuid, text[]) is
   'Worker only: which of these leases are still mine; nobody takes them over before this transaction ends.';
 
--- "changed" rows are free at once: their new source waits. "locked" ones wait a moment for their user.
+-- A "changed" row is free at once: its new source waits. A "locked" row is left for a moment to the session that locks
+-- it.
 create or replace function mmdb.settle(embedding bigint, worker integer, pass uuid, keys text[], outcomes text[])
 returns void
 language plpgsql volatile security definer
@@ -314,7 +317,7 @@ language sql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select mmdb.guard_session();
-  -- Said at every poll; written down every ten seconds.
+  -- A worker says so at every poll; it is written down every ten seconds.
   update mmdb.progress p set caught_up_at = clock_timestamp()
   where p.embedding = caught_up.embedding
     and (p.caught_up_at is null or p.caught_up_at < clock_timestamp() - interval '10 seconds');

@@ -2,10 +2,11 @@
 -- another model, a column and an index of its own, filled by the same worker. To switch is to swap the names of the two
 -- columns.
 --
--- Nobody is to fail and nothing to be mixed meanwhile. Search functions name a column and an embedding, never a model
--- or a width, so they stay as they are; a search that waits for the switch finds the new column under the name, and
--- mmdb.model_of tells the model by the column (sql/21_embed.sql). A worker's store that waits is refused, and tries
--- again. Both generations are kept in step with their sources, so that switching back is the same.
+-- Meanwhile no search is to fail, and no vectors of two models are to be compared. Search functions name a column and
+-- an embedding, never a model or a width, so they stay as they are; a search that waits for the switch finds the new
+-- column under the name, and mmdb.model_of tells the model by the column (sql/21_embed.sql). A worker's store that
+-- waits is refused, and tries again. Both generations are kept in step with their sources, so that switching back is
+-- the same.
 
 create or replace function mmdb.generation_name(name text, model text) returns text
 language sql immutable security invoker
@@ -33,7 +34,7 @@ end
 $$;
 comment on function mmdb.other_generation(mmdb.embeddings) is 'The generation that waits to serve, or served before.';
 
--- Before another generation is filled for hours that cannot serve.
+-- Checked at the beginning, before a generation is filled for hours that could never serve.
 create or replace function mmdb.check_set_aside(serving mmdb.embeddings) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -96,8 +97,8 @@ comment on function mmdb.change_model(regclass, text, text, boolean, jsonb) is
   'indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds '
   'them concurrently.';
 
--- PostgreSQL keeps them to the column that they were made over, whatever its name: they would go on reading the former
--- model's.
+-- PostgreSQL binds them to the column that they were made over, whatever its name: after a switch they would go on
+-- reading the vectors of the former model.
 create or replace function mmdb.readers_of(made mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -274,7 +275,7 @@ begin
     before := '{}';  -- their bodies say what a walk is ordered by
     perform mmdb.make_table_functions(relation);
   end if;
-  -- What one of the models does not take.
+  -- Functions for queries that one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now),
     mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);

@@ -1,5 +1,5 @@
--- What an operator looks at. Views filter by the caller's rights on the tables: inside a view current_user is
--- the caller, while the catalogue behind it is read by the view's owner.
+-- Views for an operator: failures, workers, status; and mmdb.retry. They filter by the caller's rights on the tables:
+-- inside a view current_user is the caller, while the catalogue behind it is read by the view's owner.
 
 create or replace view mmdb.failures with (security_barrier) as
 select e.relation, e.name, l.key::text[] as key, l.attempts, l.error, l.failed_at,
@@ -21,8 +21,8 @@ select w.id, w.host, w.pid, w.login, w.version, w.models, w.started_at, w.heartb
 from mmdb.worker_sessions w;
 comment on view mmdb.workers is 'The workers that registered, and whether each is alive now.';
 
--- Counted by the caller's rights and row policies. Above the limit the totals are PostgreSQL's own estimates;
--- what is pending and failed is counted always, along the partial index.
+-- Rows are counted by the caller's rights and row policies. Above the limit the totals are PostgreSQL's own estimates;
+-- pending and failed rows are always counted, along the partial index.
 create or replace function mmdb.count_rows(
   made mmdb.embeddings, exact_up_to bigint default 200000,
   out total bigint, out embedded bigint, out pending bigint, out failed bigint, out estimated boolean, out stale bigint

@@ -1,6 +1,8 @@
--- Read your writes: wait until rows that were committed are embedded. For tests, and for who shows what was just saved.
+-- Read your writes: wait until rows that were committed are embedded. For tests, and for pages that show a row just
+-- saved.
 
--- Runs on the far side of the loopback: a NOTIFY of the caller's own would be sent when his transaction ends.
+-- It runs on the far side of the loopback: a NOTIFY of the caller's own would be sent when the caller's transaction
+-- ends.
 create or replace function mmdb.wake() returns void
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp

@@ -1,21 +1,21 @@
--- The k nearest rows that pass a filter: complete, in order, and by the road that is cheaper.
+-- The k nearest rows that pass a filter: all of them, in order, and by the cheapest of three roads.
 --
--- Three roads:
---   probe   the nearest rows whatever the filter says, one short walk of the HNSW graph. Where k of them pass, and some
---           to spare, they are the answer; where fewer do, but k are in reach, a longer walk follows.
---   deep    the walk goes on, filter inside, within a budget; it is asked for several times k, because it returns rows
---           out of order.
+--   probe   one short walk of the HNSW graph finds the nearest rows, with no regard to the filter. If k of them pass,
+--           and some to spare, they are the answer; if fewer pass, but k are in reach, a longer walk follows.
+--   deep    a walk with the filter inside goes on until its budget is spent. It is asked for several times k rows,
+--           because it returns them out of order.
 --   exact   every row that passes the filter is measured. Always right; cheapest where few rows pass.
 --
--- Over an index of signs (index_options: quantization) a walk is in the order of the bits that differ, and what it
--- returns is measured: so it is asked for several times k (mmdb.oversampling).
+-- Over an index of signs (index_options: quantization) a walk is in the order of the bits that differ. It is asked for
+-- several times k rows (mmdb.oversampling), and these are measured.
 --
--- All but the estimate is STABLE: every statement sees the snapshot of the query that called it, so no row comes or
--- goes between finding its key and reading it.
+-- All functions but the estimate are STABLE: each of their statements sees the snapshot of the query that called them,
+-- so no row comes or goes after its key was found and before it is read.
 
--- In the unit "one row that passes the filter, fetched by an index and measured": 1.3 microseconds at 512 dimensions
--- where this was measured. The ratios are what counts; bench/filters.py shows what comes of them. A row that a walk
--- returns costs from 4, where vectors vary in few directions and the graph is in the processor's cache, to 17.
+-- The unit is one row that passes the filter, fetched by an index and measured: 1.3 microseconds at 512 dimensions on
+-- the machine that measured the costs. Only their ratios count; bench/filters.py shows the roads that they lead to. A
+-- row that a walk returns costs from 4 (vectors vary in few directions, and the graph is in the processor's cache) to
+-- 17.
 create or replace function mmdb.top_costs(
   out walked real, out flat real, out scanned real, out read real, out kept real
 )
@@ -25,16 +25,17 @@ comment on function mmdb.top_costs() is
   'Costs in units of a row fetched by an index: a row that a walk returns, also where all are about as far away, one '
   'that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
 
--- Of glosses by `lite` 0.985 of the true 10 nearest are among the 100 whose signs differ least, of clusters 0.993; 80
--- lose a little of that, and leave room for what the walk itself misses.
+-- Of glosses embedded by `lite` 0.985 of the true 10 nearest are among the 100 rows whose signs differ least, of
+-- clusters 0.993. With 80 rows these shares are a little lower, and there is room for the rows that the walk itself
+-- misses.
 create or replace function mmdb.oversampling(by_signs boolean) returns integer
 language sql immutable security invoker
 as $$ select case when by_signs then 8 else 1 end $$;
 comment on function mmdb.oversampling(boolean) is 'How many rows of a walk are to be measured for each that is wanted.';
 
--- From a text the nearest pictures are about as far away as those behind them, and a graph, which leads from row to
--- row, leads astray: of 10,000 pictures half of which pass, 0.84 of the ten nearest to a caption were found. The 16th
--- nearest was 1.02 times as far away as the nearest (1.10 at the 95th percentile); of glosses that look for glosses
+-- Seen from a text, the nearest pictures are hardly nearer than the next ones, and a graph, which leads from row to
+-- row, leads astray: of 10,000 pictures, half of which pass, 0.84 of the ten nearest to a caption were found. There the
+-- 16th nearest was 1.02 times as far away as the nearest (1.10 at the 95th percentile); where glosses look for glosses,
 -- 1.38 times (1.16 at the 5th).
 create or replace function mmdb.is_flat(distances double precision[]) returns boolean
 language sql immutable security invoker
@@ -85,8 +86,8 @@ set search_path = pg_catalog, pg_temp
 as $$ select regexp_replace(parts.present, ' is not null$', '::@extschema:vector@.vector') $$;
 comment on function mmdb.vector_sql(mmdb.search_source) is 'The embedding of a row.';
 
--- The next page begins behind a row: farther from the query, or as far with a later key. Distances go by text that
--- loses nothing.
+-- The next page begins behind a row: its rows are farther from the query, or as far and have a later key. The distance
+-- of that row is written as text that loses no digit.
 create or replace function mmdb.top_after(parts mmdb.search_source, vector @extschema:vector@.vector, after text)
 returns text
 language plpgsql stable security invoker
@@ -147,7 +148,7 @@ $$;
 comment on function mmdb.top_estimate(mmdb.search_source, text, @extschema:vector@.vector, text[]) is
   'How many rows pass, their share of the table, and what measuring all of them costs.';
 
--- The settings of the two that walk the index: until they end, and whatever the session has set.
+-- The two functions that walk the index have settings of their own, whatever the session has set.
 create or replace function mmdb.top_probe(
   parts mmdb.search_source, passes text, vector @extschema:vector@.vector, within text[], most integer, depth integer,
   out passed bigint, out keys text[], out distances double precision[]
@@ -208,8 +209,7 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k
-  -- rows only.
+  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only.
   execute format($query$
     select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
@@ -235,15 +235,15 @@ declare
   later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   by_signs constant boolean := parts.walk <> parts.distance;
-  -- So many rows of a walk the k are taken from at the least; over signs all of them are, it has no order of theirs.
+  -- The least number of rows of a walk from which the k are taken. Over signs they are taken from all rows of the walk,
+  -- whose order is not that of distances.
   least_rows constant integer := k * mmdb.oversampling(by_signs);
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
-  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is
-  -- missed.
+  -- The number of the `depth` nearest rows that must pass before they are trusted: a walk misses much near its end.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
-  -- Rows of a probe: no fewer than tell whether it is flat.
+  -- The rows that a probe returns: never too few to tell whether distances are flat.
   most constant integer := case when by_signs then depth else greatest(enough, 16) end;
-  -- So many are asked for on the deep road.
+  -- The rows that the deep road is asked for.
   wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
   needed real;
@@ -262,9 +262,9 @@ begin
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that
-  -- pass may lie near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do,
-  -- both within a factor of 2.
+  -- A probe is worth its cost if it is expected to find enough rows, or if it costs less than half of the exact road:
+  -- the rows that pass may all lie near the query. With this 2, both the loss (they do not lie near it) and the gain
+  -- that is missed (they do, and no probe was tried) stay within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
     if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
@@ -276,14 +276,14 @@ begin
         passed := null;  -- to measure all costs no more
       end if;
     end if;
-    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    -- The rows of earlier pages lie nearest, and nobody knows how many they were.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances
       from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
-      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
       flat := mmdb.is_flat(distances);
       needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
       expected := cost.walked * wanted * depth / (passed + 0.5);
@@ -294,8 +294,8 @@ begin
         from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
                             ceil(needed)::integer);
       end if;
-      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a
-      -- second.
+      -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a
+      -- quarter of the cost, where the exact road would take a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
@@ -313,7 +313,7 @@ comment on function mmdb.top(mmdb.search_source, @extschema:vector@.vector, inte
   'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what '
   'T_top_by_NAME returns whole rows of.';
 
--- Its rows are read in the statement that found their keys, so that what it promises holds while others write.
+-- The statement that finds the keys also reads the rows, so that the promises of T_top hold while others write.
 create or replace function mmdb.top_body(made mmdb.embeddings, vector text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- Search by words, as one leg of a hybrid search: full text in the languages that PostgreSQL knows, pairs of characters
 -- for those that are written without spaces, trigrams where typing errors matter.
 
--- What a parser of words cannot cut: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
+-- The scripts that a parser of words cannot cut: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese.
 create or replace function mmdb.unspaced() returns text
 language sql immutable parallel safe security invoker
 as $$
@@ -196,8 +196,8 @@ end
 $$;
 comment on function mmdb.keywords_leg(mmdb.keywords) is 'A search by words as a leg of T_search.';
 
--- Any of the words: what they mean together is the other legs' business. "quoted phrases" and -excluded words keep
--- their sense.
+-- Any of the words is enough: their meaning together is the business of the other legs. "quoted phrases" and -excluded
+-- words keep their sense.
 create or replace function mmdb.words_query(language text, query text) returns tsquery
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

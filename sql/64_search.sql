@@ -1,4 +1,4 @@
--- T_search: the words of a query, and what it means in every embedding of the table, fused by reciprocal rank.
+-- T_search: the words of a query and its meaning, by every embedding of the table, fused by reciprocal rank.
 --
 -- Each leg finds candidates with the filter inside; a row's score is the sum over the legs of weight * (0.1 + 0.9 *
 -- nearness) / (60 + rank): reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), weighed by how far a row stands
@@ -91,7 +91,7 @@ $$;
 comment on function mmdb.check_weights(jsonb, mmdb.search_leg[], text[]) is
   'Refuse weights of legs that are not there.';
 
--- Computed for so many rows that match at most: the closeness of each is read from its text.
+-- The closeness of a row is read from its text, so it is computed for no more than this number of rows that match.
 create or replace function mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer)
 returns table (key text, rank bigint, closeness double precision)
 language plpgsql stable security invoker rows 100
@@ -111,9 +111,10 @@ $$;
 comment on function mmdb.words_found(mmdb.search_leg, text, jsonb, text[], integer) is
   'The candidates of a leg of words.';
 
--- An embedding's nearness is the share of the last candidate's distance by which a row is nearer; mmdb.search scales
--- it, so that the row which stands out most of all embeddings' candidates has 1. Of words it is nearly 1 where few rows
--- have any of them, and falls to 0 for the last row where so many have that the leg is full: rare words say more.
+-- By an embedding, a row's nearness is the share of the last candidate's distance by which it is nearer; mmdb.search
+-- scales it so that the row that stands out most, among the candidates of all embeddings, has 1. By words, it is nearly
+-- 1 if few rows have any of them; if so many have that the leg is full, it falls to 0 for the last row: rare words say
+-- more.
 create or replace function mmdb.search_found(
   leg mmdb.search_leg, query text, vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
 ) returns table (key text, rank bigint, nearness double precision, how jsonb)

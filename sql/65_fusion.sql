@@ -67,8 +67,8 @@ comment on function mmdb.search_depth(integer, integer, double precision) is
 
 -- Maximal marginal relevance (Carbonell and Goldstein 1998): the next row is the one with the greatest
 --   (1 - diversity) * relevance - diversity * likeness to the most alike of those before it.
--- Relevance is the score in shares of the best one. Likeness is 1 for the same vector and 0 from the distance on at
--- which the candidate lies that is least like the best one, or the parameter would mean something else for every model.
+-- Relevance is the score in shares of the best one. Likeness is 1 for the same vector and 0 from the distance on that
+-- parts the best candidate from the one least like it, or the parameter would mean something else for every model.
 -- A row without a vector is half alike to all.
 create or replace function mmdb.diverse(
   ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision
@@ -136,7 +136,7 @@ as $$
 declare
   ordered text[];
   sums double precision[];
-  -- Varied are the first of them: a greedy choice takes time by the square.
+  -- Only the first candidates are varied: the time of a greedy choice grows with the square of their number.
   varied constant integer := least(depth, 200);
   seen integer := 0;
 begin

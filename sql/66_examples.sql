@@ -1,7 +1,7 @@
--- Rows as queries: T_like, T_recommend. And what every fused search can do with its list: variety, and the next page.
+-- Rows as queries: T_like, T_recommend.
 --
--- A key comes as the caller writes it and goes on as mmdb writes it, found in the table by the caller's rights: a row
--- that he may not see and one that is not there are the same to him.
+-- A key comes as the caller writes it and goes on as mmdb writes it. It is looked up in the table by the caller's
+-- rights: a row that the caller may not see is the same as one that is not there.
 
 create or replace function mmdb.first_embedding(legs mmdb.search_leg[]) returns mmdb.search_leg
 language sql immutable security invoker
@@ -36,9 +36,9 @@ $$;
 comment on function mmdb.check_examples(regclass, text[], text[], integer) is
   'Refuse examples that are none: nothing liked, a key that is not there, one in both lists.';
 
--- Rocchio (1971) with no query but the examples: the mean of what is liked minus the weighted mean of what is not. The
--- weight is 0.2 unless given, the 0.15 / 0.75 of Manning, Raghavan and Schuetze (2008, section 9.1.1). Every example
--- and the result are of unit length, except for Euclidean distance, where length counts.
+-- Rocchio (1971) with no query but the examples: the mean of the liked rows minus the weighted mean of the disliked.
+-- The weight is 0.2 unless given, the 0.15 / 0.75 of Manning, Raghavan and Schuetze (2008, section 9.1.1). Every
+-- example and the result are of unit length, except for Euclidean distance, where length counts.
 create or replace function mmdb.example_vector(
   leg mmdb.search_leg, vectors @extschema:vector@.vector[], number integer, liked integer,
   disliked_weight double precision
@@ -64,7 +64,7 @@ begin
     wanted := wanted operator(@extschema:vector@.-) (unwanted operator(@extschema:vector@.*)
       array_fill(disliked_weight::real, array[@extschema:vector@.vector_dims(unwanted)])::@extschema:vector@.vector);
   end if;
-  -- What is left of equals is the rounding of half precision.
+  -- Of equal vectors no more is left than the rounding of half precision.
   if unit and @extschema:vector@.vector_norm(wanted) < 0.001 then
     raise exception 'the examples cancel each other out in embedding "%"', leg.name
       using errcode = 'invalid_parameter_value',
@@ -176,8 +176,8 @@ comment on function mmdb.recommend(
   'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what '
   'T_like and T_recommend return whole rows of.';
 
--- The vectors are read by the statement that searches with them. T_like has its key as $1, T_recommend what is liked
--- and what is disliked as $1 and $2; the others are the same.
+-- The vectors are read by the statement that searches with them. T_like has its key as $1, T_recommend the keys of
+-- liked and disliked rows as $1 and $2; the other arguments are the same.
 create or replace function mmdb.examples_body(relation regclass, verb text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -43,8 +43,8 @@ comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
   'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their '
   'vectors.';
 
--- Walked: along the HNSW index, in about the right order, or over an index of signs so many that the nearest are among
--- them. Else all of the FROM item `measured` is measured.
+-- Walked: the rows come along the HNSW index in about the right order; over an index of signs, enough of them that the
+-- nearest are among them. Otherwise all rows of the FROM item `measured` are measured.
 create or replace function mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean)
 returns text
 language sql stable security invoker
@@ -134,8 +134,7 @@ set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits
 set timezone = 'UTC'
 as $$
 declare
-  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a
-  -- filter.
+  -- In parentheses, so that PostgreSQL itself estimates, from the size that the table has now, even without a filter.
   passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
@@ -244,7 +243,8 @@ comment on function mmdb.near_duplicates(regclass, text, double precision, integ
   'mmdb.page_end), cut a large table into pages; mmdb.store_near_duplicates does that. The keys are texts: '
   'key_a::integer joins them.';
 
--- Without settings and pinned path, with which PostgreSQL lets no procedure commit: what runs here is the caller's own.
+-- It has no settings and no pinned path, because PostgreSQL lets no procedure commit that has them. All code that it
+-- runs is the caller's own.
 create or replace procedure mmdb.store_near_duplicates(
   relation regclass, name text, max_distance double precision, target text, neighbours integer default 10,
   batch integer default 1000
@@ -286,7 +286,7 @@ comment on procedure mmdb.store_near_duplicates(regclass, text, double precision
   'transaction: for tables of millions of rows. Called again after an interruption it goes on where it was; that is '
   'kept in the table TARGET_progress, which goes in the end. Not inside a transaction.';
 
--- Refused rather than cut to 63 bytes, where a longer name of another kind may already be.
+-- A longer name is refused rather than cut to 63 bytes: the name that is left may be that of something else.
 create or replace function mmdb.table_name(name text, suffix text default '') returns text
 language plpgsql immutable security invoker
 set search_path = pg_catalog, pg_temp

@@ -176,7 +176,7 @@ begin
     perform set_config('search_path', 'pg_catalog, pg_temp', true);
     place := i;
     answers := coalesce(answers, '{}');
-    -- An index compares rounded vectors: what is off by as much is in order.
+    -- An index compares rounded vectors: distances that are off by no more than that count as in order.
     ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
                 from (select d, max(d) over (order by n)
                       from unnest(distances) with ordinality d(d, n)) u(d, farthest));

@@ -13,7 +13,7 @@ as $$ select function::text $$;
 comment on function mmdb.signature(regprocedure) is
   'A function''s qualified name and argument types: how contracts know it.';
 
--- PostgreSQL 15 raises an error where a type of the signature is gone; it is the same as a function that is gone.
+-- PostgreSQL 15 raises an error if a type of the signature is gone; that is the same as a function that is gone.
 create or replace function mmdb.function_called(signature text) returns regprocedure
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -76,8 +76,8 @@ end
 $$;
 comment on function mmdb.record_contract(mmdb.recall_contracts) is 'Enter a contract, for the function''s owner only.';
 
--- From cheap to dear in each way of scanning, and each way only until it is good enough. A relaxed scan is not in
--- order, so it is taken only where every answer came in order nevertheless.
+-- Each way of scanning is tried from cheap to dear, until it is good enough. A relaxed scan is not in order, so it is
+-- taken only if every answer came in order nevertheless.
 create or replace function mmdb.tuning_ladders(function regprocedure)
 returns table (ladder integer, step integer, settings text[])
 language sql stable security invoker
@@ -256,7 +256,7 @@ $$;
 comment on function mmdb.contract_drift(mmdb.recall_contracts, mmdb.recalls) is
   'Why a contract may no longer hold, with the remedy; NULL where it does.';
 
--- What mmdb makes again keeps its contract.
+-- A function that mmdb makes again keeps its contract.
 create or replace function mmdb.keep_contract(function regprocedure) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -288,7 +288,8 @@ left join lateral (select r.* from mmdb.recalls l cross join lateral mmdb.rounde
                    where l.function = c.function and l.by_owner order by l.id desc limit 1) r on true;
 comment on view mmdb.every_contract is 'mmdb.contracts of everybody, for mmdb itself.';
 
--- A function that is gone, or in a schema that is closed to the caller, is for those who could act as whoever tuned it.
+-- A function that is gone, or in a schema that is closed to the caller, is shown to the roles that could act as the one
+-- that tuned it.
 create or replace view mmdb.contracts with (security_barrier) as
 select c.* from mmdb.every_contract c
 where coalesce(pg_catalog.has_function_privilege(mmdb.function_called(c.function), 'execute'),

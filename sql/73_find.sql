@@ -14,7 +14,7 @@ $$;
 comment on function mmdb.search_call(regclass, boolean, boolean) is
   'T_search of a table that the caller may read and that takes such a query; NULL for others.';
 
--- What is large, or says nothing to a reader, stays where it is.
+-- Columns that are large, or say nothing to a reader, are left out of the answer.
 create or replace function mmdb.hidden_columns(relation regclass) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -46,7 +46,7 @@ begin
   end if;
   for searched in
     select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
-    -- A search runs code of the table's owner, who could have left a table for us to find.
+    -- A search runs code of the table's owner, and anybody could have left a table for the caller to find.
     where case when find.relations is null then mmdb.trusts_owner(e.relation) else e.relation = any(find.relations) end
   loop
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
@@ -62,8 +62,8 @@ begin
             hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may '
                    'read, and the models of a table must take the query';
   end if;
-  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or
-  -- one behind it comes nearest.
+  -- Scores depend on the number of a table's legs, distances do not. A table's own order stays: each row has the place
+  -- of the nearest among itself and the rows behind it.
   return query execute format($query$
     select m.relation, m.key, m.score, m.ranks, m.found from (
       select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (

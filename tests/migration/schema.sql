@@ -330,7 +330,8 @@ begin
   if not found then
     return false;
   end if;
-  -- Not those that a store holds: nobody takes them over meanwhile, and it may take longer than a heartbeat can wait.
+  -- Leases that a store has locked are skipped: nobody can take them over meanwhile, and the store may last longer than
+  -- a heartbeat can wait.
   update mmdb.leases l set expires_at = clock_timestamp() + lease
   where (l.embedding, l.key) in (select m.embedding, m.key from mmdb.leases m
                                  where m.worker = beat.worker for update skip locked);
@@ -383,7 +384,7 @@ CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select mmdb.guard_session();
-  -- Said at every poll; written down every ten seconds.
+  -- A worker says so at every poll; it is written down every ten seconds.
   update mmdb.progress p set caught_up_at = clock_timestamp()
   where p.embedding = caught_up.embedding
     and (p.caught_up_at is null or p.caught_up_at < clock_timestamp() - interval '10 seconds');
@@ -939,7 +940,8 @@ begin
   insert into mmdb.leases as l (embedding, key, worker, expires_at, state)
   select claim.embedding, k.key, claim.worker, expiry, k.state
   from unnest(keys, states) k(key, state)
-  -- Looked up first, because ON CONFLICT writes a lock on every row that it meets, even where it then does nothing.
+  -- Leases are looked up first, because ON CONFLICT writes a lock on every row that it meets, even one that it then
+  -- leaves as it is.
   left join mmdb.leases h on h.embedding = claim.embedding and h.key = k.key
   where h.key is null or mmdb.is_free(h, k.state)
   order by k.key
@@ -1927,7 +1929,7 @@ CREATE FUNCTION mmdb.embed_query(model text, modality text, content text, data b
     AS $$
 #variable_conflict use_column
 declare
-  -- Not in the query below, where a generic plan would compute it once a row.
+  -- Computed here, because in the query below a generic plan would compute it once a row.
   wanted constant bytea := mmdb.query_hash(modality, content, data);
   cached real[];
 begin
@@ -2022,7 +2024,7 @@ begin
     wanted := wanted operator(public.-) (unwanted operator(public.*)
       array_fill(disliked_weight::real, array[public.vector_dims(unwanted)])::public.vector);
   end if;
-  -- What is left of equals is the rounding of half precision.
+  -- Of equal vectors no more is left than the rounding of half precision.
   if unit and public.vector_norm(wanted) < 0.001 then
     raise exception 'the examples cancel each other out in embedding "%"', leg.name
       using errcode = 'invalid_parameter_value',
@@ -2364,7 +2366,7 @@ begin
   end if;
   for searched in
     select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
-    -- A search runs code of the table's owner, who could have left a table for us to find.
+    -- A search runs code of the table's owner, and anybody could have left a table for the caller to find.
     where case when find.relations is null then mmdb.trusts_owner(e.relation) else e.relation = any(find.relations) end
   loop
     call := mmdb.search_call(searched, find.query is not null, find.image is not null);
@@ -2380,8 +2382,8 @@ begin
             hint = 'name the tables of others: relations => array[''…''::regclass]; mmdb.status lists what you may '
                    'read, and the models of a table must take the query';
   end if;
-  -- Scores depend on how many legs a table has, distances do not. A table's own order stays: a row stands where it or
-  -- one behind it comes nearest.
+  -- Scores depend on the number of a table's legs, distances do not. A table's own order stays: each row has the place
+  -- of the nearest among itself and the rows behind it.
   return query execute format($query$
     select m.relation, m.key, m.score, m.ranks, m.found from (
       select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
@@ -2499,7 +2501,7 @@ CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb
 declare
   ordered text[];
   sums double precision[];
-  -- Varied are the first of them: a greedy choice takes time by the square.
+  -- Only the first candidates are varied: the time of a greedy choice grows with the square of their number.
   varied constant integer := least(depth, 200);
   seen integer := 0;
 begin
@@ -2604,7 +2606,7 @@ CREATE FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  -- One that was dropped meanwhile has no leases either: nothing is left to be kept from anybody.
+  -- An embedding that was dropped meanwhile has no pass and no leases: there is nothing left to guard.
   if exists (select from mmdb.passes p where p.embedding = guard_pass.embedding
                                          and p.pass is distinct from guard_pass.pass) then
     raise exception 'this is not the pass of embedding %', embedding using errcode = 'insufficient_privilege';
@@ -2808,7 +2810,7 @@ begin
         format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
                mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
     else
-      -- Left by a declaration with other options over a column that it had adopted.
+      -- An index that was left by an earlier declaration, with other options, over a column that it had adopted.
       return query select format('drop index %s.%I', made.function_schema, c.relname)
       from pg_index i join pg_class c on c.oid = i.indexrelid
       where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
@@ -2909,8 +2911,9 @@ CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
-  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. The texts are
+  -- written by the types' output functions and not by a cast: a cast may be a function of the table's owner, and would
+  -- run with the rights of the role that counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
          string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
                     ' and ' order by k.place),
@@ -3427,7 +3430,7 @@ begin
        'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
       ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
     where w.name = verb;
-    -- The text of a key must not depend on who asks.
+    -- The text of a key must not depend on the settings of the session that asks.
     perform mmdb.create_made(
       made, signature,
       result || format(
@@ -3588,8 +3591,7 @@ CREATE FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings
     SET "TimeZone" TO 'UTC'
     AS $$
 declare
-  -- In parentheses, so that it is PostgreSQL that estimates, from the size that the table has now, also without a
-  -- filter.
+  -- In parentheses, so that PostgreSQL itself estimates, from the size that the table has now, even without a filter.
   passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
@@ -4372,7 +4374,7 @@ begin
     perform mmdb.make_worker_functions(made);
     return next mmdb.record_embedding(made);
   end loop;
-  -- Once all are recorded: which columns a search shows is told by the numbers of all of them.
+  -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
 end
@@ -4640,7 +4642,7 @@ begin
     perform set_config('search_path', 'pg_catalog, pg_temp', true);
     place := i;
     answers := coalesce(answers, '{}');
-    -- An index compares rounded vectors: what is off by as much is in order.
+    -- An index compares rounded vectors: distances that are off by no more than that count as in order.
     ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
                 from (select d, max(d) over (order by n)
                       from unnest(distances) with ordinality d(d, n)) u(d, farthest));
@@ -5175,7 +5177,7 @@ begin
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
-  -- A domain counts as what it is made of; citext, varchar and char are text to a model.
+  -- A domain counts as its base type; citext, varchar and char are text to a model.
   with recursive base(oid, category) as (
     select t.oid, t.typcategory from pg_attribute a join pg_type t on t.oid = a.atttypid
     where a.attrelid = relation and a.attnum = any(numbers)
@@ -5217,7 +5219,7 @@ declare
   made integer;
 begin
   perform mmdb.guard_session();
-  -- Advisory locks are anybody's: where somebody holds the one of a number, the next number will do.
+  -- Anybody may take an advisory lock: where somebody holds the lock of a number, the worker takes the next number.
   loop
     insert into mmdb.worker_sessions (host, pid, version, models, identities)
     values (start_worker.host, start_worker.pid, start_worker.version, start_worker.models, start_worker.identities)
@@ -5423,7 +5425,7 @@ begin
     before := '{}';  -- their bodies say what a walk is ordered by
     perform mmdb.make_table_functions(relation);
   end if;
-  -- What one of the models does not take.
+  -- Functions for queries that one of the models does not take.
   perform mmdb.drop_search_functions(other, kept_arguments => now),
     mmdb.make_search_views(other, made_already => before);
   perform mmdb.make_search_views(serving);
@@ -5520,15 +5522,15 @@ declare
   later constant text := passes || mmdb.top_after(parts, vector, after);
   cost constant record := mmdb.top_costs();
   by_signs constant boolean := parts.walk <> parts.distance;
-  -- So many rows of a walk the k are taken from at the least; over signs all of them are, it has no order of theirs.
+  -- The least number of rows of a walk from which the k are taken. Over signs they are taken from all rows of the walk,
+  -- whose order is not that of distances.
   least_rows constant integer := k * mmdb.oversampling(by_signs);
   depth integer := least(1000, greatest(current_setting('hnsw.ef_search')::integer, 2 * least_rows));
-  -- So many of the `depth` nearest are to pass before they are trusted: of what lies at the end of a walk much is
-  -- missed.
+  -- The number of the `depth` nearest rows that must pass before they are trusted: a walk misses much near its end.
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
-  -- Rows of a probe: no fewer than tell whether it is flat.
+  -- The rows that a probe returns: never too few to tell whether distances are flat.
   most constant integer := case when by_signs then depth else greatest(enough, 16) end;
-  -- So many are asked for on the deep road.
+  -- The rows that the deep road is asked for.
   wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
   needed real;
@@ -5547,9 +5549,9 @@ begin
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
-  -- A probe is worth its cost where it will find k, or where it costs little beside what it may save: the rows that
-  -- pass may lie near the query, and 2 keeps the loss where they do not, and the gain that is missed where they do,
-  -- both within a factor of 2.
+  -- A probe is worth its cost if it is expected to find enough rows, or if it costs less than half of the exact road:
+  -- the rows that pass may all lie near the query. With this 2, both the loss (they do not lie near it) and the gain
+  -- that is missed (they do, and no probe was tried) stay within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
     select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
     if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
@@ -5561,14 +5563,14 @@ begin
         passed := null;  -- to measure all costs no more
       end if;
     end if;
-    -- The rows of earlier pages lie nearest, and how many they were is not known.
+    -- The rows of earlier pages lie nearest, and nobody knows how many they were.
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances
       from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
-      -- How deep k rows lie, as far as the probe has seen: as many of them as passed there.
+      -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
       flat := mmdb.is_flat(distances);
       needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
       expected := cost.walked * wanted * depth / (passed + 0.5);
@@ -5579,8 +5581,8 @@ begin
         from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
                             ceil(needed)::integer);
       end if;
-      -- Where it is not expected to pay it does by luck alone, which is worth a quarter of what takes a quarter of a
-      -- second.
+      -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a
+      -- quarter of the cost, where the exact road would take a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
         from mmdb.top_deep(parts, later, vector, within, k, wanted,
@@ -5699,8 +5701,7 @@ CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector pub
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 begin
-  -- "offset 0": the order is one that no HNSW index has, each distance is computed once, and keys are written for k
-  -- rows only.
+  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only.
   execute format($query$
     select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
