@@ -17,9 +17,8 @@ begin
   end if;
   if found_vector is null then
     perform mmdb.check_embeddable(model, content, data);
-    select r.embedding into found_vector
-    from mmdb.request('embedding', model, content, data, null,
-                      coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer) r;
+    found_vector := (mmdb.request('embedding', model, content, data, null,
+                                  coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer)).embedding;
   end if;
   return found_vector::@extschema:vector@.vector;
 end
