@@ -173,6 +173,9 @@ def _migrate(database: Database) -> str:
 def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     # SQL functions may name functions of a later file.
     database.run("unchecked_bodies")
+    # A view binds its operators when it is made: none that a stranger left in a schema of our path may fit better.
+    path = database.value("search_path")
+    database.run("pin_search_path")
     database.run(
         "load_extensions"
     )  # only a setting that is known can be attached to a function without being superuser
@@ -192,6 +195,7 @@ def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
     for function in database.rows("functions"):
         if function in before:  # what no file has made again is of an older version
             database.raw.execute(f"drop routine {function['function']}".encode())
+    database.run("set_search_path", {"path": path})
 
 
 def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:

@@ -45,6 +45,15 @@ select to_regclass('mmdb.schema_version') is not null
 -- name: unchecked_bodies
 set local check_function_bodies = off
 
+-- name: search_path
+select pg_catalog.current_setting('search_path')
+
+-- name: pin_search_path
+set local search_path = pg_catalog, pg_temp
+
+-- name: set_search_path
+select pg_catalog.set_config('search_path', %(path)s, true)
+
 -- name: functions
 select p.oid::regprocedure::text as function, p.xmin::text as version
 from pg_proc p

@@ -99,6 +99,19 @@ def state(server: Server, database: Database) -> tuple[str, str]:
     return dump_schema(server, database.url), mapping
 
 
+def test_an_operator_of_a_stranger_is_not_taken(empty_database: Database) -> None:
+    """Views bind operators when they are made, and one in public that fits better than PostgreSQL's own would win."""
+    run(
+        empty_database,
+        "create function public.fits(oid, regclass) returns boolean language sql immutable as 'select $1 = $2::oid'",
+        "create operator public.= (leftarg = oid, rightarg = regclass, function = public.fits)",
+    )
+    install(empty_database.url)
+    found = "select count(*) from pg_depend where refclassid = 'pg_operator'::regclass and refobjid = %s::regoperator"
+    assert value(empty_database, found, "public.=(oid,regclass)") == 0
+    assert value(empty_database, "select current_setting('search_path')") == '"$user", public'
+
+
 def test_fresh(empty_database: Database) -> None:
     report = install(empty_database.url)
     assert report == Report(version=report.version, revision=newest_revision(), warnings=[])
@@ -556,8 +569,8 @@ def test_views_and_results_of_an_older_version_are_replaced(database: Database) 
 
 
 def test_an_upgrade_names_the_view_that_is_in_its_way(database: Database) -> None:
-    run(database, *OLDER, "create view wall as select total from mmdb.status")
-    with pytest.raises(InstallError, match=r"view wall depends on view mmdb\.status") as caught:
+    run(database, *OLDER, "create view public.wall as select total from mmdb.status")
+    with pytest.raises(InstallError, match=r"view public.wall depends on view mmdb\.status") as caught:
         install(database.url)
     assert caught.value.hint == "drop those first, and make them again afterwards"
 
