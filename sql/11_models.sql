@@ -31,7 +31,7 @@ begin
          excluded.distance, excluded.query_prompt, excluded.document_prompt, excluded.options, excluded.identity)
   returning m.* into made;
   if old.identity <> made.identity then
-    delete from mmdb.queries q where q.model = made.name;
+    delete from mmdb.requests q where q.model = made.name;
   end if;
   return made;
 end
@@ -61,7 +61,7 @@ begin
     raise exception 'model "%" does not exist', name
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
   end if;
-  delete from mmdb.queries q where q.model = remove_model.name;
+  delete from mmdb.requests q where q.model = remove_model.name;
 end
 $$;
 comment on function mmdb.remove_model(text) is

@@ -1,17 +1,19 @@
--- The query side: a text or picture becomes a vector inside SQL. The worker answers; the backend only asks.
+-- The way of a request from a backend to a worker and back, whatever its task. The worker answers, the backend asks.
 --
--- mmdb.embed reads the cache; on a miss it posts through a dblink connection back into this database (an
--- autonomous transaction: the caller's may be read only, or roll back) and polls in short steps, so that a
--- cancel or a time-out is noticed at once. The loopback connects as a role that may call post and poll only.
+-- A request is a task, a model, and a text or bytes, with parameters where the task has some. It is posted through a
+-- dblink connection back into this database (an autonomous transaction: the caller's may be read only, or roll back)
+-- and polled in short steps, so that a cancel or a time-out is noticed at once. The loopback connects as a role that
+-- may call post and poll only. The answer to the task embedding is a vector, which is cached; to any other it is jsonb,
+-- which is for its asker alone and is deleted as it is read.
 
-create or replace function mmdb.query_hash(modality text, content text, data bytea) returns bytea
+create or replace function mmdb.request_hash(content text, data bytea) returns bytea
 language sql immutable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
+  select sha256(coalesce('bytes\000'::bytea || data, 'text\000'::bytea || convert_to(content, 'UTF8')))
 $$;
-comment on function mmdb.query_hash(text, text, bytea) is
-  'The key of a query in the cache: SHA-256 of modality and content.';
+comment on function mmdb.request_hash(text, bytea) is
+  'The key of a text or of bytes in the cache: SHA-256, of which of the two it is too.';
 
 -- A clone by file has its original's system identifier, so a primary is known by its start. Not so a standby: it asks
 -- its primary, and there only the identifier is the same.
@@ -38,18 +40,19 @@ $$;
 comment on function mmdb.serves(mmdb.worker_sessions, mmdb.models) is 'Whether a worker has loaded this very model.';
 
 -- Runs on the far side of the loopback.
-create or replace function mmdb.post_query(
-  asked_at text, model text, modality text, content text, data bytea,
-  out token uuid, out embedding real[], out problem text
+create or replace function mmdb.post_request(
+  place text, task text, model text, content text, data bytea, parameters jsonb,
+  out token uuid, out embedding real[], out answer jsonb, out problem text
 )
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  query_hash constant bytea := mmdb.query_hash(modality, content, data);
+  -- Without one a request is like no other.
+  request_hash constant bytea := case when task = 'embedding' then mmdb.request_hash(content, data) end;
 begin
-  if asked_at <> all(array[mmdb.here(false), mmdb.here(true)]) then
+  if place <> all(array[mmdb.here(false), mmdb.here(true)]) then
     problem := 'elsewhere';
     return;
   elsif pg_is_in_recovery() then
@@ -57,51 +60,57 @@ begin
     return;
   end if;
   select q.token, q.embedding into token, embedding
-  from mmdb.queries q
-  where q.model = post_query.model and q.hash = query_hash and q.error is null;
+  from mmdb.requests q
+  where q.model = post_request.model and q.hash = request_hash and q.error is null;
   if embedding is not null then
     return;
   end if;
-  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_query.model
+  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_request.model
                  where mmdb.serves(w, m) and w.id in (select mmdb.live_workers())) then
     problem := 'no worker';
     return;
   end if;
   if token is null then
-    insert into mmdb.queries as q (model, hash, modality, content, data)
-    values (post_query.model, query_hash, post_query.modality, post_query.content, post_query.data)
-    on conflict on constraint queries_pkey do update
+    insert into mmdb.requests as q (task, model, hash, content, data, parameters)
+    values (post_request.task, post_request.model, request_hash, post_request.content, post_request.data,
+            post_request.parameters)
+    on conflict on constraint requests_key do update
       set (token, asked_at, content, data, worker, error, answered_at)
         = (gen_random_uuid(), clock_timestamp(), excluded.content, excluded.data, null, null, null)
       where q.error is not null
     returning q.token into token;
   end if;
   if token is null then
-    select q.token into token from mmdb.queries q where q.model = post_query.model and q.hash = query_hash;
+    select q.token into token from mmdb.requests q where q.model = post_request.model and q.hash = request_hash;
   end if;
-  -- Said again for a question that is already waiting: its worker may have died since.
+  -- Said again for a request that is already waiting: its worker may have died since.
   perform pg_notify('mmdb', model);
 end
 $$;
-comment on function mmdb.post_query(text, text, text, text, bytea) is
-  'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the '
+comment on function mmdb.post_request(text, text, text, text, bytea, jsonb) is
+  'Loopback only: ask a worker for something. Returns the vector if it is cached, else a token to poll with, else the '
   'problem.';
 
-create or replace function mmdb.poll_query(token uuid, out embedding real[], out problem text)
-language plpgsql stable security definer
+create or replace function mmdb.poll_request(token uuid, out embedding real[], out answer jsonb, out problem text)
+language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  read_once boolean;
 begin
-  select q.embedding, q.error into embedding, problem
-  from mmdb.queries q where q.token = poll_query.token;
+  select q.embedding, q.answer, q.error, q.hash is null and q.answered_at is not null
+    into embedding, answer, problem, read_once
+  from mmdb.requests q where q.token = poll_request.token;
   if not found then
     problem := 'the question is gone: the server was restarted, or the cache was emptied';
+  elsif read_once then
+    delete from mmdb.requests q where q.token = poll_request.token;
   end if;
 end
 $$;
-comment on function mmdb.poll_query(uuid) is
-  'Loopback only: the answer to one''s own question, NULL while it is not there.';
+comment on function mmdb.poll_request(uuid) is
+  'Loopback only: the answer to one''s own request, NULL while it is not there.';
 
 create or replace function mmdb.open_loopback() returns void
 language plpgsql volatile security invoker
@@ -122,11 +131,13 @@ $$;
 comment on function mmdb.open_loopback() is 'Open this session''s connection back into the database, once.';
 
 -- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
--- role, so the query proper begins behind that much white space.
+-- role, so the call proper begins behind that much white space.
 --
 -- Sent and then looked for, never waited for: dblink would not let a cancel through before the far side answers. What a
 -- cancel leaves behind is noticed by the next one, which begins on a new connection.
-create or replace function mmdb.loopback(statement text, out token uuid, out embedding real[], out problem text)
+create or replace function mmdb.loopback(
+  statement text, out token uuid, out embedding real[], out answer jsonb, out problem text
+)
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
@@ -146,11 +157,13 @@ begin
             perform pg_sleep(0.001);
           end if;
         end loop;
-        select a.token, a.embedding, a.problem into token, embedding, problem
-        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        select r.token, r.embedding, r.answer, r.problem into token, embedding, answer, problem
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback')
+          r(token uuid, embedding real[], answer jsonb, problem text);
         -- The end of the answers, without which the connection takes no other statement.
         perform
-        from @extschema:dblink@.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        from @extschema:dblink@.dblink_get_result('mmdb_loopback')
+          r(token uuid, embedding real[], answer jsonb, problem text);
         return;
       end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
@@ -164,44 +177,47 @@ begin
   raise exception 'the loopback connection of mmdb takes no statement' using errcode = 'connection_exception';
 end
 $$;
-comment on function mmdb.loopback(text) is 'Run one call of post_query or poll_query in a transaction of its own.';
+comment on function mmdb.loopback(text) is 'Run one call of post_request or poll_request in a transaction of its own.';
 
-create or replace function mmdb.ask(model text, modality text, content text, data bytea) returns real[]
+create or replace function mmdb.request(
+  task text, model text, content text, data bytea, parameters jsonb, timeout_ms integer,
+  out embedding real[], out answer jsonb
+)
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  answer record;
-  question uuid;
-  give_up constant timestamptz := clock_timestamp()
-    + coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer * interval '1 millisecond';
+  reply record;
+  posted uuid;
+  give_up constant timestamptz := clock_timestamp() + timeout_ms * interval '1 millisecond';
   polls integer := 0;
 begin
-  answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L)',
-    mmdb.here(pg_is_in_recovery()), model, modality, content, data));
-  question := answer.token;
-  while answer.embedding is null and answer.problem is null loop
+  reply := mmdb.loopback(format(
+    'select * from mmdb.post_request(%L, %L, %L, %L, %L, %L)',
+    mmdb.here(pg_is_in_recovery()), task, model, content, data, parameters));
+  posted := reply.token;
+  while reply.embedding is null and reply.answer is null and reply.problem is null loop
     if clock_timestamp() > give_up then
-      raise exception 'no worker answered the query for model "%" in time', model
-        using errcode = 'query_canceled',
-              hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
+      perform mmdb.raise_problem('late', task, model);
     end if;
     perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
     polls := polls + 1;
-    answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
+    reply := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_request(%L) p', posted));
   end loop;
-  perform mmdb.refuse_problem(answer.problem, model);
-  return answer.embedding;
+  perform mmdb.raise_problem(reply.problem, task, model);
+  embedding := reply.embedding;
+  answer := reply.answer;
 end
 $$;
-comment on function mmdb.ask(text, text, text, bytea) is
-  'Post a query, wait for a worker''s answer, return the vector.';
+comment on function mmdb.request(text, text, text, bytea, jsonb, integer) is
+  'Post a request, wait for a worker''s answer, return it: a vector for the task embedding, jsonb for any other.';
 
-create or replace function mmdb.refuse_problem(problem text, model text) returns void
+create or replace function mmdb.raise_problem(problem text, task text, model text) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  embedding constant boolean := task = 'embedding';
 begin
   if problem = 'elsewhere' then
     raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
@@ -214,10 +230,19 @@ begin
   elsif problem = 'no worker' then
     raise exception 'no worker is running for model "%"', model
       using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
-  elsif problem is not null then
+  elsif problem = 'late' then
+    raise exception 'no worker answered the % for model "%" in time', case when embedding then 'query' else task end,
+                    model
+      using errcode = 'query_canceled',
+            hint = format('see `mmdb status`; the limit is %s',
+                          case when embedding then 'mmdb.set_setting(''embed_timeout_ms'', …)' else 'timeout_ms' end);
+  elsif problem is not null and embedding then
     raise exception 'the query could not be embedded by model "%": %', model, problem
       using errcode = 'data_exception';
+  elsif problem is not null then
+    raise exception 'the % by model "%" failed: %', task, model, problem using errcode = 'data_exception';
   end if;
 end
 $$;
-comment on function mmdb.refuse_problem(text, text) is 'Turn what the loopback answered into an error with a remedy.';
+comment on function mmdb.raise_problem(text, text, text) is
+  'Turn what the loopback answered into an error with a remedy; NULL is no problem.';

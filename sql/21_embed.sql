@@ -1,32 +1,33 @@
 -- mmdb.embed and mmdb.embed_for: a text or picture as a vector, from the cache or from a worker.
 
-create or replace function mmdb.embed_query(model text, modality text, content text, data bytea)
-returns @extschema:vector@.vector
+create or replace function mmdb.embed_by(model text, content text, data bytea) returns @extschema:vector@.vector
 language plpgsql stable parallel restricted security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
   -- Computed here, because in the query below a generic plan would compute it once a row.
-  wanted constant bytea := mmdb.query_hash(modality, content, data);
-  cached real[];
+  wanted constant bytea := mmdb.request_hash(content, data);
+  found_vector real[];
 begin
   -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
   if not pg_is_in_recovery() then
-    select q.embedding into cached from mmdb.queries q
-    where q.model = embed_query.model and q.hash = wanted and q.error is null;
+    select q.embedding into found_vector from mmdb.requests q
+    where q.model = embed_by.model and q.hash = wanted and q.error is null;
   end if;
-  if cached is null then
-    perform mmdb.check_query(model, modality, content, data);
-    cached := mmdb.ask(model, modality, content, data);
+  if found_vector is null then
+    perform mmdb.check_embeddable(model, content, data);
+    found_vector := (mmdb.request('embedding', model, content, data, null,
+                                  coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer)).embedding;
   end if;
-  return cached::@extschema:vector@.vector;
+  return found_vector::@extschema:vector@.vector;
 end
 $$;
-comment on function mmdb.embed_query(text, text, text, bytea) is
-  'The vector of one query by one model: from the cache, else from a worker.';
+comment on function mmdb.embed_by(text, text, bytea) is
+  'The vector of one text, or of bytes, by one model: from the cache, else from a worker.';
 
-create or replace function mmdb.check_query(model text, modality text, content text, data bytea) returns void
+-- Of which kind bytes are, a worker says, who looks at them.
+create or replace function mmdb.check_embeddable(model text, content text, data bytea) returns void
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -35,13 +36,16 @@ declare
   size constant bigint := coalesce(octet_length(data), octet_length(content));
   allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
 begin
-  select m.modalities into able from mmdb.models m where m.name = check_query.model;
+  select m.modalities into able from mmdb.models m where m.name = check_embeddable.model;
   if able is null then
     raise exception 'model "%" does not exist', model
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
-  elsif modality <> all(able) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
+  elsif data is null and 'text' <> all(able) then
+    raise exception 'model "%" does not embed modality "text"', model
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
+  elsif data is not null and able <@ array['text'] then
+    raise exception 'model "%" embeds nothing but text, and the query is bytes', model
+      using errcode = 'feature_not_supported', hint = 'choose a model that takes what these bytes are';
   elsif size > allowed then
     raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
       using errcode = 'program_limit_exceeded',
@@ -51,14 +55,14 @@ begin
   end if;
 end
 $$;
-comment on function mmdb.check_query(text, text, text, bytea) is 'Refuse a query that no worker could answer.';
+comment on function mmdb.check_embeddable(text, text, bytea) is 'Refuse a query that no worker could answer.';
 
 create or replace function mmdb.embed(query text, model text default null) returns @extschema:vector@.vector
 language sql stable parallel restricted security definer cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
   select case when query is not null
-              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
+              then mmdb.embed_by(coalesce(model, mmdb.setting('default_model'), 'lite'), query, null) end
 $$;
 comment on function mmdb.embed(text, text) is
   'The vector of a text by a model (the default model where none is named), for your own statements: order by '
@@ -69,7 +73,7 @@ language sql stable parallel restricted security definer cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
   select case when image is not null
-              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
+              then mmdb.embed_by(coalesce(model, mmdb.setting('default_model'), 'lite'), null, image) end
 $$;
 comment on function mmdb.embed(bytea, text) is
   'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
@@ -121,7 +125,7 @@ create or replace function mmdb.embed_for(relation regclass, name text, query te
 language sql stable parallel restricted security definer cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
+  select case when query is not null then mmdb.embed_by(mmdb.model_of(relation, name), query, null) end
 $$;
 comment on function mmdb.embed_for(regclass, text, text) is
   'The vector of a text by the model that this embedding has now: what the search functions call.';
@@ -130,7 +134,7 @@ create or replace function mmdb.embed_for(relation regclass, name text, image by
 language sql stable parallel restricted security definer cost 10000
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when image is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'image', null, image) end
+  select case when image is not null then mmdb.embed_by(mmdb.model_of(relation, name), null, image) end
 $$;
 comment on function mmdb.embed_for(regclass, text, bytea) is
   'The vector of a picture by the model that this embedding has now: what the search functions call.';

@@ -366,7 +366,7 @@ begin
   delete from mmdb.worker_sessions w
   where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
   delete from mmdb.shared_sessions s where s.pid not in (select a.pid from pg_stat_activity a);
-  perform mmdb.trim_queries();
+  perform mmdb.trim_requests();
   delete from mmdb.keywords w where not exists (select from pg_class c where c.oid = w.relation);
   delete from mmdb.embeddings e
   where not exists (select from pg_class c where c.oid = e.relation)

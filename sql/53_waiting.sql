@@ -14,7 +14,7 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform mmdb.loopback('select null::uuid, null::real[], mmdb.wake()::text');
+  perform mmdb.loopback('select null::uuid, null::real[], null::jsonb, mmdb.wake()::text');
 end
 $$;
 comment on function mmdb.wake_workers() is

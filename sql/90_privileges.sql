@@ -12,12 +12,12 @@ declare
   for_worker constant text[] := array[
     'share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt',
     'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
-    'take_queries', 'answer_query'];
-  for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
+    'take_requests', 'answer_request', 'take_queries', 'answer_query'];
+  for_loopback constant text[] := array['post_request', 'poll_request', 'post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array[
-    'embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries', 'claim_orphan',
-    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
-    'query_hash'];
+    'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
+    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';

@@ -1,6 +1,6 @@
 """The roles of an installation, and the loopback: the foreign server by which the database reaches itself.
 
-mmdb.embed posts its question through it (sql/20_requests.sql). It logs in as a role of its own, one a database, which
+mmdb.embed posts its request through it (sql/20_requests.sql). It logs in as a role of its own, one a database, which
 may post and poll and nothing else; its password stands in the user mapping of the role that owns schema mmdb.
 Whoever may not make these (no superuser, no CREATEROLE) has a database administrator run `script` once.
 """

@@ -177,7 +177,8 @@ select mmdb.refresh(%(relation)s::text::regclass)
 
 -- name: check_loopback
 select problem from mmdb.loopback(format(
-  'select * from mmdb.post_query(%%L, %%L, %%L, %%L, null)', mmdb.here(pg_is_in_recovery()), '', 'text', ''))
+  'select * from mmdb.post_request(%%L, %%L, %%L, %%L, null, null)',
+  mmdb.here(pg_is_in_recovery()), 'embedding', '', ''))
 
 -- name: embeddings
 select e.relation::text as relation, e.name

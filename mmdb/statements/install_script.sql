@@ -12,7 +12,7 @@ declare
   -- Who runs `mmdb init`: the owner of the database unless named here.
   owner constant text := coalesce({owner}, (select pg_get_userbyid(d.datdba) from pg_database d
                                             where d.datname = current_database()));
-  -- Through this role, which may do nothing but post a query and poll its answer, the server reaches itself.
+  -- Through this role, which may do nothing but post a request and poll its answer, the server reaches itself.
   loopback constant text := (select format('mmdb_loopback_%s', d.oid) from pg_database d
                              where d.datname = current_database());
   password constant text := replace(format('%s%s', gen_random_uuid(), gen_random_uuid()), '-', '');

@@ -87,9 +87,9 @@ select mmdb.idle_leases(%(embedding)s)
 -- name: forget_leases
 select mmdb.forget_leases(%(embedding)s, %(keys)s::pg_catalog.text[])
 
--- name: take_queries
-select token, model, modality, content, data
-from mmdb.take_queries(%(worker)s, %(models)s::pg_catalog.text[], %(count)s)
+-- name: take_requests
+select token, task, content, data, parameters
+from mmdb.take_requests(%(worker)s, %(models)s::pg_catalog.text[], %(tasks)s::pg_catalog.text[], %(count)s)
 
--- name: answer_query
-select mmdb.answer_query(%(token)s, %(embedding)b, %(error)s)
+-- name: answer_request
+select mmdb.answer_request(%(token)s, %(embedding)b, %(answer)s, %(error)s)

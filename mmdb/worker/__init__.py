@@ -1,7 +1,7 @@
-"""The worker: claim -> load -> embed -> store, and the answers to queries.
+"""The worker: claim -> load -> embed -> store, and the answers to requests.
 
 `run` holds it together, `backfill` fills the embeddings of one model, `claim` is each step against the database,
-`load` makes sources into what a model takes, `queries` answers mmdb.embed.
+`load` makes sources into what a model takes, `answer` answers mmdb.embed.
 """
 
 from mmdb.worker.backfill import Totals

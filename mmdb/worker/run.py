@@ -25,10 +25,10 @@ from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.models.embed.base import Embedder
 from mmdb.models.registry import load
 from mmdb.models.spec import ModelSpec
+from mmdb.worker.answer import Answers
 from mmdb.worker.backfill import Backfill, Totals
 from mmdb.worker.claim import Connection, Steps, composed, open_connection, open_shared
 from mmdb.worker.load import Loader
-from mmdb.worker.queries import Queries
 from mmdb.worker.report import Reporter, Silence
 
 SWEEP_SECONDS = 300.0
@@ -204,7 +204,7 @@ def read_specs(connection: Connection) -> Specs:
 
 
 class _Session:
-    """One registration: a control connection with the heartbeat, and for each model its queries and its backfill."""
+    """One registration: a control connection with the heartbeat, and for each model its answers and its backfill."""
 
     def __init__(
         self, owner: _Worker, control: Connection, specs: Specs, embedders: Mapping[str, Embedder], stack: ExitStack
@@ -221,7 +221,7 @@ class _Session:
         self.loader = Loader(owner.settings)
         stack.callback(self.loader.close)
         self.own = self._connect()
-        self.queries = [Queries(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()]
+        self.answers = [Answers(self._connect(), self.worker, name, embedder) for name, embedder in embedders.items()]
         self.backfills = [self._backfill(name, embedder) for name, embedder in embedders.items()]
 
     def _connect(self) -> Connection:
@@ -259,7 +259,7 @@ class _Session:
         )
 
     def run(self, stop: threading.Event) -> None:
-        answering = [self._thread(partial(queries.run, self.end, self.wake)) for queries in self.queries]
+        answering = [self._thread(partial(answers.run, self.end, self.wake)) for answers in self.answers]
         filling = [
             self._thread(partial(backfill.run, self.end, self.wakes[backfill.model.name]))
             for backfill in self.backfills

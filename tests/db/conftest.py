@@ -98,6 +98,12 @@ def one(conn: Connection, statement: str, *values: Any) -> Any:
     return row[0] if len(row) == 1 else row
 
 
+def ask(database: Database, text: str) -> Any:
+    """Embed a query in a session of its own."""
+    with database.connect() as conn:
+        return conn.execute("select mmdb.embed(%s, 'hash')::real[]", [text]).fetchone()
+
+
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for something that another thread or process does."""
     deadline = time.monotonic() + seconds

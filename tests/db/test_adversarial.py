@@ -297,6 +297,8 @@ def test_a_cursor_of_an_owner_is_not_read_at_commit(mallory: Connection, databas
 FORBIDDEN = [
     "select mmdb.start_worker('h', 1, 'v', array['hash'], array['hash/1'])",
     "select * from mmdb.tasks('hash', (select identity from mmdb.models where name = 'hash'))",
+    "select * from mmdb.take_requests(1, array['hash'], array['embedding'], 10)",
+    "select mmdb.answer_request(gen_random_uuid(), null, null, 'x')",
     "select * from mmdb.take_queries(1, array['hash'], 10)",
     "select mmdb.answer_query(gen_random_uuid(), null, 'x')",
     "select mmdb.beat(1, '1 hour')",
@@ -594,7 +596,7 @@ def test_a_question_can_be_cancelled_while_the_other_side_hangs(
     conn.execute("select mmdb.embed('opens the connection', 'hash')")
     conn.execute("set statement_timeout = '200ms'")
     with database.connect(autocommit=False) as blocker:
-        blocker.execute("lock table mmdb.queries in exclusive mode")
+        blocker.execute("lock table mmdb.requests in exclusive mode")
         blocker.execute("set local idle_in_transaction_session_timeout = '4s'")  # the test must end if it fails
         began = time.monotonic()
         with pytest.raises(pg.QueryCanceled):

@@ -107,10 +107,10 @@ def test_a_model_is_removed_only_where_nothing_needs_it(items: Connection) -> No
     with pytest.raises(pg.UndefinedObject, match='model "nix" does not exist'):
         items.execute("select mmdb.remove_model('nix')")
     items.execute("select mmdb.drop_embedding('items', 'txt')")
-    items.execute("insert into mmdb.queries (hash, model, modality) select 'x', name, 'text' from mmdb.models")
+    items.execute("insert into mmdb.requests (task, hash, model) select 'embedding', 'x', name from mmdb.models")
     items.execute("select mmdb.remove_model('hash')")
     assert items.execute("select name from mmdb.models").fetchall() == [("lite",)]
-    assert items.execute("select model from mmdb.queries").fetchall() == [("lite",)]
+    assert items.execute("select model from mmdb.requests").fetchall() == [("lite",)]
 
 
 def test_a_command_of_odd_names_is_fit_for_a_shell(conn: Connection) -> None:

@@ -95,7 +95,7 @@ def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
         "forget_embedding", "forget_keywords", "model_of", "record_contract", "record_embedding", "record_keywords",
         "record_recall", "record_switch", "retry", "setting", "wake_workers",
     }  # fmt: skip
-    for table in ("queries", "leases", "settings", "worker_sessions", "progress"):
+    for table in ("requests", "queries", "leases", "settings", "worker_sessions", "progress"):
         with pytest.raises(pg.InsufficientPrivilege):
             reader.execute(f"select * from mmdb.{table}")
 
@@ -137,10 +137,11 @@ def test_the_named_loopback_connection_gives_an_attacker_nothing(items: Connecti
     tries = [
         "select txt from items",
         "select value from mmdb.settings",
-        "select content from mmdb.queries",
+        "select content from mmdb.requests",
         "select relation::text from mmdb.embeddings",
         "select error from mmdb.leases",
         "select mmdb.sweep()::text",
+        "select mmdb.take_requests(1, array['hash'], array['embedding'], 10)::text",
         "select mmdb.take_queries(1, array['hash'], 10)::text",
         "select mmdb.set_setting('embed_timeout_ms', '1')::text",
         "create table x (i int)",

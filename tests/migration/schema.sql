@@ -204,7 +204,7 @@ begin
          excluded.distance, excluded.query_prompt, excluded.document_prompt, excluded.options, excluded.identity)
   returning m.* into made;
   if old.identity <> made.identity then
-    delete from mmdb.queries q where q.model = made.name;
+    delete from mmdb.requests q where q.model = made.name;
   end if;
   return made;
 end
@@ -223,14 +223,19 @@ COMMENT ON FUNCTION mmdb.after_sql(relation regclass, key text) IS 'The conditio
 CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.answer_request(token, embedding, null, error) $$;
+COMMENT ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) IS 'Worker only: was mmdb.answer_request.';
+CREATE FUNCTION mmdb.answer_request(token uuid, embedding public.vector, answer jsonb, error text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select mmdb.guard_session();
-  update mmdb.queries q
-  set embedding = answer_query.embedding::real[], error = answer_query.error, answered_at = clock_timestamp(),
-      content = null, data = null
-  where q.token = answer_query.token
+  update mmdb.requests q
+  set embedding = answer_request.embedding::real[], answer = answer_request.answer, error = answer_request.error,
+      answered_at = clock_timestamp(), content = null, data = null, parameters = null
+  where q.token = answer_request.token
 $$;
-COMMENT ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) IS 'Worker only: store the vector (or the error) of a query and forget the query itself.';
+COMMENT ON FUNCTION mmdb.answer_request(token uuid, embedding public.vector, answer jsonb, error text) IS 'Worker only: store the answer to a request (a vector, jsonb or an error) and forget the request itself.';
 CREATE FUNCTION mmdb.answers_in_common(found text[], expected text[]) RETURNS bigint
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -245,33 +250,8 @@ COMMENT ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) IS 'Ho
 CREATE FUNCTION mmdb.ask(model text, modality text, content text, data bytea) RETURNS real[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  answer record;
-  question uuid;
-  give_up constant timestamptz := clock_timestamp()
-    + coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer * interval '1 millisecond';
-  polls integer := 0;
-begin
-  answer := mmdb.loopback(format(
-    'select * from mmdb.post_query(%L, %L, %L, %L, %L)',
-    mmdb.here(pg_is_in_recovery()), model, modality, content, data));
-  question := answer.token;
-  while answer.embedding is null and answer.problem is null loop
-    if clock_timestamp() > give_up then
-      raise exception 'no worker answered the query for model "%" in time', model
-        using errcode = 'query_canceled',
-              hint = 'see `mmdb status`; the limit is mmdb.set_setting(''embed_timeout_ms'', …)';
-    end if;
-    perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
-    polls := polls + 1;
-    answer := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_query(%L) p', question));
-  end loop;
-  perform mmdb.refuse_problem(answer.problem, model);
-  return answer.embedding;
-end
-$$;
-COMMENT ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) IS 'Post a query, wait for a worker''s answer, return the vector.';
+    AS $$ begin return mmdb.embed_by(model, content, data)::real[]; end $$;
+COMMENT ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) IS 'Was mmdb.request.';
 CREATE FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -474,6 +454,35 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) IS 'The weight of what is disliked, 0.2 unless given, all weights checked.';
+CREATE FUNCTION mmdb.check_embeddable(model text, content text, data bytea) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  able text[];
+  size constant bigint := coalesce(octet_length(data), octet_length(content));
+  allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
+begin
+  select m.modalities into able from mmdb.models m where m.name = check_embeddable.model;
+  if able is null then
+    raise exception 'model "%" does not exist', model
+      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
+  elsif data is null and 'text' <> all(able) then
+    raise exception 'model "%" does not embed modality "text"', model
+      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
+  elsif data is not null and able <@ array['text'] then
+    raise exception 'model "%" embeds nothing but text, and the query is bytes', model
+      using errcode = 'feature_not_supported', hint = 'choose a model that takes what these bytes are';
+  elsif size > allowed then
+    raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
+      using errcode = 'program_limit_exceeded',
+            hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
+  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
+    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_embeddable(model text, content text, data bytea) IS 'Refuse a query that no worker could answer.';
 CREATE FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -674,29 +683,8 @@ COMMENT ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distan
 CREATE FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  able text[];
-  size constant bigint := coalesce(octet_length(data), octet_length(content));
-  allowed constant bigint := coalesce(mmdb.setting('query_max_bytes'), '10485760')::bigint;
-begin
-  select m.modalities into able from mmdb.models m where m.name = check_query.model;
-  if able is null then
-    raise exception 'model "%" does not exist', model
-      using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
-  elsif modality <> all(able) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
-      using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(able, ', '));
-  elsif size > allowed then
-    raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
-      using errcode = 'program_limit_exceeded',
-            hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
-  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
-    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
-  end if;
-end
-$$;
-COMMENT ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) IS 'Refuse a query that no worker could answer.';
+    AS $$ begin perform mmdb.check_embeddable(model, content, data); end $$;
+COMMENT ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) IS 'Was mmdb.check_embeddable.';
 CREATE FUNCTION mmdb.check_record(made mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1890,7 +1878,7 @@ CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case when image is not null
-              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'image', null, image) end
+              then mmdb.embed_by(coalesce(model, mmdb.setting('default_model'), 'lite'), null, image) end
 $$;
 COMMENT ON FUNCTION mmdb.embed(image bytea, model text) IS 'The vector of a picture (the bytes of a JPEG, PNG, …) by a model. Cached; NULL for NULL.';
 CREATE FUNCTION mmdb.embed(query text, model text DEFAULT NULL::text) RETURNS public.vector
@@ -1898,21 +1886,45 @@ CREATE FUNCTION mmdb.embed(query text, model text DEFAULT NULL::text) RETURNS pu
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case when query is not null
-              then mmdb.embed_query(coalesce(model, mmdb.setting('default_model'), 'lite'), 'text', query, null) end
+              then mmdb.embed_by(coalesce(model, mmdb.setting('default_model'), 'lite'), query, null) end
 $$;
 COMMENT ON FUNCTION mmdb.embed(query text, model text) IS 'The vector of a text by a model (the default model where none is named), for your own statements: order by embedding <=> (select mmdb.embed(''red shoes'')::halfvec(512)). Cached; NULL for NULL.';
+CREATE FUNCTION mmdb.embed_by(model text, content text, data bytea) RETURNS public.vector
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  -- Computed here, because in the query below a generic plan would compute it once a row.
+  wanted constant bytea := mmdb.request_hash(content, data);
+  found_vector real[];
+begin
+  -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
+  if not pg_is_in_recovery() then
+    select q.embedding into found_vector from mmdb.requests q
+    where q.model = embed_by.model and q.hash = wanted and q.error is null;
+  end if;
+  if found_vector is null then
+    perform mmdb.check_embeddable(model, content, data);
+    found_vector := (mmdb.request('embedding', model, content, data, null,
+                                  coalesce(mmdb.setting('embed_timeout_ms'), '30000')::integer)).embedding;
+  end if;
+  return found_vector::public.vector;
+end
+$$;
+COMMENT ON FUNCTION mmdb.embed_by(model text, content text, data bytea) IS 'The vector of one text, or of bytes, by one model: from the cache, else from a worker.';
 CREATE FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when image is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'image', null, image) end
+  select case when image is not null then mmdb.embed_by(mmdb.model_of(relation, name), null, image) end
 $$;
 COMMENT ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) IS 'The vector of a picture by the model that this embedding has now: what the search functions call.';
 CREATE FUNCTION mmdb.embed_for(relation regclass, name text, query text) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when query is not null then mmdb.embed_query(mmdb.model_of(relation, name), 'text', query, null) end
+  select case when query is not null then mmdb.embed_by(mmdb.model_of(relation, name), query, null) end
 $$;
 COMMENT ON FUNCTION mmdb.embed_for(relation regclass, name text, query text) IS 'The vector of a text by the model that this embedding has now: what the search functions call.';
 CREATE FUNCTION mmdb.embed_labels(labels text[], model text DEFAULT NULL::text) RETURNS public.vector[]
@@ -1926,26 +1938,8 @@ COMMENT ON FUNCTION mmdb.embed_labels(labels text[], model text) IS 'The vectors
 CREATE FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) RETURNS public.vector
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-#variable_conflict use_column
-declare
-  -- Computed here, because in the query below a generic plan would compute it once a row.
-  wanted constant bytea := mmdb.query_hash(modality, content, data);
-  cached real[];
-begin
-  -- An unlogged table cannot be read on a standby; there the question goes to the primary at once.
-  if not pg_is_in_recovery() then
-    select q.embedding into cached from mmdb.queries q
-    where q.model = embed_query.model and q.hash = wanted and q.error is null;
-  end if;
-  if cached is null then
-    perform mmdb.check_query(model, modality, content, data);
-    cached := mmdb.ask(model, modality, content, data);
-  end if;
-  return cached::public.vector;
-end
-$$;
-COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'The vector of one query by one model: from the cache, else from a worker.';
+    AS $$ begin return mmdb.embed_by(model, content, data); end $$;
+COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'Was mmdb.embed_by.';
 CREATE FUNCTION mmdb.embedded_sql(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2556,12 +2550,12 @@ declare
   for_worker constant text[] := array[
     'share_session', 'tasks', 'may_call', 'may_clean', 'start_worker', 'beat', 'stop_worker', 'claim', 'note_attempt',
     'hold', 'settle', 'fail', 'caught_up', 'note_counts', 'report_drift', 'sweep', 'idle_leases', 'forget_leases',
-    'take_queries', 'answer_query'];
-  for_loopback constant text[] := array['post_query', 'poll_query', 'wake'];
+    'take_requests', 'answer_request', 'take_queries', 'answer_query'];
+  for_loopback constant text[] := array['post_request', 'poll_request', 'post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array[
-    'embed_query', 'ask', 'loopback', 'open_loopback', 'refuse_problem', 'check_query', 'trim_queries', 'claim_orphan',
-    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
-    'query_hash'];
+    'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
+    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
+    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -3166,7 +3160,7 @@ CREATE FUNCTION mmdb.lock_declarations(relation regclass) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
 COMMENT ON FUNCTION mmdb.lock_declarations(relation regclass) IS 'One declaration at a time on a table.';
-CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
+CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
@@ -3187,11 +3181,13 @@ begin
             perform pg_sleep(0.001);
           end if;
         end loop;
-        select a.token, a.embedding, a.problem into token, embedding, problem
-        from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        select r.token, r.embedding, r.answer, r.problem into token, embedding, answer, problem
+        from public.dblink_get_result('mmdb_loopback')
+          r(token uuid, embedding real[], answer jsonb, problem text);
         -- The end of the answers, without which the connection takes no other statement.
         perform
-        from public.dblink_get_result('mmdb_loopback') a(token uuid, embedding real[], problem text);
+        from public.dblink_get_result('mmdb_loopback')
+          r(token uuid, embedding real[], answer jsonb, problem text);
         return;
       end if;
     exception when connection_exception or admin_shutdown or crash_shutdown or internal_error then
@@ -3205,7 +3201,7 @@ begin
   raise exception 'the loopback connection of mmdb takes no statement' using errcode = 'connection_exception';
 end
 $$;
-COMMENT ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Run one call of post_query or poll_query in a transaction of its own.';
+COMMENT ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Run one call of post_request or poll_request in a transaction of its own.';
 CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
@@ -4023,29 +4019,45 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) IS 'Enter into a planned embedding what becomes of a vector whose source changed.';
-CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) RETURNS record
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-#variable_conflict use_column
-begin
-  select q.embedding, q.error into embedding, problem
-  from mmdb.queries q where q.token = poll_query.token;
-  if not found then
-    problem := 'the question is gone: the server was restarted, or the cache was emptied';
-  end if;
-end
-$$;
-COMMENT ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: the answer to one''s own question, NULL while it is not there.';
-CREATE FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) RETURNS record
+    AS $$ select * from mmdb.poll_request(token) $$;
+COMMENT ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Loopback only: was mmdb.poll_request.';
+CREATE FUNCTION mmdb.poll_request(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_column
 declare
-  query_hash constant bytea := mmdb.query_hash(modality, content, data);
+  read_once boolean;
 begin
-  if asked_at <> all(array[mmdb.here(false), mmdb.here(true)]) then
+  select q.embedding, q.answer, q.error, q.hash is null and q.answered_at is not null
+    into embedding, answer, problem, read_once
+  from mmdb.requests q where q.token = poll_request.token;
+  if not found then
+    problem := 'the question is gone: the server was restarted, or the cache was emptied';
+  elsif read_once then
+    delete from mmdb.requests q where q.token = poll_request.token;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.poll_request(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Loopback only: the answer to one''s own request, NULL while it is not there.';
+CREATE FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select * from mmdb.post_request(asked_at, 'embedding', model, content, data, null) $$;
+COMMENT ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Loopback only: was mmdb.post_request.';
+CREATE FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  -- Without one a request is like no other.
+  request_hash constant bytea := case when task = 'embedding' then mmdb.request_hash(content, data) end;
+begin
+  if place <> all(array[mmdb.here(false), mmdb.here(true)]) then
     problem := 'elsewhere';
     return;
   elsif pg_is_in_recovery() then
@@ -4053,33 +4065,34 @@ begin
     return;
   end if;
   select q.token, q.embedding into token, embedding
-  from mmdb.queries q
-  where q.model = post_query.model and q.hash = query_hash and q.error is null;
+  from mmdb.requests q
+  where q.model = post_request.model and q.hash = request_hash and q.error is null;
   if embedding is not null then
     return;
   end if;
-  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_query.model
+  if not exists (select from mmdb.worker_sessions w join mmdb.models m on m.name = post_request.model
                  where mmdb.serves(w, m) and w.id in (select mmdb.live_workers())) then
     problem := 'no worker';
     return;
   end if;
   if token is null then
-    insert into mmdb.queries as q (model, hash, modality, content, data)
-    values (post_query.model, query_hash, post_query.modality, post_query.content, post_query.data)
-    on conflict on constraint queries_pkey do update
+    insert into mmdb.requests as q (task, model, hash, content, data, parameters)
+    values (post_request.task, post_request.model, request_hash, post_request.content, post_request.data,
+            post_request.parameters)
+    on conflict on constraint requests_key do update
       set (token, asked_at, content, data, worker, error, answered_at)
         = (gen_random_uuid(), clock_timestamp(), excluded.content, excluded.data, null, null, null)
       where q.error is not null
     returning q.token into token;
   end if;
   if token is null then
-    select q.token into token from mmdb.queries q where q.model = post_query.model and q.hash = query_hash;
+    select q.token into token from mmdb.requests q where q.model = post_request.model and q.hash = request_hash;
   end if;
-  -- Said again for a question that is already waiting: its worker may have died since.
+  -- Said again for a request that is already waiting: its worker may have died since.
   perform pg_notify('mmdb', model);
 end
 $$;
-COMMENT ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) IS 'Loopback only: ask for a query vector. Returns the vector if it is cached, else a token to poll with, else the problem.';
+COMMENT ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Loopback only: ask a worker for something. Returns the vector if it is cached, else a token to poll with, else the problem.';
 CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argument text, vector text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4093,13 +4106,6 @@ CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argumen
   select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
 $_$;
 COMMENT ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
-CREATE FUNCTION mmdb.query_hash(modality text, content text, data bytea) RETURNS bytea
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select sha256(convert_to(modality, 'UTF8') || '\x00'::bytea || coalesce(data, convert_to(content, 'UTF8')))
-$$;
-COMMENT ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) IS 'The key of a query in the cache: SHA-256 of modality and content.';
 CREATE FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4128,6 +4134,39 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+CREATE FUNCTION mmdb.raise_problem(problem text, task text, model text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  embedding constant boolean := task = 'embedding';
+begin
+  if problem = 'elsewhere' then
+    raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'this database was cloned or moved: run `mmdb init` on it';
+  elsif problem = 'standby' then
+    raise exception 'the loopback connection of mmdb leads to this standby, which cannot take a question'
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'on the primary: mmdb init --loopback-host HOST, the name by which its standbys reach it';
+  elsif problem = 'no worker' then
+    raise exception 'no worker is running for model "%"', model
+      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
+  elsif problem = 'late' then
+    raise exception 'no worker answered the % for model "%" in time', case when embedding then 'query' else task end,
+                    model
+      using errcode = 'query_canceled',
+            hint = format('see `mmdb status`; the limit is %s',
+                          case when embedding then 'mmdb.set_setting(''embed_timeout_ms'', …)' else 'timeout_ms' end);
+  elsif problem is not null and embedding then
+    raise exception 'the query could not be embedded by model "%": %', model, problem
+      using errcode = 'data_exception';
+  elsif problem is not null then
+    raise exception 'the % by model "%" failed: %', task, model, problem using errcode = 'data_exception';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.raise_problem(problem text, task text, model text) IS 'Turn what the loopback answered into an error with a remedy; NULL is no problem.';
 CREATE FUNCTION mmdb.readers_of(made mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4405,26 +4444,8 @@ COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], li
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-begin
-  if problem = 'elsewhere' then
-    raise exception 'the loopback connection of mmdb leads to another server or database than "%"', current_database()
-      using errcode = 'object_not_in_prerequisite_state',
-            hint = 'this database was cloned or moved: run `mmdb init` on it';
-  elsif problem = 'standby' then
-    raise exception 'the loopback connection of mmdb leads to this standby, which cannot take a question'
-      using errcode = 'object_not_in_prerequisite_state',
-            hint = 'on the primary: mmdb init --loopback-host HOST, the name by which its standbys reach it';
-  elsif problem = 'no worker' then
-    raise exception 'no worker is running for model "%"', model
-      using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
-  elsif problem is not null then
-    raise exception 'the query could not be embedded by model "%": %', model, problem
-      using errcode = 'data_exception';
-  end if;
-end
-$$;
-COMMENT ON FUNCTION mmdb.refuse_problem(problem text, model text) IS 'Turn what the loopback answered into an error with a remedy.';
+    AS $$ begin perform mmdb.raise_problem(problem, 'embedding', model); end $$;
+COMMENT ON FUNCTION mmdb.refuse_problem(problem text, model text) IS 'Was mmdb.raise_problem.';
 CREATE FUNCTION mmdb.relation_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4465,7 +4486,7 @@ begin
     raise exception 'model "%" does not exist', name
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them';
   end if;
-  delete from mmdb.queries q where q.model = remove_model.name;
+  delete from mmdb.requests q where q.model = remove_model.name;
 end
 $$;
 COMMENT ON FUNCTION mmdb.remove_model(name text) IS 'Forget a model that no embedding uses, and the queries that it has embedded.';
@@ -4478,6 +4499,41 @@ CREATE FUNCTION mmdb.report_drift(embedding bigint, drift text) RETURNS void
   where p.embedding = report_drift.embedding and p.drift is distinct from report_drift.drift
 $$;
 COMMENT ON FUNCTION mmdb.report_drift(embedding bigint, drift text) IS 'Worker only: what went wrong with the whole embedding, NULL once it works again.';
+CREATE FUNCTION mmdb.request(task text, model text, content text, data bytea, parameters jsonb, timeout_ms integer, OUT embedding real[], OUT answer jsonb) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  reply record;
+  posted uuid;
+  give_up constant timestamptz := clock_timestamp() + timeout_ms * interval '1 millisecond';
+  polls integer := 0;
+begin
+  reply := mmdb.loopback(format(
+    'select * from mmdb.post_request(%L, %L, %L, %L, %L, %L)',
+    mmdb.here(pg_is_in_recovery()), task, model, content, data, parameters));
+  posted := reply.token;
+  while reply.embedding is null and reply.answer is null and reply.problem is null loop
+    if clock_timestamp() > give_up then
+      perform mmdb.raise_problem('late', task, model);
+    end if;
+    perform pg_sleep(case when polls < 10 then 0.0003 when polls < 40 then 0.001 else 0.01 end);
+    polls := polls + 1;
+    reply := mmdb.loopback(format('select null::uuid, p.* from mmdb.poll_request(%L) p', posted));
+  end loop;
+  perform mmdb.raise_problem(reply.problem, task, model);
+  embedding := reply.embedding;
+  answer := reply.answer;
+end
+$$;
+COMMENT ON FUNCTION mmdb.request(task text, model text, content text, data bytea, parameters jsonb, timeout_ms integer, OUT embedding real[], OUT answer jsonb) IS 'Post a request, wait for a worker''s answer, return it: a vector for the task embedding, jsonb for any other.';
+CREATE FUNCTION mmdb.request_hash(content text, data bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select sha256(coalesce('bytes\000'::bytea || data, 'text\000'::bytea || convert_to(content, 'UTF8')))
+$$;
+COMMENT ON FUNCTION mmdb.request_hash(content text, data bytea) IS 'The key of a text or of bytes in the cache: SHA-256, of which of the two it is too.';
 CREATE FUNCTION mmdb.resolved(made mmdb.embeddings) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5369,7 +5425,7 @@ begin
   delete from mmdb.worker_sessions w
   where w.id not in (select mmdb.live_workers()) and w.heartbeat_at < clock_timestamp() - interval '1 hour';
   delete from mmdb.shared_sessions s where s.pid not in (select a.pid from pg_stat_activity a);
-  perform mmdb.trim_queries();
+  perform mmdb.trim_requests();
   delete from mmdb.keywords w where not exists (select from pg_class c where c.oid = w.relation);
   delete from mmdb.embeddings e
   where not exists (select from pg_class c where c.oid = e.relation)
@@ -5480,24 +5536,31 @@ CREATE FUNCTION mmdb.take_queries(worker integer, models text[], count integer) 
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  select r.token, null, null, r.content, r.data from mmdb.take_requests(worker, models, array['embedding'], count) r
+$$;
+COMMENT ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) IS 'Worker only: was mmdb.take_requests.';
+CREATE FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) RETURNS TABLE(token uuid, task text, content text, data bytea, parameters jsonb)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
   select mmdb.guard_session();
   with live as materialized (select mmdb.live_workers() as id),
   waiting as (
     select q.token
-    from mmdb.queries q
-    where q.answered_at is null and q.model = any(take_queries.models)
+    from mmdb.requests q
+    where q.answered_at is null and q.model = any(take_requests.models) and q.task = any(take_requests.tasks)
       and exists (select from mmdb.worker_sessions w, mmdb.models m
-                  where w.id = take_queries.worker and m.name = q.model and mmdb.serves(w, m))
+                  where w.id = take_requests.worker and m.name = q.model and mmdb.serves(w, m))
       and (q.worker is null or q.worker not in (select id from live))
     order by q.asked_at
-    limit take_queries.count
+    limit take_requests.count
     for update skip locked
   )
-  update mmdb.queries q set worker = take_queries.worker
+  update mmdb.requests q set worker = take_requests.worker
   from waiting w where q.token = w.token
-  returning q.token, q.model, q.modality, q.content, q.data
+  returning q.token, q.task, q.content, q.data, q.parameters
 $$;
-COMMENT ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) IS 'Worker only: take waiting queries; of two workers one gets each.';
+COMMENT ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) IS 'Worker only: take waiting requests of these tasks; of two workers one gets each.';
 CREATE FUNCTION mmdb.tasks(model text, identity text) RETURNS TABLE(id bigint, pass uuid, relation text, name text, modality text, by_uri boolean, schema text, half boolean, sources text[], weights double precision[], source_modalities text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5794,22 +5857,26 @@ CREATE FUNCTION mmdb.trigger_name(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('~mmdb_unset_%s', id) $$;
 COMMENT ON FUNCTION mmdb.trigger_name(id bigint) IS 'The name of an embedding''s trigger.';
-CREATE FUNCTION mmdb.trim_queries() RETURNS bigint
+CREATE FUNCTION mmdb.trim_requests() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+  -- What functions of the last version may have posted while `mmdb init` ran; nobody takes it.
+  delete from mmdb.queries;
   with gone as (
-    delete from mmdb.queries q
-    where q.answered_at <= (select x.answered_at from mmdb.queries x where x.answered_at is not null
-                           order by x.answered_at desc
-                           offset coalesce(mmdb.setting('query_cache_rows'), '10000')::bigint limit 1)
-       or (q.error is not null and q.answered_at < clock_timestamp() - interval '1 minute')
+    delete from mmdb.requests q
+    where (q.hash is not null
+           and q.answered_at <= (select x.answered_at from mmdb.requests x
+                                 where x.answered_at is not null and x.hash is not null
+                                 order by x.answered_at desc
+                                 offset coalesce(mmdb.setting('query_cache_rows'), '10000')::bigint limit 1))
+       or ((q.error is not null or q.hash is null) and q.answered_at < clock_timestamp() - interval '1 minute')
        or (q.answered_at is null and q.asked_at < clock_timestamp() - interval '1 hour')
     returning 1
   )
   select count(*) from gone
 $$;
-COMMENT ON FUNCTION mmdb.trim_queries() IS 'Worker only: keep the query cache within query_cache_rows, oldest first, and drop dead questions.';
+COMMENT ON FUNCTION mmdb.trim_requests() IS 'Worker only: keep the cache within query_cache_rows, oldest first, and drop what nobody reads any more.';
 CREATE FUNCTION mmdb.trusts_owner(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6058,7 +6125,7 @@ CREATE FUNCTION mmdb.wake_workers() RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform mmdb.loopback('select null::uuid, null::real[], mmdb.wake()::text');
+  perform mmdb.loopback('select null::uuid, null::real[], null::jsonb, mmdb.wake()::text');
 end
 $$;
 COMMENT ON FUNCTION mmdb.wake_workers() IS 'Have workers look for pending rows now, whatever becomes of this transaction.';
@@ -6365,7 +6432,7 @@ CREATE UNLOGGED TABLE mmdb.queries (
     error text,
     answered_at timestamp with time zone
 );
-COMMENT ON TABLE mmdb.queries IS 'Query vectors by hash of model and query; the query itself is kept only until its vector is there.';
+COMMENT ON TABLE mmdb.queries IS 'For statements that were running when mmdb.requests took its place. A later migration drops it.';
 CREATE VIEW mmdb.recall_log WITH (security_barrier='true') AS
  SELECT r.id,
     r.function,
@@ -6391,6 +6458,24 @@ ALTER TABLE mmdb.recalls ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE UNLOGGED TABLE mmdb.requests (
+    token uuid DEFAULT gen_random_uuid() NOT NULL,
+    task text NOT NULL,
+    model text NOT NULL,
+    hash bytea,
+    content text,
+    data bytea,
+    parameters jsonb,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    worker integer,
+    embedding real[],
+    answer jsonb,
+    error text,
+    answered_at timestamp with time zone,
+    CONSTRAINT requests_task CHECK ((task = 'embedding'::text))
+);
+COMMENT ON TABLE mmdb.requests IS 'What backends ask of workers, and the answers: a vector for the task embedding, jsonb for others. The text or the bytes are kept only until the answer is there. An answer with a hash is cached; one without is deleted once read.';
+COMMENT ON COLUMN mmdb.requests.hash IS 'Of the text or the bytes: an equal request of the same model has the same answer. NULL where that is not so.';
 CREATE TABLE mmdb.schema_version (
     version_num character varying(32) NOT NULL
 );
@@ -6502,6 +6587,10 @@ ALTER TABLE ONLY mmdb.recall_contracts
     ADD CONSTRAINT recall_contracts_pkey PRIMARY KEY (function);
 ALTER TABLE ONLY mmdb.recalls
     ADD CONSTRAINT recalls_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY mmdb.requests
+    ADD CONSTRAINT requests_key UNIQUE (model, hash);
+ALTER TABLE ONLY mmdb.requests
+    ADD CONSTRAINT requests_pkey PRIMARY KEY (token);
 ALTER TABLE ONLY mmdb.schema_version
     ADD CONSTRAINT schema_version_pkc PRIMARY KEY (version_num);
 ALTER TABLE ONLY mmdb.settings
@@ -6517,6 +6606,8 @@ CREATE INDEX queries_answered ON mmdb.queries USING btree (answered_at) WHERE (a
 CREATE UNIQUE INDEX queries_token ON mmdb.queries USING btree (token);
 CREATE INDEX queries_waiting ON mmdb.queries USING btree (model, asked_at) WHERE (answered_at IS NULL);
 CREATE INDEX recalls_function ON mmdb.recalls USING btree (function, id);
+CREATE INDEX requests_answered ON mmdb.requests USING btree (answered_at) WHERE (answered_at IS NOT NULL);
+CREATE INDEX requests_waiting ON mmdb.requests USING btree (model, asked_at) WHERE (answered_at IS NULL);
 ALTER TABLE ONLY mmdb.embeddings
     ADD CONSTRAINT embeddings_generation_of_fkey FOREIGN KEY (generation_of) REFERENCES mmdb.embeddings(id) ON DELETE SET NULL;
 ALTER TABLE ONLY mmdb.embeddings
@@ -6554,6 +6645,8 @@ GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.answer_request(token uuid, embedding public.vector, answer jsonb, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.answer_request(token uuid, embedding public.vector, answer jsonb, error text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_worker;
@@ -6586,6 +6679,7 @@ GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_embeddable(model text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_worker;
@@ -6764,6 +6858,7 @@ GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed(query text, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed(query text, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed(query text, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embed_by(model text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_for(relation regclass, name text, image bytea) TO mmdb_worker;
@@ -6975,7 +7070,7 @@ GRANT ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.lock_declarations(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
@@ -7087,17 +7182,21 @@ GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], mod
 REVOKE ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
-REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.poll_request(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.poll_request(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
+REVOKE ALL ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.query_hash(modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.raise_problem(problem text, task text, model text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_worker;
@@ -7147,6 +7246,8 @@ GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO m
 REVOKE ALL ON FUNCTION mmdb.remove_model(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.request(task text, model text, content text, data bytea, parameters jsonb, timeout_ms integer, OUT embedding real[], OUT answer jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.request_hash(content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
@@ -7311,6 +7412,8 @@ GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.take_queries(worker integer, models text[], count integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
@@ -7352,7 +7455,7 @@ GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_name(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.trim_queries() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.trim_requests() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_worker;

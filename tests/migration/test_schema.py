@@ -75,7 +75,7 @@ def test_languages_are_trusted(conn: Connection) -> None:
     assert functions(conn, "l.lanname not in ('sql', 'plpgsql')") == []
 
 
-@pytest.mark.parametrize("table", ["settings", "leases", "queries", "worker_sessions", "progress"])
+@pytest.mark.parametrize("table", ["settings", "leases", "requests", "queries", "worker_sessions", "progress"])
 def test_public_may_read_no_table(conn: Connection, table: str) -> None:
     row = conn.execute("select has_table_privilege('public', %s, 'select')", [f"mmdb.{table}"]).fetchone()
     assert row == (False,)

@@ -1,0 +1,142 @@
+"""mmdb.embed: a query becomes a vector inside SQL, once."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from PIL import Image
+from psycopg import errors as pg
+
+from mmdb.models.embed.hash import HashEmbedder
+from mmdb.worker import background
+from tests.conftest import Database
+from tests.db.conftest import QUICK
+
+Connection = psycopg.Connection[Any]
+
+
+def picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_text(conn: Connection, worker: None) -> None:
+    vector = conn.execute("select mmdb.embed('red shoes', 'hash')::real[]").fetchone()
+    assert vector is not None
+    np.testing.assert_allclose(vector[0], HashEmbedder().embed(["red shoes"])[0], atol=1e-6)
+
+
+def test_a_picture(conn: Connection, worker: None) -> None:
+    vector = conn.execute("select mmdb.embed(%b::bytea, 'hash')::real[]", [picture("red")]).fetchone()
+    assert vector is not None
+    np.testing.assert_allclose(vector[0], HashEmbedder().embed([Image.new("RGB", (8, 8), "red")])[0], atol=1e-6)
+
+
+def test_null_is_null(conn: Connection) -> None:
+    assert conn.execute("select mmdb.embed(null::text), mmdb.embed(null::bytea)").fetchone() == (None, None)
+
+
+def test_embed_for_uses_the_model_of_the_embedding(items: Connection, worker: None) -> None:
+    same = items.execute(
+        "select mmdb.embed_for('items', 'txt', 'x')::real[] = mmdb.embed('x', 'hash')::real[]"
+    ).fetchone()
+    assert same == (True,)
+    with pytest.raises(pg.UndefinedObject, match='no embedding "nix"'):
+        items.execute("select mmdb.embed_for('items', 'nix', 'x')")
+
+
+def test_a_hit_needs_no_worker(conn: Connection, database: Database) -> None:
+    with background(database.url, options=QUICK):
+        conn.execute("select mmdb.embed('once', 'hash')")
+    conn.execute("select mmdb.embed('once', 'hash')")
+    with pytest.raises(pg.ObjectNotInPrerequisiteState, match="no worker is running") as caught:
+        conn.execute("select mmdb.embed('never', 'hash')")
+    assert "mmdb worker" in (caught.value.diag.message_hint or "")
+
+
+def test_no_query_text_is_kept(conn: Connection, worker: None) -> None:
+    conn.execute("select mmdb.embed('a secret', 'hash'), mmdb.embed(%b::bytea, 'hash')", [picture("blue")])
+    kept = conn.execute("select count(*), count(content), count(data) from mmdb.requests where answered_at is not null")
+    assert kept.fetchone() == (2, 0, 0)
+
+
+def test_read_only_and_rolled_back_transactions(conn: Connection, worker: None) -> None:
+    with conn.transaction():
+        conn.execute("set transaction isolation level serializable, read only")
+        assert conn.execute("select mmdb.embed('read only', 'hash') is not null").fetchone() == (True,)
+    with conn.transaction(force_rollback=True):
+        conn.execute("select mmdb.embed('rolled back', 'hash')")
+    assert conn.execute("select count(*) from mmdb.requests").fetchone() == (2,)
+
+
+def test_prepared_statements_and_functions(conn: Connection, worker: None) -> None:
+    conn.execute("prepare e(text) as select mmdb.embed($1, 'hash') is not null")
+    for n in range(8):
+        assert conn.execute(f"execute e('text {n}')").fetchone() == (True,)
+    conn.execute("create function f(q text) returns boolean language plpgsql stable as "
+                 "$$ begin return mmdb.embed(q, 'hash') is not null; end $$")  # fmt: skip
+    assert conn.execute("select f('in a function'), f('in a function')").fetchone() == (True, True)
+
+
+def test_a_pooler_in_transaction_mode(database: Database, conn: Connection, worker: None) -> None:
+    """DISCARD ALL between two clients' transactions: what a pooler does at most to a session."""
+    for n in range(3):
+        with conn.transaction():
+            conn.execute("select mmdb.embed(%s, 'hash')", [f"client {n}"])
+        conn.execute("discard all")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        ("mmdb.embed('x', 'nix')", pg.UndefinedObject, 'model "nix" does not exist'),
+        ("mmdb.embed('  ', 'hash')", pg.InvalidParameterValue, "the query is empty"),
+        ("mmdb.embed(''::bytea, 'hash')", pg.InvalidParameterValue, "the query is empty"),
+        ("mmdb.embed('no picture'::bytea, 'hash')", pg.DataException, "could not be embedded"),
+        ("mmdb.embed(repeat('x', 11000000), 'hash')", pg.ProgramLimitExceeded, "more than the limit of 10485760"),
+    ],
+)
+def test_queries_that_cannot_be_embedded(conn: Connection, worker: None, call: str, error: Any, match: str) -> None:
+    with pytest.raises(error, match=match):
+        conn.execute(f"select {call}")
+    assert conn.execute("select mmdb.embed('and then', 'hash') is not null").fetchone() == (True,)
+
+
+def test_a_text_is_not_the_bytes_of_it(conn: Connection, worker: None) -> None:
+    """In the cache too, where the text is: bytes that are no picture stay an error."""
+    conn.execute("select mmdb.embed('no picture', 'hash')")
+    with pytest.raises(pg.DataException, match="could not be embedded"):
+        conn.execute("select mmdb.embed('no picture'::bytea, 'hash')")
+
+
+TAKES = "update mmdb.models set modalities = %s where name = 'hash'"
+
+
+def test_only_a_model_of_texts_refuses_bytes_unseen(conn: Connection) -> None:
+    """Of which kind they are, a worker says, who gets as far as being missed."""
+    conn.execute(TAKES, [["text"]])
+    with pytest.raises(pg.FeatureNotSupported, match="nothing but text, and the query is bytes"):
+        conn.execute("select mmdb.embed('some bytes'::bytea, 'hash')")
+    conn.execute(TAKES, [["image"]])
+    with pytest.raises(pg.FeatureNotSupported, match='does not embed modality "text"') as caught:
+        conn.execute("select mmdb.embed('red', 'hash')")
+    assert caught.value.diag.message_hint == "it embeds: image"
+    with pytest.raises(pg.ObjectNotInPrerequisiteState, match="no worker is running"):
+        conn.execute("select mmdb.embed('some bytes'::bytea, 'hash')")
+
+
+def test_bytes_that_the_model_does_not_take_are_refused_by_the_worker(
+    conn: Connection, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HashEmbedder, "modalities", frozenset({"text"}))
+    monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: HashEmbedder())
+    with (
+        background(database.url, options=QUICK),
+        pytest.raises(pg.DataException, match='the model does not embed modality "image"'),
+    ):
+        conn.execute("select mmdb.embed(%b::bytea, 'hash')", [picture("red")])
