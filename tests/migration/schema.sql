@@ -1,6 +1,26 @@
 -- Schema mmdb of a fresh install, written by `make schema`. Do not edit: change sql/ or migrations/.
 
 CREATE SCHEMA mmdb;
+CREATE TYPE mmdb.search_pieces AS (
+	relation regclass,
+	source text,
+	key text,
+	columns text,
+	one_key boolean,
+	vector text,
+	distance text,
+	walk text,
+	present text,
+	within text
+);
+COMMENT ON TYPE mmdb.search_pieces IS 'The pieces of SQL that a search of one embedding is made of.';
+CREATE TYPE mmdb.leg AS (
+	name text,
+	pieces mmdb.search_pieces,
+	matches text,
+	closeness text
+);
+COMMENT ON TYPE mmdb.leg IS 'One of the searches that T_search fuses.';
 CREATE TYPE mmdb.search_source AS (
 	relation regclass,
 	source text,
@@ -55,13 +75,21 @@ CREATE TABLE mmdb.embeddings (
     source_modalities text[],
     stale_column text,
     stale_number smallint,
+    kind text DEFAULT 'embedding'::text NOT NULL,
+    vector_type text NOT NULL,
+    dimensions integer NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    relation_name text NOT NULL,
+    CONSTRAINT embeddings_kind CHECK ((kind = 'embedding'::text)),
     CONSTRAINT embeddings_mixed CHECK (((modality <> 'mixed'::text) OR (weights IS NOT NULL))),
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text, 'mixed'::text]))),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text]))),
+    CONSTRAINT embeddings_vector_type CHECK ((vector_type = ANY (ARRAY['halfvec'::text, 'vector'::text]))),
     CONSTRAINT embeddings_weights CHECK ((((weights IS NULL) = (source_modalities IS NULL)) AND ((weights IS NULL) OR ((cardinality(weights) = cardinality(sources)) AND (cardinality(source_modalities) = cardinality(sources))))))
 );
 COMMENT ON TABLE mmdb.embeddings IS 'One row for each declared embedding: which column of which table follows which sources by which model.';
 COMMENT ON COLUMN mmdb.embeddings.source_numbers IS 'The sources'' column numbers: they survive a rename and are valid while attached_to names this very table.';
+COMMENT ON COLUMN mmdb.embeddings.column_type IS 'Both as the column declares them.';
 COMMENT ON COLUMN mmdb.embeddings.adopted IS 'The column was there before: drop_embedding leaves it.';
 COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in which the column numbers were taken; after a restore the names count instead.';
 COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
@@ -74,34 +102,45 @@ COMMENT ON COLUMN mmdb.embeddings.weights IS 'One for each source: the vector is
 COMMENT ON COLUMN mmdb.embeddings.source_modalities IS 'What each source holds, text or image, where they have weights.';
 COMMENT ON COLUMN mmdb.embeddings.stale_column IS 'The column that marks rows which keep the vector of an earlier source (on_change => ''keep''); NULL where a changed source unsets it.';
 COMMENT ON COLUMN mmdb.embeddings.stale_number IS 'Its number, by which it is found after a rename.';
-CREATE FUNCTION mmdb.add_command(made mmdb.embeddings) RETURNS text
+COMMENT ON COLUMN mmdb.embeddings.kind IS 'What is derived: an embedding, one vector a row.';
+COMMENT ON COLUMN mmdb.embeddings.vector_type IS 'pgvector''s type of the column: halfvec or vector.';
+COMMENT ON COLUMN mmdb.embeddings.dimensions IS 'How many numbers a vector has.';
+COMMENT ON COLUMN mmdb.embeddings.options IS 'What it was declared with besides: options that have no column here.';
+COMMENT ON COLUMN mmdb.embeddings.relation_name IS 'What the table was called when its functions were made.';
+CREATE FUNCTION mmdb.add_command(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select 'mmdb add ' || mmdb.shell_word(made.relation::text)
+  select 'mmdb add ' || mmdb.shell_word(declared.relation::text)
          || (select string_agg(' ' || mmdb.shell_word(s.name), '' order by s.place)
-             from unnest(made.sources) with ordinality s(name, place))
-         || case when made.name <> array_to_string(made.sources, '_') then ' --name ' || mmdb.shell_word(made.name)
+             from unnest(declared.sources) with ordinality s(name, place))
+         || case when declared.name <> array_to_string(declared.sources, '_')
+                 then ' --name ' || mmdb.shell_word(declared.name)
                  else '' end
          || coalesce((select string_agg(' --weight ' || w.weight, '' order by w.place)
-                      from unnest(made.weights) with ordinality w(weight, place)), '')
+                      from unnest(declared.weights) with ordinality w(weight, place)), '')
 $$;
-COMMENT ON FUNCTION mmdb.add_command(made mmdb.embeddings) IS 'What on the command line declares this embedding, and builds what it lacks.';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_command(declared mmdb.embeddings) IS 'What on the command line declares this embedding, and builds what it lacks.';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean DEFAULT true) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
     AS $$
-#variable_conflict use_variable
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(
-    mmdb.plan_on_change(
-      mmdb.plan_embedding(relation, sources, model, modality, name, storage, prefix, index_options, distance, weights),
-      on_change),
-    index);
+  return mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
 end
+$$;
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) IS 'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3], "name": "poster"}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET extra_float_digits TO '1'
+    AS $$
+  select a.* from mmdb.add_embedding(relation, jsonb_build_object(
+    'sources', sources, 'model', model, 'modality', modality, 'name', name, 'storage', storage, 'prefix', prefix,
+    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change), index) a
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
 CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
@@ -130,7 +169,7 @@ CREATE FUNCTION mmdb.add_keywords(relation regclass, columns text[], language te
     AS $$
 #variable_conflict use_variable
 declare
-  made mmdb.keywords;
+  words mmdb.keywords;
   modality record;
 begin
   perform mmdb.check_relation(relation);
@@ -143,18 +182,18 @@ begin
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
   end if;
   modality := mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
-  made.relation := relation;
-  made.name := name;
-  made.columns := columns;
-  made.language := language;
-  made.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
+  words.relation := relation;
+  words.name := name;
+  words.columns := columns;
+  words.language := language;
+  words.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
                                      relation::oid::bigint);
   if index then
-    execute mmdb.keywords_index(made);
+    execute mmdb.keywords_index(words);
   end if;
-  made := mmdb.record_keywords(made);
+  words := mmdb.record_keywords(words);
   perform mmdb.make_table_functions(relation);
-  return made;
+  return words;
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) IS 'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the row that comes back.';
@@ -214,12 +253,10 @@ CREATE FUNCTION mmdb.after_sql(relation regclass, key text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select replace(mmdb.later_sql(relation), '(after::text[])',
-                 case count(*) when 1 then format('(array[%s])', after_sql.key)
-                      else format('(%s::text[])', after_sql.key) end)
+  select mmdb.later_sql(relation, format(case count(*) when 1 then 'array[%s]' else '%s::text[]' end, after_sql.key))
   from mmdb.key_columns(relation)
 $$;
-COMMENT ON FUNCTION mmdb.after_sql(relation regclass, key text) IS 'The condition that row p comes after the key that this SQL gives, in the order of keys.';
+COMMENT ON FUNCTION mmdb.after_sql(relation regclass, key text) IS 'The condition that row p comes after the key that this SQL gives as people write it, in the order of keys.';
 CREATE FUNCTION mmdb.answer_query(token uuid, embedding public.vector, error text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -326,7 +363,7 @@ CREATE FUNCTION mmdb.call_attributes() RETURNS text
          'extra_float_digits = 1'
 $$;
 COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
-CREATE FUNCTION mmdb.call_drift(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.call_drift(declared mmdb.embeddings) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -334,23 +371,24 @@ declare
   outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
 begin
   if exists (select from pg_proc p
-             where p.pronamespace = to_regnamespace(made.function_schema)
-               and p.proname = mmdb.top_name(made.prefix, made.name)
-               and (p.pronargs <> 5 or position(quote_literal(mmdb.search_source(made)::text) in p.prosrc) = 0)
-               and mmdb.is_made_by(p.oid, made.id)) then
+             left join mmdb.query_arguments(declared) q on format_type(p.proargtypes[0], null) = q.argument
+             where p.pronamespace = to_regnamespace(declared.function_schema)
+               and p.proname = mmdb.top_name(declared.prefix, declared.name)
+               and p.prosrc is distinct from mmdb.top_body(declared, q.vector)
+               and mmdb.is_made_by(p.oid, declared.id)) then
     return outdated;
-  elsif made.id <> (select min(e.id) from mmdb.embeddings e
-                    where e.relation = made.relation and e.generation_of is null)
-        or made.generation_of is not null then
+  elsif declared.id <> (select min(e.id) from mmdb.embeddings e
+                    where e.relation = declared.relation and e.generation_of is null)
+        or declared.generation_of is not null then
     return null;  -- the functions of the table are the first one's
   elsif exists (
     select from unnest(mmdb.table_verbs()) v(verb)
     where not exists (
       select from pg_proc p
-      where p.pronamespace = to_regnamespace(made.function_schema) and p.proname = made.prefix || '_' || v.verb
-        and mmdb.is_made_by(p.oid, made.id)
-        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(made.relation)
-                                   else mmdb.examples_body(made.relation, v.verb) end)) then
+      where p.pronamespace = to_regnamespace(declared.function_schema) and p.proname = declared.prefix || '_' || v.verb
+        and mmdb.is_made_by(p.oid, declared.id)
+        and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(declared.relation)
+                                   else mmdb.examples_body(declared.relation, v.verb) end)) then
     return outdated;
   end if;
   return null;
@@ -358,7 +396,7 @@ exception when undefined_column then
   return null;  -- of another embedding of the table, which says so itself
 end
 $$;
-COMMENT ON FUNCTION mmdb.call_drift(made mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
+COMMENT ON FUNCTION mmdb.call_drift(declared mmdb.embeddings) IS 'How the functions that are told k are not what this mmdb makes.';
 CREATE FUNCTION mmdb.caught_up(embedding bigint) RETURNS double precision
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -380,7 +418,7 @@ CREATE FUNCTION mmdb.change_model(relation regclass, name text, model text, inde
     AS $$
 declare
   serving mmdb.embeddings;
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
   chosen mmdb.models;
   other text;
 begin
@@ -398,21 +436,16 @@ begin
   elsif model = serving.model then
     raise exception 'embedding "%" of table % has model "%" already', name, relation, model
       using errcode = 'duplicate_object';
-  elsif chosen.distance <> (select m.distance from mmdb.models m where m.name = serving.model) then
+  elsif chosen.distance <> mmdb.distance_of(serving) then
     raise exception 'model "%" has distance "%", and model "%" another', model, chosen.distance, serving.model
       using errcode = 'feature_not_supported', hint = 'declare a second embedding with a name of its own';
   end if;
-  made := mmdb.plan_embedding(relation, serving.sources, model, serving.modality,
-                              mmdb.generation_name(name, model), 'column',
-                              serving.prefix, coalesce(index_options, serving.index_options), null, serving.weights);
-  if serving.column_type not like '%halfvec(%' then
-    made.column_type := replace(made.column_type, 'halfvec(', 'vector(');
-    perform mmdb.check_indexable(made, 'vector');
-  end if;
-  made := mmdb.plan_on_change(made, mmdb.on_change(serving));
+  declared := mmdb.plan_embedding(relation, mmdb.declaration(serving) || jsonb_build_object(
+    'name', mmdb.generation_name(name, model), 'model', model,
+    'index_options', coalesce(index_options, serving.index_options)), serving.vector_type);
   perform mmdb.check_set_aside(serving);
-  made.generation_of := serving.id;
-  return mmdb.declare_embedding(made, index);
+  declared.generation_of := serving.id;
+  return mmdb.declare_embedding(declared, index);
 end
 $$;
 COMMENT ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) IS 'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
@@ -428,7 +461,8 @@ begin
   where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
   if found_type is null then
     return false;
-  elsif found_type not in (planned.column_type, replace(planned.column_type, 'halfvec(', 'vector(')) then
+  elsif found_type not in (mmdb.column_type('halfvec', planned.dimensions),
+                           mmdb.column_type('vector', planned.dimensions)) then
     raise exception 'table % has a column "%" of type %, expected %', planned.relation, planned.column_name,
                     found_type, planned.column_type
       using errcode = 'duplicate_column', hint = 'give another name => ''…'', or drop that column';
@@ -437,7 +471,34 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_column(planned mmdb.embeddings) IS 'Whether a column of the right name and type is there to be adopted.';
-CREATE FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) RETURNS double precision
+CREATE FUNCTION mmdb.check_declaration(declaration jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  wrong record;
+begin
+  if jsonb_typeof(declaration) <> 'object' then
+    raise exception 'a declaration is an object, not %', left(declaration::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"sources": ["photo"], "model": "lite"}';
+  end if;
+  select g.key, g.value, o.type into wrong
+  from jsonb_each(declaration) g left join mmdb.declaration_options() o on o.name = g.key
+  where o.name is null or jsonb_typeof(g.value) not in ('null', o.type)
+  order by g.key limit 1;
+  if found then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = case when wrong.type is null then format('unknown option "%s" of an embedding', wrong.key)
+                     else format('option "%s" of an embedding is %s, expected of type %s', wrong.key,
+                                 left(wrong.value::text, 100), wrong.type) end,
+      hint = (select format('options: %s', string_agg(o.name, ', ')) from mmdb.declaration_options() o);
+  end if;
+  return (select jsonb_object_agg(o.name, coalesce(nullif(declaration -> o.name, 'null'), o.default_value))
+          from mmdb.declaration_options() o);
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_declaration(declaration jsonb) IS 'A declaration with all options, those that are not given by their defaults; an error for what is no option.';
+CREATE FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) RETURNS double precision
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -453,7 +514,23 @@ begin
   return weight;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) IS 'The weight of what is disliked, 0.2 unless given, all weights checked.';
+COMMENT ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) IS 'The weight of what is disliked, 0.2 unless given, all weights checked.';
+CREATE FUNCTION mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if wanted <> true_distance then
+    raise exception 'model "%" has distance "%", not "%"', planned.model, true_distance, wanted
+      using errcode = 'invalid_parameter_value',
+            hint = 'the distance is the model''s: leave it out, or choose another model';
+  elsif mmdb.is_quantized(planned) and true_distance <> 'cosine' then
+    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', planned.model, true_distance
+      using errcode = 'feature_not_supported', hint = 'leave quantization out of index_options';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) IS 'Refuse a distance that the model does not have, and signs where they do not tell it.';
 CREATE FUNCTION mmdb.check_embeddable(model text, content text, data bytea) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -546,24 +623,22 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.check_index_options(options jsonb) IS 'Index options that pgvector takes, or an error.';
-CREATE FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) RETURNS void
+CREATE FUNCTION mmdb.check_indexable(planned mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-declare
-  width constant integer := substring(planned.column_type from '\((\d+)\)$');
+    AS $$
 begin
-  if type = 'vector' and width > 2000 and not mmdb.is_quantized(planned)
+  if planned.vector_type = 'vector' and planned.dimensions > 2000 and not mmdb.is_quantized(planned)
      and planned.index_options ->> 'type' is distinct from 'none' then
     raise exception 'column "%" is a vector of % numbers, more than the 2000 that an HNSW index of this type takes',
-                    planned.column_name, width
+                    planned.column_name, planned.dimensions
       using errcode = 'program_limit_exceeded',
             hint = 'index_options => ''{"quantization": "binary"}'' indexes the signs, ''{"type": "none"}'' nothing; '
                    'or make it a halfvec, which is indexed up to 4000';
   end if;
 end
-$_$;
-COMMENT ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) IS 'Refuse a column that is wider than an index of its type takes.';
+$$;
+COMMENT ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings) IS 'Refuse a column that is wider than an index of its type takes.';
 CREATE FUNCTION mmdb.check_labels(labels text[], vectors integer) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -663,12 +738,12 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_names(planned mmdb.embeddings) IS 'Refuse names that are too long or taken.';
-CREATE FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) RETURNS void
+CREATE FUNCTION mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+  distance constant text := mmdb.distance_of(declared);
 begin
   if k is null or k not between 1 and 999 then
     raise exception '% neighbours, expected 1 to 999', coalesce(k::text, 'null')
@@ -679,56 +754,60 @@ begin
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) IS 'Refuse a number of neighbours or a distance that makes no sense.';
+COMMENT ON FUNCTION mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision) IS 'Refuse a number of neighbours or a distance that makes no sense.';
 CREATE FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ begin perform mmdb.check_embeddable(model, content, data); end $$;
 COMMENT ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) IS 'Was mmdb.check_embeddable.';
-CREATE FUNCTION mmdb.check_record(made mmdb.embeddings) RETURNS void
+CREATE FUNCTION mmdb.check_record(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   -- The table may have moved to another schema since its functions were made.
   true_schema constant text := (select quote_ident(n.nspname) from pg_namespace n
-                                where quote_ident(n.nspname) = made.function_schema);
-  true_type text;
+                                where quote_ident(n.nspname) = declared.function_schema);
+  true_column record;
   true_source record;
 begin
-  select format_type(a.atttypid, a.atttypmod) into true_type
-  from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = made.column_number and a.attname = made.column_name
+  select format_type(a.atttypid, a.atttypmod) as type, t.typname::text as vector_type, a.atttypmod as dimensions
+  into true_column
+  from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where a.attrelid = declared.relation and a.attnum = declared.column_number and a.attname = declared.column_name
     and not a.attisdropped
     and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
   select s.* into true_source
-  from mmdb.describe_sources(made.relation, mmdb.column_numbers(made.relation, made.sources), made.modality,
-                             made.weights) s;
-  perform mmdb.check_index_options(made.index_options);
-  if (made.stale_column is null) <> (made.stale_number is null) or made.stale_column is not null and not exists (
-       select from pg_attribute a where a.attrelid = made.relation and a.attnum = made.stale_number
-                                    and a.attname = made.stale_column
+  from mmdb.describe_sources(declared.relation, mmdb.column_numbers(declared.relation, declared.sources),
+                             declared.modality, declared.weights) s;
+  perform mmdb.check_index_options(declared.index_options);
+  if (declared.stale_column is null) <> (declared.stale_number is null)
+     or declared.stale_column is not null and not exists (
+       select from pg_attribute a
+       where a.attrelid = declared.relation and a.attnum = declared.stale_number and a.attname = declared.stale_column
          and a.atttypid = 'bool'::regtype and not a.attisdropped) then
-    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+    raise exception 'the record of embedding "%" does not fit table %', declared.name, declared.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
-  elsif (made.function_schema, made.column_type, made.source_numbers, made.attached_to, made.by_uri,
-         made.source_modalities, made.storage)
-     is distinct from (true_schema, true_type, mmdb.column_numbers(made.relation, made.sources),
-                       mmdb.attachment(made.relation), true_source.by_uri, true_source.modalities, 'column')
-     or not exists (select from pg_class c where c.oid = made.relation and c.relkind in ('r', 'p'))
-     or made.id > (select q.last_value from mmdb.embeddings_id_seq q)
+  elsif (declared.function_schema, declared.relation_name, declared.column_type, declared.vector_type,
+         declared.dimensions, declared.source_numbers, declared.attached_to, declared.by_uri,
+         declared.source_modalities, declared.storage)
+     is distinct from (true_schema, mmdb.relation_sql(declared.relation), true_column.type, true_column.vector_type,
+                       true_column.dimensions, mmdb.column_numbers(declared.relation, declared.sources),
+                       mmdb.attachment(declared.relation), true_source.by_uri, true_source.modalities, 'column')
+     or not exists (select from pg_class c where c.oid = declared.relation and c.relkind in ('r', 'p'))
+     or declared.id > (select q.last_value from mmdb.embeddings_id_seq q)
      or exists (select from mmdb.embeddings e
-                where e.id = made.id
-                  and (e.weights, e.source_modalities) is distinct from (made.weights, made.source_modalities))
-     or made.generation_of is not null and not exists (
-       select from mmdb.embeddings e where e.id = made.generation_of and e.relation = made.relation
+                where e.id = declared.id
+                  and (e.weights, e.source_modalities) is distinct from (declared.weights, declared.source_modalities))
+     or declared.generation_of is not null and not exists (
+       select from mmdb.embeddings e where e.id = declared.generation_of and e.relation = declared.relation
                                        and e.generation_of is null) then
-    raise exception 'the record of embedding "%" does not fit table %', made.name, made.relation
+    raise exception 'the record of embedding "%" does not fit table %', declared.name, declared.relation
       using errcode = 'insufficient_privilege', hint = 'mmdb.add_embedding and mmdb.refresh write it';
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_record(made mmdb.embeddings) IS 'Refuse a row for the catalogue that says anything but what the table is.';
+COMMENT ON FUNCTION mmdb.check_record(declared mmdb.embeddings) IS 'Refuse a row for the catalogue that says anything but what the table is.';
 CREATE FUNCTION mmdb.check_relation(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -781,6 +860,25 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) IS 'Refuse names that the generation that serves would get by a switch and that are too long or taken.';
+CREATE FUNCTION mmdb.check_sources(relation regclass, given jsonb) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  sources constant text[] := array(select jsonb_array_elements_text(coalesce(nullif(given, 'null'), '[]')));
+begin
+  if cardinality(sources) = 0 or array_position(sources, null) is not null then
+    raise exception 'an embedding of table % needs at least one source column', relation
+      using errcode = 'invalid_parameter_value';
+  elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
+    raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
+      using errcode = 'invalid_parameter_value',
+            hint = 'name each column once; weights => ''{…}'' makes one count for more';
+  end if;
+  return sources;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_sources(relation regclass, given jsonb) IS 'The sources, if there are any and each is named once.';
 CREATE FUNCTION mmdb.check_stored_query(function regprocedure) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -848,7 +946,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) IS 'Refuse to switch to a generation that would find less.';
-CREATE FUNCTION mmdb.check_waiting(made mmdb.embeddings) RETURNS void
+CREATE FUNCTION mmdb.check_waiting(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -857,13 +955,13 @@ begin
     raise exception 'a transaction of isolation level "%" does not see what workers store',
                     current_setting('transaction_isolation')
       using errcode = 'invalid_transaction_state', hint = 'wait in a transaction of level read committed';
-  elsif not exists (select from mmdb.workers w where w.alive and made.model = any(w.models)) then
-    raise exception 'no worker is running for model "%"', made.model
+  elsif not exists (select from mmdb.workers w where w.alive and declared.model = any(w.models)) then
+    raise exception 'no worker is running for model "%"', declared.model
       using errcode = 'object_not_in_prerequisite_state', hint = 'start one: `mmdb worker` (or `mmdb up`)';
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) IS 'Refuse to wait for what will not come.';
+COMMENT ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) IS 'Refuse to wait for what will not come.';
 CREATE FUNCTION mmdb.check_weights(weights double precision[], sources integer) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -890,7 +988,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) IS 'Refuse weights that are not one positive number for each of several sources.';
-CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[] DEFAULT '{query,image}'::text[]) RETURNS void
+CREATE FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[] DEFAULT '{query,image}'::text[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -913,7 +1011,7 @@ begin
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) IS 'Refuse weights of legs that are not there.';
+COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) IS 'Refuse weights of legs that are not there.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1026,29 +1124,27 @@ CREATE FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vect
   order by c.probability desc, c.label
 $_$;
 COMMENT ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) IS 'The same with vectors of the labels that are there already: of mmdb.embed_labels, or centroids of rows that somebody has labelled. The scale is that of the default model unless given.';
-CREATE FUNCTION mmdb.clean_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
+CREATE FUNCTION mmdb.clean_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
     AS $_$
-  select format($body$
+  select $body$
 declare
   made oid;
-begin%6$s
-  if to_regclass(%1$L) is not null then
+begin{pass}
+  if to_regclass({relation}) is not null then
     return false;
   end if;
   for made in select p.oid from pg_proc p
-              where p.pronamespace = %2$L::regnamespace and p.oid <> %3$L::regproc
-                and obj_description(p.oid, 'pg_proc') like '%%' || %4$L loop
-    execute format('drop function %%s', made::regprocedure);
+              where p.pronamespace = {schema}::regnamespace and p.oid <> {clean}::regproc
+                and obj_description(p.oid, 'pg_proc') like '%' || {mark} loop
+    execute format('drop function %s', made::regprocedure);
   end loop;
-  execute 'drop function %5$s(uuid)';
+  execute {drop_clean};
   return true;
 end
-$body$, mmdb.relation_sql(made.relation), made.function_schema, mmdb.worker_function(made, 'clean'),
-        mmdb.made_for(made.id), replace(mmdb.worker_function(made, 'clean'), '''', ''''''), mmdb.pass_sql(made))
+$body$
 $_$;
-COMMENT ON FUNCTION mmdb.clean_body(made mmdb.embeddings) IS 'Drop the functions of an embedding whose table was dropped.';
+COMMENT ON FUNCTION mmdb.clean_template() IS 'Drop the functions of an embedding whose table was dropped.';
 CREATE FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) RETURNS text[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1080,17 +1176,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
-CREATE FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) RETURNS record
+CREATE FUNCTION mmdb.column_type(vector_type text, dimensions integer) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select format('public.%s(%s)', vector_type, dimensions) $$;
+COMMENT ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) IS 'The type of a vector with its width, as a column declares it.';
+CREATE FUNCTION mmdb.columns_now(declared mmdb.embeddings, OUT column_name text, OUT stale_column text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when v.valid then (mmdb.column_names(made.relation, array[made.column_number]))[1]
-              else made.column_name end,
-         case when v.valid then (mmdb.column_names(made.relation, array[made.stale_number]))[1]
-              else made.stale_column end
-  from (select made.attached_to = mmdb.attachment(made.relation)) v(valid)
+  select case when v.valid then (mmdb.column_names(declared.relation, array[declared.column_number]))[1]
+              else declared.column_name end,
+         case when v.valid then (mmdb.column_names(declared.relation, array[declared.stale_number]))[1]
+              else declared.stale_column end
+  from (select declared.attached_to = mmdb.attachment(declared.relation)) v(valid)
 $$;
-COMMENT ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) IS 'The names that the columns of an embedding have now, NULL where one was dropped; from their numbers, or after a restore the names they had.';
+COMMENT ON FUNCTION mmdb.columns_now(declared mmdb.embeddings, OUT column_name text, OUT stale_column text) IS 'The names that the columns of an embedding have now, NULL where one was dropped; from their numbers, or after a restore the names they had.';
 CREATE FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer DEFAULT 10) RETURNS TABLE(image bigint, overlap double precision, only_now text[], only_next text[])
     LANGUAGE plpgsql STABLE ROWS 20
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1139,12 +1240,10 @@ CREATE FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.embedding
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  now_parts constant mmdb.search_source := mmdb.search_source(serving);
-  next_parts constant mmdb.search_source := mmdb.search_source(other);
-  now_found constant text[] := mmdb.within_keys(now_parts, array(
-    select t.key from mmdb.top(now_parts, vectors[1], k, null, null) t));
-  next_found constant text[] := mmdb.within_keys(next_parts, array(
-    select t.key from mmdb.top(next_parts, vectors[2], k, null, null) t));
+  now_pieces constant mmdb.search_pieces := mmdb.search_pieces(serving);
+  next_pieces constant mmdb.search_pieces := mmdb.search_pieces(other);
+  now_found constant text[] := mmdb.within_keys(now_pieces, (mmdb.top(now_pieces, vectors[1], k, null, null)).keys);
+  next_found constant text[] := mmdb.within_keys(next_pieces, (mmdb.top(next_pieces, vectors[2], k, null, null)).keys);
 begin
   only_now := array(select u.key from unnest(now_found) with ordinality u(key, place) where u.key <> all(next_found)
                     order by u.place);
@@ -1174,18 +1273,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.comparison(type oid, strategy integer) IS 'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
-CREATE FUNCTION mmdb.content_sql(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.content_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case
-    when made.modality = 'image' and not made.by_uri then format('p.%I', made.sources[1])
-    when cardinality(made.sources) = 1 then format('p.%I::text', made.sources[1])
+    when mmdb.loads_bytes(declared) then format('p.%I', declared.sources[1])
+    when cardinality(declared.sources) = 1 then format('p.%I::text', declared.sources[1])
     else format('concat_ws(E''\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
   end
-  from unnest(made.sources) with ordinality s(name, place)
+  from unnest(declared.sources) with ordinality s(name, place)
 $$;
-COMMENT ON FUNCTION mmdb.content_sql(made mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
+COMMENT ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) IS 'The source of a row as one value; several text columns are joined by line breaks.';
 CREATE FUNCTION mmdb.context(question text, k integer DEFAULT 5, relations regclass[] DEFAULT NULL::regclass[], characters integer DEFAULT 8000) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1287,27 +1386,7 @@ CREATE FUNCTION mmdb.contract_settings(function regprocedure) RETURNS text[]
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select c.settings from mmdb.recall_contracts c where c.function = mmdb.signature(contract_settings.function) $$;
 COMMENT ON FUNCTION mmdb.contract_settings(function regprocedure) IS 'The settings that a function was tuned to; NULL without a contract.';
-CREATE FUNCTION mmdb.count_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select format($body$
-begin%4$s
-  pending := (select count(*) from %1$s p where %3$s);
-  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
-  from pg_class c
-  where c.relkind = 'r' and (c.oid = %5$L::regclass or c.oid in (select t.relid from pg_partition_tree(%5$L) t));
-  if estimated then
-    embedded := total - pending;
-  else
-    select count(*), count(*) filter (where %2$s) into total, embedded from %1$s p;
-  end if;
-end
-$body$, mmdb.rows_sql(made.relation), mmdb.embedded_sql(made), mmdb.pending_sql(made, 'p.'), mmdb.pass_sql(made),
-        mmdb.relation_sql(made.relation))
-$_$;
-COMMENT ON FUNCTION mmdb.count_body(made mmdb.embeddings) IS 'Rows of a table by state, for mmdb.progress.';
-CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) RETURNS record
+CREATE FUNCTION mmdb.count_rows(declared mmdb.embeddings, exact_up_to bigint DEFAULT 200000, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -1318,27 +1397,25 @@ CREATE FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint DEFAULT
     AS $$
 declare
   key text;
-  relation constant text := mmdb.rows_sql(made.relation);
+  rows text;
 begin
-  key := (select k.expression from mmdb.key_sql(made.relation) k);
-  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s p left join mmdb.failures f '
+  key := (select k.expression from mmdb.key_sql(declared.relation) k);
+  rows := mmdb.stored_rows(declared);
+  execute format('select count(*), count(f.key_text), count(*) filter (where %s) from %s left join mmdb.failures f '
                  'on f.embedding = %s and f.final and f.key_text = %s where %s',
-                 case when made.stale_column is null then 'false'
-                      else format('p.%I and p.%I is not null', made.stale_column, made.column_name) end,
-                 relation, made.id, key, mmdb.pending_sql(made, 'p.')) into pending, failed, stale;
+                 mmdb.stale_sql(declared), rows, declared.id, key, mmdb.pending_sql(declared))
+  into pending, failed, stale;
   pending := pending - failed;
-  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
-  from pg_class c
-  where c.relkind = 'r'
-    and (c.oid = made.relation or c.oid in (select t.relid from pg_partition_tree(made.relation) t));
+  total := mmdb.table_rows(declared.relation);
+  estimated := total > exact_up_to;
   if estimated then
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
-                          and p.attname = made.column_name order by p.inherited desc limit 1) s(stanull)
-      where c.oid = made.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
+                          and p.attname = declared.column_name order by p.inherited desc limit 1) s(stanull)
+      where c.oid = declared.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
-    execute format('select count(*), count(*) filter (where %s) from %s p', mmdb.embedded_sql(made), relation)
+    execute format('select count(*), count(*) filter (where %s) from %s', mmdb.embedded_sql(declared), rows)
     into total, embedded;
   end if;
 exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
@@ -1346,60 +1423,108 @@ exception when undefined_column or undefined_table or insufficient_privilege or 
   estimated := null;
 end
 $$;
-COMMENT ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
+COMMENT ON FUNCTION mmdb.count_rows(declared mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) IS 'Rows of a table by state. Exact up to exact_up_to rows, above it total and embedded are estimates; NULL where the table cannot be counted.';
 CREATE FUNCTION mmdb.count_rows_of(id bigint) RETURNS TABLE(total bigint, embedded bigint, pending bigint, failed bigint, estimated boolean, stale bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e where e.id = count_rows_of.id;
-  if mmdb.trusts_owner(made.relation) then
-    return query select c.* from mmdb.count_rows(made) c;
+  select e.* into declared from mmdb.embeddings e where e.id = count_rows_of.id;
+  if mmdb.trusts_owner(declared.relation) then
+    return query select c.* from mmdb.count_rows(declared) c;
   end if;
 end
 $$;
 COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
-CREATE FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text DEFAULT NULL::text) RETURNS void
+CREATE FUNCTION mmdb.count_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select $body$
+begin{pass}
+  pending := (select count(*) from {rows} where {pending});
+  select sum(c.reltuples)::bigint, sum(c.reltuples) > exact_up_to into total, estimated
+  from pg_class c
+  where c.relkind = 'r'
+    and (c.oid = {relation}::regclass or c.oid in (select t.relid from pg_partition_tree({relation}) t));
+  if estimated then
+    embedded := total - pending;
+  else
+    select count(*), count(*) filter (where {embedded}) into total, embedded from {rows};
+  end if;
+end
+$body$
+$_$;
+COMMENT ON FUNCTION mmdb.count_template() IS 'Rows of a table by state, for mmdb.progress.';
+CREATE FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text DEFAULT NULL::text, replacing boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = made.relation);
+  owner constant text := (select c.relowner::regrole::text from pg_class c where c.oid = declared.relation);
 begin
-  execute format('create function %s %s as %L', coalesce(declared, signature), attributes, body);
+  execute format('create %s function %s %s as %L', case when replacing then 'or replace' end,
+                 coalesce(parameters, signature), attributes, body);
   execute format('alter function %s owner to %s', signature, owner);
-  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(made.id));
+  execute format('comment on function %s is %L', signature, purpose || ' ' || mmdb.made_for(declared.id));
 end
 $$;
-COMMENT ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) IS 'Create one generated function, owned by the table''s owner and marked as ours; declared is its signature with the names and defaults of parameters.';
-CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, sources text[], column_name text, column_type text, model text, modality text, prefix text, index_options jsonb, weights double precision[], on_change text)
+COMMENT ON FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text, replacing boolean) IS 'Create one generated function, owned by the table''s owner and marked as ours; parameters is its signature with their names and defaults. Replacing: one that is there already.';
+CREATE FUNCTION mmdb.declaration(declared mmdb.embeddings) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET extra_float_digits TO '1'
+    AS $$
+  select jsonb_build_object(
+    'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
+    'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
+    'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
+    || declared.options
+$$;
+COMMENT ON FUNCTION mmdb.declaration(declared mmdb.embeddings) IS 'What would declare this embedding again.';
+CREATE FUNCTION mmdb.declaration_options() RETURNS TABLE(name text, type text, default_value jsonb, description text)
+    LANGUAGE sql IMMUTABLE ROWS 10
+    AS $$
+  values
+    ('sources', 'array', null::jsonb, 'the columns that are embedded'),
+    ('name', 'string', null, 'what the embedding is called; without one by its sources'),
+    ('model', 'string', null, 'the model; without one the default model'),
+    ('modality', 'string', null, 'what the sources hold: text, or image, also by URI; without one by their types'),
+    ('storage', 'string', '"column"', 'where the vectors stand'),
+    ('prefix', 'string', null, 'stands for the table in the names of functions'),
+    ('index_options', 'object', '{}', 'how the HNSW index is built, or {"type": "none"}'),
+    ('distance', 'string', null, 'refuses a model that has another one'),
+    ('weights', 'array', null, 'one for each of several sources, which are then embedded each by itself'),
+    ('on_change', 'string', '"unset"', 'what becomes of the vector of a row whose source changed: unset or keep')
+$$;
+COMMENT ON FUNCTION mmdb.declaration_options() IS 'The options of an embedding: the type of each in JSON, and its value where it is not given.';
+CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, column_name text, column_type text, declaration jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  for made in
+  for declared in
     select e.* from mmdb.embeddings e join pg_class c on c.oid = e.relation
     where e.generation_of is null
     order by e.id
   loop
     begin
-      made := mmdb.resolved(made);
+      declared := mmdb.resolved(declared);
     exception when undefined_column then
       null;  -- as it was declared: mmdb.status says what is missing
     end;
     return query
-    select n.nspname::text, c.relname::text, made.name, made.sources, made.column_name, made.column_type, made.model,
-           made.modality, made.prefix, made.index_options, made.weights, mmdb.on_change(made)
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = made.relation;
+    select n.nspname::text, c.relname::text, declared.name, declared.column_name, declared.column_type,
+           mmdb.declaration(declared)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = declared.relation;
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now.';
-CREATE FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now, for tools that compare it with something else: Alembic''s autogenerate, the command line.';
+CREATE FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1407,37 +1532,28 @@ declare
   statement text;
   pass constant uuid := gen_random_uuid();
 begin
-  made.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
-  if made.adopted then
-    perform mmdb.warn_of_adopted(made);
-  else
-    execute format('alter table %s add column %I %s', mmdb.relation_sql(made.relation), made.column_name,
-                   made.column_type);
+  declared.pass_hash := sha256(convert_to(pass::text, 'UTF8'));
+  if declared.adopted then
+    perform mmdb.warn_of_adopted(declared);
   end if;
-  if made.stale_column is not null then
-    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(made.relation),
-                   made.stale_column);
-    made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
-  end if;
-  select a.attnum, format_type(a.atttypid, a.atttypmod) into made.column_number, made.column_type
-  from pg_attribute a where a.attrelid = made.relation and a.attname = made.column_name;
-  perform mmdb.make_trigger(made);
-  perform mmdb.make_worker_functions(made);
-  made := mmdb.record_embedding(made, pass);
-  perform mmdb.make_search_views(made);
-  if made.generation_of is null then
-    perform mmdb.remake_other_views(made.relation, made.id);
-    perform mmdb.make_table_functions(made.relation);
+  declared := mmdb.make_storage(declared);
+  perform mmdb.make_trigger(declared);
+  perform mmdb.make_worker_functions(declared);
+  declared := mmdb.record_embedding(declared, pass);
+  perform mmdb.make_search_views(declared);
+  if declared.generation_of is null then
+    perform mmdb.remake_other_views(declared.relation, declared.id);
+    perform mmdb.make_table_functions(declared.relation);
   end if;
   if index then
-    for statement in select mmdb.index_statements(made.relation, made.name, concurrent => false) loop
+    for statement in select mmdb.index_statements(declared.relation, declared.name, concurrent => false) loop
       execute statement;
     end loop;
   end if;
-  return made;
+  return declared;
 end
 $$;
-COMMENT ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) IS 'Make everything that a planned embedding consists of.';
+COMMENT ON FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) IS 'Make everything that a planned embedding consists of.';
 CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1512,11 +1628,24 @@ CREATE FUNCTION mmdb.distance_name(relation regclass) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select mmdb.free_name(relation, 'distance') $$;
 COMMENT ON FUNCTION mmdb.distance_name(relation regclass) IS 'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
+CREATE FUNCTION mmdb.distance_of(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select m.distance from mmdb.models m where m.name = declared.model $$;
+COMMENT ON FUNCTION mmdb.distance_of(declared mmdb.embeddings) IS 'By what distance the vectors of its model are compared.';
 CREATE FUNCTION mmdb.distance_operator(distance text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end $$;
 COMMENT ON FUNCTION mmdb.distance_operator(distance text) IS 'pgvector''s operator for a distance.';
-CREATE FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) RETURNS text[]
+CREATE FUNCTION mmdb.distance_sql(declared mmdb.embeddings, other text, vector text DEFAULT NULL::text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%s operator(public.%s) %s', coalesce(vector, mmdb.vector_of(declared)),
+                mmdb.distance_operator(mmdb.distance_of(declared)), other)
+$$;
+COMMENT ON FUNCTION mmdb.distance_sql(declared mmdb.embeddings, other text, vector text) IS 'The distance of a vector, that of row p unless another one is given, from another of the same type.';
+CREATE FUNCTION mmdb.diverse(ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision) RETURNS text[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1540,8 +1669,8 @@ begin
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place)
     left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
-  $query$, parts.key, mmdb.vector_sql(parts), parts.source, parts.within)
-  into vectors, relevance, anchor using null::text, mmdb.within_keys(parts, ordered), ordered, scores, count;
+  $query$, pieces.key, pieces.vector, pieces.source, pieces.within)
+  into vectors, relevance, anchor using null::text, mmdb.within_keys(pieces, ordered), ordered, scores, count;
   farthest := (select max(v operator(public.<=>) anchor) from unnest(vectors) v);
   for step in 1..least(wanted, count) loop
     chosen := chosen || place;
@@ -1566,7 +1695,7 @@ begin
                where not taken[o.place] order by o.place);
 end
 $_$;
-COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) IS 'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
+COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision) IS 'The keys in an order in which `wanted` of them are unlike one another, by an embedding; the first stays the first.';
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1673,34 +1802,34 @@ CREATE FUNCTION mmdb.drift(id bigint) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
   now_called mmdb.embeddings;
   remedy text;
 begin
-  select e.* into made from mmdb.embeddings e where e.id = drift.id;
-  if not exists (select from pg_class c where c.oid = made.relation) then
+  select e.* into declared from mmdb.embeddings e where e.id = drift.id;
+  if not exists (select from pg_class c where c.oid = declared.relation) then
     return 'the table was dropped: a worker will clean up';
   end if;
-  remedy := format(': select mmdb.refresh(%L)', made.relation);
+  remedy := format(': select mmdb.refresh(%L)', declared.relation);
   begin
-    now_called := mmdb.resolved(made);
-    perform mmdb.key_sql(made.relation);
+    now_called := mmdb.resolved(declared);
+    perform mmdb.key_sql(declared.relation);
   exception
     when undefined_column then
-      return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', made.relation, made.name);
+      return sqlerrm || format(': select mmdb.drop_embedding(%L, %L)', declared.relation, declared.name);
     when object_not_in_prerequisite_state then
       return format('%s: alter table %s add primary key (…), then select mmdb.refresh(%L)', sqlerrm,
-                    made.relation, made.relation);
+                    declared.relation, declared.relation);
   end;
   return case
-    when made.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
-    when (made.sources, made.column_name, made.column_type, made.stale_column) is distinct from
+    when declared.attached_to <> now_called.attached_to then 'the table was restored or copied' || remedy
+    when (declared.sources, declared.column_name, declared.column_type, declared.stale_column) is distinct from
          (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then
       'a column was renamed or changed' || remedy
-    when mmdb.function_drift(made) is not null then mmdb.function_drift(made) || remedy
-    when mmdb.trigger_drift(made) is not null then mmdb.trigger_drift(made) || remedy
-    when mmdb.serving_index(made, made.relation, 'pending') is null then
-      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(made))
+    when mmdb.function_drift(declared) is not null then mmdb.function_drift(declared) || remedy
+    when mmdb.trigger_drift(declared) is not null then mmdb.trigger_drift(declared) || remedy
+    when mmdb.serving_index(declared, declared.relation, 'pending') is null then
+      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared))
   end;
 end
 $$;
@@ -1733,8 +1862,7 @@ CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists bool
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
-  pending regclass;
+  declared mmdb.embeddings;
   made_function regprocedure;
 begin
   if if_exists and not exists (select from mmdb.embeddings e
@@ -1743,25 +1871,17 @@ begin
   end if;
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  made := mmdb.embedding_of(relation, name);
-  select c.* into made.column_name, made.stale_column from mmdb.columns_now(made) c;
-  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = made.id;
-  pending := mmdb.serving_index(made, relation, 'pending');
-  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(made.id), mmdb.relation_sql(relation));
-  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, made.id) loop
+  declared := mmdb.embedding_of(relation, name);
+  select c.* into declared.column_name, declared.stale_column from mmdb.columns_now(declared) c;
+  perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
+  execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
+  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
     execute format('drop function %s', made_function);
   end loop;
-  if made.adopted and pending is not null then
-    execute format('drop index %s', pending);
-  elsif not made.adopted and made.column_name is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.column_name);
-  end if;
-  if made.stale_column is not null then
-    execute format('alter table %s drop column if exists %I', mmdb.relation_sql(relation), made.stale_column);
-  end if;
-  perform mmdb.forget_embedding(made.id);
-  if made.generation_of is null then
-    perform mmdb.remake_other_views(relation, made.id);
+  perform mmdb.drop_storage(declared);
+  perform mmdb.forget_embedding(declared.id);
+  if declared.generation_of is null then
+    perform mmdb.remake_other_views(relation, declared.id);
     perform mmdb.make_table_functions(relation);
   end if;
 end
@@ -1782,24 +1902,24 @@ CREATE FUNCTION mmdb.drop_keywords(relation regclass, name text DEFAULT 'keyword
     SET client_min_messages TO 'warning'
     AS $$
 declare
-  made mmdb.keywords;
+  words mmdb.keywords;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  select w.* into made from mmdb.keywords w where w.relation = drop_keywords.relation and w.name = drop_keywords.name;
-  if made.id is null then
+  select w.* into words from mmdb.keywords w where w.relation = drop_keywords.relation and w.name = drop_keywords.name;
+  if words.id is null then
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
   execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
                                                 join pg_namespace n on n.oid = c.relnamespace
-                                                 where c.oid = relation), made.index_name);
+                                                 where c.oid = relation), words.index_name);
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_keywords(relation regclass, name text) IS 'Take a leg of words away, and its index.';
-CREATE FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) RETURNS void
+CREATE FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1808,9 +1928,9 @@ declare
 begin
   for found_function in
     select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and p.proname = any(names)
+    where p.pronamespace = declared.function_schema::regnamespace and p.proname = any(names)
   loop
-    if not mmdb.is_made_by(found_function, made.id) then
+    if not mmdb.is_made_by(found_function, declared.id) then
       raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
         using errcode = 'duplicate_function', hint = 'drop that function';
     end if;
@@ -1818,7 +1938,7 @@ begin
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) IS 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
+COMMENT ON FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) IS 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
 CREATE FUNCTION mmdb.drop_orphans(schema_name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1840,7 +1960,7 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
-CREATE FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[] DEFAULT '{}'::text[]) RETURNS void
+CREATE FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1849,30 +1969,50 @@ declare
 begin
   for made_function in
     select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and mmdb.is_made_by(p.oid, made.id)
-      and p.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+    where p.pronamespace = declared.function_schema::regnamespace and mmdb.is_made_by(p.oid, declared.id)
+      and p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
     execute format('drop function %s', made_function);
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) IS 'Drop the search functions of an embedding, but for those that take one of these as their query.';
-CREATE FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) RETURNS regprocedure[]
+COMMENT ON FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[]) IS 'Drop the search functions of an embedding, but for those that take one of these as their query.';
+CREATE FUNCTION mmdb.drop_storage(declared mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  relation constant text := mmdb.relation_sql(declared.relation);
+  pending constant regclass := mmdb.serving_index(declared, declared.relation, 'pending');
+begin
+  if declared.adopted and pending is not null then
+    execute format('drop index %s', pending);
+  elsif not declared.adopted and declared.column_name is not null then
+    execute format('alter table %s drop column if exists %I', relation, declared.column_name);
+  end if;
+  if declared.stale_column is not null then
+    execute format('alter table %s drop column if exists %I', relation, declared.stale_column);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_storage(declared mmdb.embeddings) IS 'Remove the place of the vectors, unless it was there before.';
+CREATE FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) RETURNS regprocedure[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select array(
     select p.oid::regprocedure from pg_proc p
-    where p.pronamespace = to_regnamespace(made.function_schema)
-      and format('%s.%I', made.function_schema, p.proname) = name
-      and case when name in (select format('%s.%I', made.function_schema, made.prefix || '_' || v)
+    where p.pronamespace = to_regnamespace(declared.function_schema)
+      and format('%s.%I', declared.function_schema, p.proname) = name
+      and case when name in (select format('%s.%I', declared.function_schema, declared.prefix || '_' || v)
                              from unnest(mmdb.table_verbs()) v) then true
                else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
-      and (mmdb.is_made_by(p.oid, made.id)
-           or exists (select from mmdb.embeddings e where e.relation = made.relation and mmdb.is_made_by(p.oid, e.id))))
+      and (mmdb.is_made_by(p.oid, declared.id)
+           or exists (select from mmdb.embeddings e
+                      where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id))))
 $$;
-COMMENT ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) IS 'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
+COMMENT ON FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) IS 'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
 CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
     LANGUAGE sql STABLE SECURITY DEFINER COST 10000 PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1940,35 +2080,35 @@ CREATE FUNCTION mmdb.embed_query(model text, modality text, content text, data b
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ begin return mmdb.embed_by(model, content, data); end $$;
 COMMENT ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) IS 'Was mmdb.embed_by.';
-CREATE FUNCTION mmdb.embedded_sql(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
+CREATE FUNCTION mmdb.embedded_sql(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format(case when made.stale_column is null then 'p.%I is not null' else 'p.%I is not null and not p.%I' end,
-                made.column_name, made.stale_column)
+  select mmdb.present_sql(declared)
+         || case when declared.stale_column is null then '' else ' and not ' || mmdb.marked_sql(declared) end
 $$;
-COMMENT ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) IS 'The condition "this row has the vector of the source that it has now".';
-CREATE FUNCTION mmdb.embedding_leg(made mmdb.embeddings) RETURNS mmdb.search_leg
+COMMENT ON FUNCTION mmdb.embedded_sql(declared mmdb.embeddings) IS 'The condition "this row has the vector of the source that it has now".';
+CREATE FUNCTION mmdb.embedding_leg(declared mmdb.embeddings) RETURNS mmdb.leg
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  leg mmdb.search_leg;
+  leg mmdb.leg;
 begin
-  leg.name := made.name;
-  leg.parts := mmdb.search_source(made);
+  leg.name := declared.name;
+  leg.pieces := mmdb.search_pieces(declared);
   return leg;
 end
 $$;
-COMMENT ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) IS 'A search by an embedding as a leg of T_search.';
+COMMENT ON FUNCTION mmdb.embedding_leg(declared mmdb.embeddings) IS 'A search by an embedding as a leg of T_search.';
 CREATE FUNCTION mmdb.embedding_of(relation regclass, name text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e
+  select e.* into declared from mmdb.embeddings e
   where e.relation = embedding_of.relation and e.name = embedding_of.name;
   if not found then
     raise exception 'table % has no embedding "%"', relation, name
@@ -1977,7 +2117,7 @@ begin
                              from mmdb.embeddings e where e.relation = embedding_of.relation),
                             format('declare one: select mmdb.add_embedding(%L, ''…'')', relation));
   end if;
-  return made;
+  return declared;
 end
 $$;
 COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row of mmdb.embeddings, or an error that lists what the table has.';
@@ -1996,13 +2136,13 @@ CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
 $_$;
 COMMENT ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) IS 'The filtered columns and their operators in a statement by which mmdb.top_exact measured rows of this table; none in any other statement.';
-CREATE FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
+CREATE FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   unit constant boolean := (select m.distance <> 'l2' from mmdb.models m
-                            where m.name = mmdb.model_of((leg.parts).relation, leg.name));
+                            where m.name = mmdb.model_of((leg.pieces).relation, leg.name));
   wanted public.vector;
   unwanted public.vector;
 begin
@@ -2027,40 +2167,55 @@ begin
   return case when unit then public.l2_normalize(wanted) else wanted end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector.';
+COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector.';
 CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format($body$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_examples record;
+  mmdb_found record;
 begin
-  %1$sreturn query
-  select %2$s, found_.score, found_.ranks
-  from (
-    select array_agg(k.key order by k.place), array_agg(case when p.%3$I is not null then %4$s end order by k.place),
-           array_agg(array[%5$s] order by k.place)
-    from (select case when g.given is not null then %6$s end, g.place
-          from unnest(%7$s) with ordinality g(given, place)) k(key, place)
-    left join %8$s p on %9$s
-  ) examples_(keys, known, vectors)
-  cross join lateral mmdb.recommend(%10$L::mmdb.search_leg[], examples_.keys, examples_.known, examples_.vectors,
-                                    %11$s, %12$s, %13$s)
+  if {nothing} then
+    return;
+  end if;
+  select array_agg(k.key order by k.place) as keys,
+         array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
+         array_agg(array[{vectors}] order by k.place) as vectors
+  into mmdb_examples
+  from (select case when g.given is not null then {given} end, g.place
+        from unnest({keys}) with ordinality g(given, place)) k(key, place)
+  left join {source} on {example_matches};
+  mmdb_found := mmdb.recommend(
+    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
+    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
+    diversity => {diversity}, depth => {depth}, after => {after});
+  return query
+  select {selected}, found_.score, found_.ranks
+  from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
     with ordinality found_(key, score, ranks, place)
-  join %8$s p on %14$s
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, case verb when 'like' then E'if $1 is null then\n    return;\n  end if;\n  ' else '' end, c.selected,
-        (select n.name from mmdb.key_columns(relation) n where n.place = 1), k.expression,
-        (select string_agg(mmdb.vector_sql(l.parts), ', ' order by l.ordinality) from unnest(e.legs) with ordinality l),
-        mmdb.given_key_sql(relation, 'g.given'), case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-        mmdb.relation_sql(relation), k.matches, e.legs,
-        case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
-        case verb when 'like' then '$2, $3, $4::text[], $5, $6, $7' else '$3, $4, $5::text[], $6, $7, $8' end,
-        mmdb.known_key_sql(relation, case verb when 'like' then '$8' else '$9' end),
-        replace(k.matches, 'k.key', 'found_.key'))
+$body$, jsonb_build_object(
+    'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+    'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
+    'key', k.expression,
+    'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
+                from unnest(e.legs) with ordinality l),
+    'given', mmdb.given_key_sql(relation, 'g.given'),
+    'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+    'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
+    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
+    'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
+    'after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
+    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth']) with ordinality a(name, place)))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
-       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs)
+       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
+       (select case verb when 'like' then 2 else 3 end) f(place)
 $_$;
 COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
@@ -2077,6 +2232,27 @@ CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states 
   where l.embedding = fail.embedding and l.worker = fail.worker and l.key = k.key
 $$;
 COMMENT ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) IS 'Worker only: rows that could not be embedded wait for another try, or have failed when it is hopeless or was the last.';
+CREATE FUNCTION mmdb.filled(template text, pieces jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  missing constant text := (
+    select min(m.name[1]) from regexp_matches(template, '\{([a-z_]+)\}', 'g') m(name)
+    where pieces ->> m.name[1] is null);
+begin
+  if missing is not null then
+    raise exception 'a template asks for "%", which is not among: %', missing,
+                    (select string_agg(k, ', ' order by k) from jsonb_object_keys(pieces) k)
+      using errcode = 'internal_error';
+  end if;
+  return (
+    select string_agg(t.between || coalesce(pieces ->> n.name[1], ''), '' order by t.place)
+    from regexp_split_to_table(template, '\{[a-z_]+\}') with ordinality t(between, place)
+    left join regexp_matches(template, '\{([a-z_]+)\}', 'g') with ordinality n(name, place) on n.place = t.place);
+end
+$$;
+COMMENT ON FUNCTION mmdb.filled(template text, pieces jsonb) IS 'A template with its {names} replaced by the pieces of these names; an error for a name that has no piece.';
 CREATE FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text DEFAULT 'p'::text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2390,11 +2566,11 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
-CREATE FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) RETURNS mmdb.search_leg
+CREATE FUNCTION mmdb.first_embedding(legs mmdb.leg[]) RETURNS mmdb.leg
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).matches is null order by i limit 1 $$;
-COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) IS 'The first leg that is an embedding.';
+COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) IS 'The first leg that is an embedding.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2430,6 +2606,29 @@ CREATE FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) RETURNS void
     and (l.worker is null or l.worker not in (select mmdb.live_workers()))
 $$;
 COMMENT ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) IS 'Worker only: forget the leases of these keys that nobody works on.';
+CREATE FUNCTION mmdb.former_legs(former mmdb.search_leg[]) RETURNS mmdb.leg[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select (l.name, mmdb.former_pieces(l.parts), l.matches, l.closeness)::mmdb.leg
+               from unnest(former) with ordinality l order by l.ordinality)
+$$;
+COMMENT ON FUNCTION mmdb.former_legs(former mmdb.search_leg[]) IS 'The legs of a search of a function that an earlier mmdb made.';
+CREATE FUNCTION mmdb.former_pieces(former mmdb.search_source) RETURNS mmdb.search_pieces
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  pieces mmdb.search_pieces := mmdb.row_pieces(former.relation);
+begin
+  pieces.vector := replace(former.present, ' is not null', '::public.vector');
+  pieces.distance := former.distance;
+  pieces.walk := coalesce(former.walk, former.distance);
+  pieces.present := former.present;
+  return pieces;
+end
+$$;
+COMMENT ON FUNCTION mmdb.former_pieces(former mmdb.search_source) IS 'The pieces of a search of a function that an earlier mmdb made.';
 CREATE FUNCTION mmdb.free_name(relation regclass, wanted text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2456,42 +2655,41 @@ exception when undefined_object or invalid_schema_name or insufficient_privilege
 end
 $$;
 COMMENT ON FUNCTION mmdb.function_called(signature text) IS 'The function of this signature, NULL where there is none.';
-CREATE FUNCTION mmdb.function_drift(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.function_drift(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with made_functions as (
     select p.* from pg_proc p
-    where p.pronamespace = to_regnamespace(made.function_schema) and mmdb.is_made_by(p.oid, made.id)
+    where p.pronamespace = to_regnamespace(declared.function_schema) and mmdb.is_made_by(p.oid, declared.id)
   ), expected as (
-    select array_agg(a.name order by a.place) || mmdb.distance_name(made.relation) as names,
+    select array_agg(a.name order by a.place) || mmdb.distance_name(declared.relation) as names,
            array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
-    from mmdb.shown_columns(made.relation) a
+    from mmdb.shown_columns(declared.relation) a
   )
   select case
-    when exists (select from made_functions f, pg_class c where c.oid = made.relation and f.proowner <> c.relowner) then
+    when exists (select from made_functions f, pg_class c
+                 where c.oid = declared.relation and f.proowner <> c.relowner) then
       'the table changed its owner'
-    when not mmdb.run_as_owner(made) then 'a worker function is missing or was altered'
+    when not mmdb.run_as_owner(declared) then 'a worker function is missing or was altered'
     when not exists (select from made_functions f where not f.prosecdef) then 'the search views are missing'
     when exists (select from made_functions f, expected x
-                 where f.proname in (mmdb.search_name(made.prefix, made.name), mmdb.top_name(made.prefix, made.name))
+                 where f.proname in (mmdb.search_name(declared.prefix, declared.name),
+                                     mmdb.top_name(declared.prefix, declared.name))
                    and (f.proargnames[f.pronargs + 1:] <> x.names or f.proallargtypes[f.pronargs + 1:] <> x.types)) then
       'columns were added, dropped, renamed or changed'
-    when exists (select from made_functions f where not f.prosecdef
-                   and position(mmdb.relation_sql(made.relation) || ' p' in f.prosrc) = 0) then
-      'the table was renamed or moved'
-    when exists (select from made_functions f
-                 where f.prosecdef and f.prosrc <> mmdb.worker_body(made, split_part(f.proname, '_', 2))) then
+    when declared.relation_name <> mmdb.relation_sql(declared.relation) then 'the table was renamed or moved'
+    when exists (select from mmdb.worker_functions(declared) w join made_functions f
+                   on f.proname = format('mmdb_%s_%s', w.verb, declared.id) and f.prosrc <> w.body) then
       'the table or its primary key was changed, or mmdb was upgraded'
-    else mmdb.call_drift(made)
+    else mmdb.call_drift(declared)
   end
 $$;
-COMMENT ON FUNCTION mmdb.function_drift(made mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
-CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
-    LANGUAGE plpgsql STABLE ROWS 10
+COMMENT ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) RETURNS record
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 declare
   ordered text[];
   sums double precision[];
@@ -2504,7 +2702,7 @@ begin
   from (select u.key, sum(u.score) as score from unnest(keys, scores) u(key, score) group by u.key
         having max(u.score) > 0) f;
   if diversity > 0 and ordered is not null then
-    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.parts,
+    ordered := mmdb.diverse(ordered[:varied], sums[:varied], measure.pieces,
                             case when after is null then k else varied end, diversity)
             || ordered[varied + 1:];
   end if;
@@ -2517,16 +2715,18 @@ begin
                      'diversity and depth';
     end if;
   end if;
-  return query
-  select o.key, sum(u.score), jsonb_object_agg(r.key, r.value)
-  from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
-  join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
-  cross join lateral jsonb_each(u.reason) r
-  group by o.key, o.place
-  order by o.place;
+  select array_agg(f.key order by f.place), array_agg(f.score order by f.place), array_agg(f.ranks order by f.place)
+  into fused_keys, fused_scores, ranks
+  from (
+    select o.key, o.place, sum(u.score), jsonb_object_agg(r.key, r.value)
+    from unnest(ordered[seen + 1:seen + k]) with ordinality o(key, place)
+    join unnest(keys, scores, reasons) u(key, score, reason) on u.key = o.key
+    cross join lateral jsonb_each(u.reason) r
+    group by o.key, o.place
+  ) f(key, place, score, ranks);
 end
 $$;
-COMMENT ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) IS 'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the name of its leg.';
+COMMENT ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) IS 'From what the legs found to a page: fused by key, varied, behind the row `after`. In reasons each stands under the name of its leg.';
 CREATE FUNCTION mmdb.generation_name(name text, model text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select name || '_' || translate(model, '.-', '__') $$;
@@ -2534,11 +2734,32 @@ COMMENT ON FUNCTION mmdb.generation_name(name text, model text) IS 'What a gener
 CREATE FUNCTION mmdb.given_key_sql(relation regclass, parameter text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format(case count(*) when 1 then 'array[format(''%%s'', %s)]::text' else '(%s)::text[]::text' end, parameter)
+    AS $_$
+  select format(case count(*) when 1 then 'case when %1$s is not null then array[format(''%%s'', %1$s)]::text end'
+                     else '(%s)::text[]::text' end, parameter)
   from mmdb.key_columns(relation) k
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) IS 'A key as it was given, in the form in which keys travel.';
+CREATE FUNCTION mmdb.grant_again(call text, grants aclitem[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  right_given record;
+begin
+  if grants is null or grants = (select p.proacl from pg_proc p where p.oid = to_regprocedure(call)) then
+    return;
+  end if;
+  execute format('revoke all on function %s from public', call);
+  for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+                            case when a.is_grantable then ' with grant option' else '' end as extra
+                     from aclexplode(grants) a loop
+    execute format('grant execute on function %s to %s%s', call, right_given.grantee,
+                   case when right_given.grantee = 'public' then '' else right_given.extra end);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.grant_again(call text, grants aclitem[]) IS 'Give a function that was made again the grants of the one before; none where that had its default ones.';
 CREATE FUNCTION mmdb.grant_privileges() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2660,21 +2881,21 @@ CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) 
                  or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
 $$;
 COMMENT ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) IS 'Whether a whole, valid index serves this operator on the column.';
-CREATE FUNCTION mmdb.hash_sql(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.hash_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case
-    when made.weights is not null then
+    when declared.weights is not null then
       format('sha256(%s)', (
         select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw),
                           ' || ' order by s.place)
-        from mmdb.weighted_sources(made) s))
-    when made.modality = 'image' and not made.by_uri then format('sha256(%s)', mmdb.content_sql(made))
-    else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(made))
+        from mmdb.weighted_sources(declared) s))
+    when mmdb.loads_bytes(declared) then format('sha256(%s)', mmdb.content_sql(declared))
+    else format('sha256(convert_to(%s, ''UTF8''))', mmdb.content_sql(declared))
   end
 $$;
-COMMENT ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) IS 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
+COMMENT ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) IS 'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2738,23 +2959,14 @@ CREATE FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bi
   having sum(s.calls) >= 10 and sum(s.milliseconds) >= sum(s.calls)
 $$;
 COMMENT ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) IS 'The indexes that exact searches of this table lack, from statements, how often they ran and how long in all: those of 10 calls or more and a millisecond each.';
-CREATE FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) RETURNS text
+CREATE FUNCTION mmdb.index_definition(declared mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case kind
-    when 'hnsw' then format('using hnsw (%s)%s',
-      case when mmdb.is_quantized(made) then format('(%s) public.bit_hamming_ops',
-                                                    mmdb.signs_sql(made, quote_ident(made.column_name)))
-           else format('%I %s', made.column_name,
-                       mmdb.operator_class(made.column_type,
-                                           (select m.distance from mmdb.models m where m.name = made.model))) end,
-      mmdb.storage_parameters(made.index_options))
-    else format('(%s) where %s', k.columns, mmdb.pending_sql(made, ''))
-  end
-  from mmdb.key_sql(made.relation) k
+  select mmdb.indexed_sql(declared, kind)
+         || case kind when 'hnsw' then mmdb.storage_parameters(declared.index_options) else '' end
 $$;
-COMMENT ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) IS 'What stands behind "create index … on T".';
+COMMENT ON FUNCTION mmdb.index_definition(declared mmdb.embeddings, kind text) IS 'What stands behind "create index … on T".';
 CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2779,42 +2991,62 @@ CREATE FUNCTION mmdb.index_for(relation regclass, name text, operator text) RETU
              else a.atttypid <> 'jsonb'::regtype end
 $$;
 COMMENT ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) IS 'The statement that builds an index for this operator on the column; NULL where none is known.';
-CREATE FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) RETURNS text
+CREATE FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select mmdb.short_name(format('%s_%s_%s', made.prefix, made.name, kind), made.id) $$;
-COMMENT ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) IS 'The name of an embedding''s index: pending or hnsw.';
+    AS $$ select mmdb.short_name(format('%s_%s_%s', declared.prefix, declared.name, kind), declared.id) $$;
+COMMENT ON FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) IS 'The name of an embedding''s index: pending or hnsw.';
 CREATE FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean DEFAULT true) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made constant mmdb.embeddings := mmdb.embedding_of(relation, name);
+  declared constant mmdb.embeddings := mmdb.embedding_of(relation, name);
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(made, made.relation, kind) is not null
-       or (kind = 'hnsw' and made.index_options ->> 'type' = 'none') then
+    if mmdb.serving_index(declared, declared.relation, kind) is not null
+       or (kind = 'hnsw' and declared.index_options ->> 'type' = 'none') then
       continue;
-    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = made.relation) then
-      return query select mmdb.partition_index_statements(made, kind);
+    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = declared.relation) then
+      return query select mmdb.partition_index_statements(declared, kind);
     elsif concurrent then
       return query select * from unnest(array[
-        format('drop index concurrently if exists %s.%I', made.function_schema, mmdb.index_name(made, kind)),
-        format('create index concurrently %I on %s %s', mmdb.index_name(made, kind),
-               mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind))]);
+        format('drop index concurrently if exists %s.%I', declared.function_schema, mmdb.index_name(declared, kind)),
+        format('create index concurrently %I on %s %s', mmdb.index_name(declared, kind),
+               mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind))]);
     else
       -- An index that was left by an earlier declaration, with other options, over a column that it had adopted.
-      return query select format('drop index %s.%I', made.function_schema, c.relname)
+      return query select format('drop index %s.%I', declared.function_schema, c.relname)
       from pg_index i join pg_class c on c.oid = i.indexrelid
-      where i.indrelid = made.relation and c.relname = mmdb.index_name(made, kind);
-      return next format('create index %I on %s %s', mmdb.index_name(made, kind),
-                         mmdb.relation_sql(made.relation), mmdb.index_definition(made, kind));
+      where i.indrelid = declared.relation and c.relname = mmdb.index_name(declared, kind);
+      return next format('create index %I on %s %s', mmdb.index_name(declared, kind),
+                         mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind));
     end if;
   end loop;
 end
 $$;
 COMMENT ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) IS 'The statements that build the missing indexes of an embedding; with concurrent (the default) each is to be run by itself, outside a transaction, and blocks no writer. `mmdb add` runs them.';
+CREATE FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) RETURNS regclass
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select declared.relation $$;
+COMMENT ON FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) IS 'The relation that has the indexes of an embedding.';
+CREATE FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when kind = 'pending' then format('(%s) where %s', k.columns, mmdb.pending_sql(declared, ''))
+    when mmdb.is_quantized(declared) then
+      format('using hnsw ((%s) public.bit_hamming_ops)',
+             mmdb.signs_sql(declared, mmdb.vector_of(declared, '')))
+    else format('using hnsw (%s public.%s_%s_ops)', mmdb.vector_of(declared, ''), declared.vector_type,
+                case d.distance when 'inner_product' then 'ip' else d.distance end)
+  end
+  from mmdb.key_sql(declared.relation) k, mmdb.distance_of(declared) d(distance)
+$$;
+COMMENT ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) IS 'What an index, "pending" or "hnsw", is over, as it stands behind "create index … on".';
 CREATE FUNCTION mmdb.is_flat(distances double precision[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2852,22 +3084,22 @@ CREATE FUNCTION mmdb.is_made_by(function oid, id bigint) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
 COMMENT ON FUNCTION mmdb.is_made_by(function oid, id bigint) IS 'Whether a function carries the mark of this embedding.';
-CREATE FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) RETURNS boolean
+CREATE FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  return made.attached_to <> mmdb.attachment(made.relation) or mmdb.function_drift(made) is not null;
+  return declared.attached_to <> mmdb.attachment(declared.relation) or mmdb.function_drift(declared) is not null;
 exception when undefined_column or object_not_in_prerequisite_state then
   return false;  -- not to be mended by making functions again: mmdb.status says so
 end
 $$;
-COMMENT ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
-CREATE FUNCTION mmdb.is_quantized(made mmdb.embeddings) RETURNS boolean
+COMMENT ON FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) IS 'Whether the functions made for an embedding are to be made again.';
+CREATE FUNCTION mmdb.is_quantized(declared mmdb.embeddings) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select made.index_options ->> 'quantization' is not null $$;
-COMMENT ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) IS 'Whether its HNSW index has the signs of the numbers alone.';
+    AS $$ select declared.index_options ->> 'quantization' is not null $$;
+COMMENT ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) IS 'Whether its HNSW index has the signs of the numbers alone.';
 CREATE FUNCTION mmdb.keep_contract(function regprocedure) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2900,22 +3132,27 @@ CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, 
   group by k.place, a.attname, a.atttypid, a.atttypmod
 $$;
 COMMENT ON FUNCTION mmdb.key_columns(relation regclass) IS 'The columns of a table''s primary key, with the operators that its index compares them by.';
-CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) RETURNS record
+CREATE FUNCTION mmdb.key_matches(relation regclass, key text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select string_agg(format('p.%I %s ((%s::text[])[%s])::%s', k.name, k.equal, key, k.place, k.type_name),
+                    ' and ' order by k.place)
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.key_matches(relation regclass, key text) IS 'The condition that row p has the key that this SQL gives, in the form in which keys travel.';
+CREATE FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ordering text, OUT columns text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. The texts are
-  -- written by the types' output functions and not by a cast: a cast may be a function of the table's owner, and would
-  -- run with the rights of the role that counts.
+  -- A key travels as the text of an array of the key columns' texts: one shape for every type and width. Written by the
+  -- types' output functions and not by a cast, which may be a function of the table's owner, run by whoever counts.
   select format('array[%s]::text', string_agg(format('format(''%%s'', p.%I)', k.name), ', ' order by k.place)),
-         string_agg(format('p.%I %s ((k.key::text[])[%s])::%s', k.name, k.equal, k.place, k.type_name),
-                    ' and ' order by k.place),
          string_agg(format('p.%I', k.name), ', ' order by k.place),
          string_agg(quote_ident(k.name), ', ' order by k.place)
-  into expression, matches, ordering, columns
+  into expression, ordering, columns
   from mmdb.key_columns(relation) k;
-  later := mmdb.later_sql(relation);
   if columns is null then
     raise exception 'table % has no primary key', relation
       using errcode = 'object_not_in_prerequisite_state',
@@ -2923,7 +3160,7 @@ begin
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write, find, page and order a table''s rows by primary key.';
+COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ordering text, OUT columns text) IS 'The SQL by which generated functions write a row''s primary key as text and order rows by it.';
 CREATE FUNCTION mmdb.key_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2941,46 +3178,41 @@ CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS 
         from unnest(columns) with ordinality n(name, place)) c(content)
 $$;
 COMMENT ON FUNCTION mmdb.keywords_expression(columns text[], language text) IS 'What is indexed of a row for a search by words.';
-CREATE FUNCTION mmdb.keywords_index(made mmdb.keywords) RETURNS text
+CREATE FUNCTION mmdb.keywords_index(words mmdb.keywords) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select format('create index %I on %s using gin (%s%s)', made.index_name, mmdb.relation_sql(made.relation),
-                mmdb.keywords_expression(made.columns, made.language),
-                case mmdb.keywords_method(made.language)
+  select format('create index %I on %s using gin (%s%s)', words.index_name, mmdb.relation_sql(words.relation),
+                mmdb.keywords_expression(words.columns, words.language),
+                case mmdb.keywords_method(words.language)
                      when 'trigram' then ' public.gin_trgm_ops' else '' end)
 $$;
-COMMENT ON FUNCTION mmdb.keywords_index(made mmdb.keywords) IS 'The statement that builds the index of keywords.';
-CREATE FUNCTION mmdb.keywords_leg(made mmdb.keywords) RETURNS mmdb.search_leg
+COMMENT ON FUNCTION mmdb.keywords_index(words mmdb.keywords) IS 'The statement that builds the index of keywords.';
+CREATE FUNCTION mmdb.keywords_leg(words mmdb.keywords) RETURNS mmdb.leg
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  leg mmdb.search_leg;
-  keys constant record := mmdb.key_sql(made.relation);
-  method constant text := mmdb.keywords_method(made.language);
+  leg mmdb.leg;
+  method constant text := mmdb.keywords_method(words.language);
   expression constant text := coalesce(
     (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-     where i.indrelid = made.relation and c.relname = made.index_name),
-    mmdb.keywords_expression(made.columns, made.language));
+     where i.indrelid = words.relation and c.relname = words.index_name),
+    mmdb.keywords_expression(words.columns, words.language));
 begin
-  leg.name := made.name;
-  leg.parts.relation := made.relation;
-  leg.parts.source := mmdb.relation_sql(made.relation) || ' p';
-  leg.parts.key := keys.expression;
-  leg.parts.columns := keys.ordering;
-  leg.parts.within := mmdb.within_sql(made.relation);
+  leg.name := words.name;
+  leg.pieces := mmdb.row_pieces(words.relation);
   if method = 'trigram' then
     leg.matches := format('$1 operator(public.<%%) %s', expression);
     leg.closeness := format('public.word_similarity($1, %s)', expression);
   else
-    leg.matches := format('%s operator(pg_catalog.@@) (select mmdb.words_query(%L, $1))', expression, made.language);
-    leg.closeness := format('ts_rank_cd(%s, (select mmdb.words_query(%L, $1)), 32)', expression, made.language);
+    leg.matches := format('%s operator(pg_catalog.@@) (select mmdb.words_query(%L, $1))', expression, words.language);
+    leg.closeness := format('ts_rank_cd(%s, (select mmdb.words_query(%L, $1)), 32)', expression, words.language);
   end if;
   return leg;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) IS 'A search by words as a leg of T_search.';
+COMMENT ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) IS 'A search by words as a leg of T_search.';
 CREATE FUNCTION mmdb.keywords_method(language text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3018,10 +3250,11 @@ CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS te
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format($sql$case when %1$s is not null then mmdb.known_key(%2$L, %3$s,
-      (select %4$s from %5$s p, (select %3$s) k(key) where %6$s)) end$sql$,
-    parameter, mmdb.relation_sql(relation), mmdb.given_key_sql(relation, parameter), k.expression,
-    mmdb.relation_sql(relation), k.matches)
+  select mmdb.filled($sql$case when {parameter} is not null then mmdb.known_key({relation}, {given},
+      (select {key} from {source} p, (select {given}) k(key) where {matches})) end$sql$, jsonb_build_object(
+    'parameter', parameter, 'relation', quote_literal(mmdb.relation_sql(relation)),
+    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
+    'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $_$;
 COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
@@ -3066,7 +3299,7 @@ CREATE FUNCTION mmdb.label_scale(model text DEFAULT NULL::text) RETURNS double p
   where m.name = coalesce(label_scale.model, mmdb.setting('default_model'), 'lite')
 $$;
 COMMENT ON FUNCTION mmdb.label_scale(model text) IS 'By what mmdb.classify multiplies a model''s similarities: the option logit_scale of the model, else 20 for lite and 100 for others.';
-CREATE FUNCTION mmdb.later_sql(relation regclass) RETURNS text
+CREATE FUNCTION mmdb.later_sql(relation regclass, key text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3076,10 +3309,10 @@ declare
 begin
   if (select count(distinct c.greater) from mmdb.key_columns(relation) c) = 1 then
     return (select format('(%s) %s (%s)', string_agg(format('p.%I', c.name), ', ' order by c.place), min(c.greater),
-                          string_agg(format('((after::text[])[%s])::%s', c.place, c.type_name), ', ' order by c.place))
+                          string_agg(format('((%s)[%s])::%s', key, c.place, c.type_name), ', ' order by c.place))
             from mmdb.key_columns(relation) c);
   end if;
-  for k in select *, format('((after::text[])[%s])::%s', c.place, c.type_name) as bound
+  for k in select *, format('((%s)[%s])::%s', key, c.place, c.type_name) as bound
            from mmdb.key_columns(relation) c order by c.place desc loop
     condition := case when condition is null then format('p.%I %s %s', k.name, k.greater, k.bound)
                       else format('(p.%I %s %s or p.%I %s %s and %s)', k.name, k.greater, k.bound, k.name, k.equal,
@@ -3088,41 +3321,55 @@ begin
   return condition;
 end
 $$;
-COMMENT ON FUNCTION mmdb.later_sql(relation regclass) IS 'The condition "this row''s key comes after the key `after`".';
+COMMENT ON FUNCTION mmdb.later_sql(relation regclass, key text) IS 'The condition that the key of row p comes after a key, which this SQL gives as an array of the texts of its columns.';
 CREATE FUNCTION mmdb.latest_name(relation regclass, number smallint) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
 COMMENT ON FUNCTION mmdb.latest_name(relation regclass, number smallint) IS 'The name of a column now, whatever the snapshot of the statement.';
-CREATE FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) RETURNS text
+CREATE FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('(select %s as key, p.%I as vector from %s p where p.%2$I is not null%4$s%5$s%6$s)',
-                mmdb.plain_key_sql(made.relation), made.column_name, mmdb.relation_sql(made.relation),
-                case when after is not null then ' and ' || mmdb.after_sql(made.relation, '$1') end,
-                case when upto is not null then ' and not (' || mmdb.after_sql(made.relation, '$2') || ')' end,
-                case when within is not null then ' and ' || replace(mmdb.within_sql(made.relation), '$2', within) end)
+  select format('(select %s as key, %s as vector from %s where %s%s%s%s)',
+                mmdb.plain_key_sql(declared.relation), mmdb.vector_of(declared), mmdb.searched_rows(declared),
+                mmdb.present_sql(declared),
+                case when after is not null then ' and ' || mmdb.after_sql(declared.relation, '$1') end,
+                case when upto is not null then ' and not (' || mmdb.after_sql(declared.relation, '$2') || ')' end,
+                case when within is not null then ' and ' || mmdb.within_sql(declared.relation, within) end)
 $_$;
-COMMENT ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) IS 'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors.';
-CREATE FUNCTION mmdb.let_worker_in(made mmdb.embeddings) RETURNS void
+COMMENT ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) IS 'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors.';
+CREATE FUNCTION mmdb.legs(described jsonb) RETURNS mmdb.leg[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select jsonb_populate_record(null::mmdb.leg, l.leg)
+               from jsonb_array_elements(described) with ordinality l(leg, place) order by l.place)
+$$;
+COMMENT ON FUNCTION mmdb.legs(described jsonb) IS 'The legs of a search, as a generated function has them.';
+CREATE FUNCTION mmdb.legs_sql(legs mmdb.leg[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select format('mmdb.legs(%L::jsonb)', jsonb_strip_nulls(to_jsonb(legs))) $$;
+COMMENT ON FUNCTION mmdb.legs_sql(legs mmdb.leg[]) IS 'The legs of a search, as they are written into a function.';
+CREATE FUNCTION mmdb.let_worker_in(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   worker_role constant text := mmdb.setting('worker_role');
 begin
-  if not has_schema_privilege(worker_role, to_regnamespace(made.function_schema), 'usage') then
-    execute format('grant usage on schema %s to %I', made.function_schema, worker_role);
+  if not has_schema_privilege(worker_role, to_regnamespace(declared.function_schema), 'usage') then
+    execute format('grant usage on schema %s to %I', declared.function_schema, worker_role);
   end if;
 exception when insufficient_privilege then
-  raise exception 'role "%" may not use schema %', worker_role, made.function_schema
+  raise exception 'role "%" may not use schema %', worker_role, declared.function_schema
     using errcode = 'insufficient_privilege',
           hint = format('have the schema''s owner run: grant usage on schema %s to %I',
-                        made.function_schema, worker_role);
+                        declared.function_schema, worker_role);
 end
 $$;
-COMMENT ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) IS 'Let the worker call functions in the table''s schema.';
+COMMENT ON FUNCTION mmdb.let_worker_in(declared mmdb.embeddings) IS 'Let the worker call functions in the table''s schema.';
 CREATE FUNCTION mmdb.live_workers() RETURNS SETOF integer
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3134,32 +3381,36 @@ CREATE FUNCTION mmdb.live_workers() RETURNS SETOF integer
     and l.database = (select d.oid from pg_database d where d.datname = current_database())
 $$;
 COMMENT ON FUNCTION mmdb.live_workers() IS 'The ids of the workers whose session is alive now.';
-CREATE FUNCTION mmdb.load_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
+CREATE FUNCTION mmdb.load_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
     AS $_$
-  select format($body$
-begin%7$s
-  return query select k.key, p.xmin::text, octet_length(s.content)::bigint,
-         case when octet_length(s.content) <= max_bytes then %4$s end,
-         case when octet_length(s.content) <= max_bytes then %5$s end
+  select $body$
+begin{pass}
+  return query select k.key, {state}, octet_length(s.content)::bigint,
+         case when octet_length(s.content) <= max_bytes then {text} end,
+         case when octet_length(s.content) <= max_bytes then {bytes} end
   from unnest(keys) k(key)
-  join %1$s p on %2$s
-  cross join lateral (select %6$s) s(content)
-  where %3$s;
+  join {rows} on {matches}
+  cross join lateral (select {content}) s(content)
+  where {pending};
 end
-$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
-        case when made.modality = 'image' and not made.by_uri then 'null::text' else 's.content' end,
-        case when made.modality = 'image' and not made.by_uri then 's.content' else 'null::bytea' end,
-        mmdb.content_sql(made), mmdb.pass_sql(made))
-  from mmdb.key_sql(made.relation) k
+$body$
 $_$;
-COMMENT ON FUNCTION mmdb.load_body(made mmdb.embeddings) IS 'The sources of some pending rows; those over the limit come without content.';
+COMMENT ON FUNCTION mmdb.load_template() IS 'The sources of some pending rows; those over the limit come without content.';
+CREATE FUNCTION mmdb.loads_bytes(declared mmdb.embeddings) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select declared.modality <> 'text' and not declared.by_uri and declared.weights is null $$;
+COMMENT ON FUNCTION mmdb.loads_bytes(declared mmdb.embeddings) IS 'Whether the one source of a row is bytes and not text.';
 CREATE FUNCTION mmdb.lock_declarations(relation regclass) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select pg_advisory_xact_lock(mmdb.worker_lock_class() + 1, relation::oid::bigint::bit(32)::integer) $$;
 COMMENT ON FUNCTION mmdb.lock_declarations(relation regclass) IS 'One declaration at a time on a table.';
+CREATE FUNCTION mmdb.lock_sql(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'for no key update of p skip locked' $$;
+COMMENT ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) IS 'The clause by which a store locks rows, waiting for nobody.';
 CREATE FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3206,12 +3457,12 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
-CREATE FUNCTION mmdb.make_example_functions(made mmdb.embeddings) RETURNS void
+CREATE FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  relation constant regclass := made.relation;
+  relation constant regclass := declared.relation;
   key_type constant text := mmdb.key_type(relation);
   keys_type constant text := mmdb.within_type(relation);
   others constant text := format(
@@ -3225,12 +3476,12 @@ declare
                                   (select c.definitions from mmdb.search_columns(relation) c),
     mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
 begin
-  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'like'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)),
     columns);
-  perform mmdb.make_public_function(made, mmdb.table_call(relation, 'recommend'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'recommend'),
     format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type,
            mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
@@ -3240,59 +3491,57 @@ begin
            mmdb.relation_sql(relation)), columns);
 end
 $_$;
-COMMENT ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) IS 'Make T_like and T_recommend.';
-CREATE FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
+COMMENT ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) IS 'Make T_like and T_recommend.';
+CREATE FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   call constant text := format('%s(%s)', name, types);
-  earlier constant regprocedure[] := mmdb.earlier_forms(made, name, types);
+  named constant text := format('%s(%s)', name, parameters);
+  result constant text := format('returns table (%s) %s', coalesce(columns, (
+    select format('%s, %I double precision', c.definitions, mmdb.distance_name(declared.relation))
+    from mmdb.search_columns(declared.relation) c)), attributes);
+  earlier constant regprocedure[] := mmdb.earlier_forms(declared, name, types);
   grants constant aclitem[] := (select p.proacl from pg_proc p where p.oid = any(earlier)
                                 order by p.proacl is null limit 1);
   one regprocedure;
-  right_given record;
 begin
   foreach one in array earlier loop
-    execute format('drop function %s', one);
+    if one is distinct from to_regprocedure(call) then
+      execute format('drop function %s', one);
+    end if;
   end loop;
-  perform mmdb.create_made(made, call, format('returns table (%s) %s', coalesce(columns,
-    (select format('%s, %I double precision', c.definitions, mmdb.distance_name(made.relation))
-     from mmdb.search_columns(made.relation) c)),
-    attributes), body, purpose, format('%s(%s)', name, parameters));
-  if grants is not null then
-    execute format('revoke all on function %s from public', call);
-    for right_given in select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
-                              case when a.is_grantable then ' with grant option' else '' end as extra
-                       from aclexplode(grants) a loop
-      execute format('grant execute on function %s to %s%s', call, right_given.grantee,
-                     case when right_given.grantee = 'public' then '' else right_given.extra end);
-    end loop;
-  end if;
+  begin
+    perform mmdb.create_made(declared, call, result, body, purpose, named, to_regprocedure(call) = any(earlier));
+  exception when invalid_function_definition then
+    execute format('drop function %s', call);
+    perform mmdb.create_made(declared, call, result, body, purpose, named);
+  end;
+  perform mmdb.grant_again(call, grants);
   perform mmdb.keep_contract(to_regprocedure(call));
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
-CREATE FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) RETURNS void
+COMMENT ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
+CREATE FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  name constant text := format('%s.%I', made.function_schema, mmdb.search_name(made.prefix, made.name));
-  distance constant text := (select m.distance from mmdb.models m where m.name = made.model);
+  name constant text := format('%s.%I', declared.function_schema, mmdb.search_name(declared.prefix, declared.name));
 begin
-  perform mmdb.make_public_function(made, name, argument, argument,
+  perform mmdb.make_public_function(declared, name, argument, argument,
                                     'language sql stable parallel restricted security invoker',
-    mmdb.search_body(made, distance, vector),
+    mmdb.search_body(declared, vector),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
-           mmdb.relation_sql(made.relation), made.name, mmdb.distance_name(made.relation),
-           case when mmdb.is_quantized(made)
-                then ' It measures every row: ' || mmdb.top_name(made.prefix, made.name) || ' walks the index.'
+           mmdb.relation_sql(declared.relation), declared.name, mmdb.distance_name(declared.relation),
+           case when mmdb.is_quantized(declared)
+                then ' It measures every row: ' || mmdb.top_name(declared.prefix, declared.name) || ' walks the index.'
                 else '' end));
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) IS 'One search view.';
-CREATE FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[] DEFAULT '{}'::text[]) RETURNS void
+COMMENT ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) IS 'One search view.';
+CREATE FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -3300,13 +3549,31 @@ declare
   argument text;
   vector text;
 begin
-  for argument, vector in select q.* from mmdb.query_arguments(made) q where q.argument <> all(made_already) loop
-    perform mmdb.make_search_view(made, argument, vector);
-    perform mmdb.make_top_function(made, argument, vector || '::public.vector');
+  for argument, vector in select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already) loop
+    perform mmdb.make_search_view(declared, argument, vector);
+    perform mmdb.make_top_function(declared, argument, vector);
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME; but for kinds of which they are there already.';
+COMMENT ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) IS 'The search functions of an embedding: for each kind of query its model takes and for a vector, T_by_NAME and T_top_by_NAME; but for kinds of which they are there already.';
+CREATE FUNCTION mmdb.make_storage(declared mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not declared.adopted then
+    execute format('alter table %s add column %I %s', mmdb.relation_sql(declared.relation), declared.column_name,
+                   declared.column_type);
+  end if;
+  if declared.stale_column is not null then
+    execute format('alter table %s add column %I boolean not null default false', mmdb.relation_sql(declared.relation),
+                   declared.stale_column);
+    declared.stale_number := (mmdb.column_numbers(declared.relation, array[declared.stale_column]))[1];
+  end if;
+  return mmdb.read_column(declared);
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_storage(declared mmdb.embeddings) IS 'Make the place of the vectors; the embedding with what is known of it from then on.';
 CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3345,116 +3612,104 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_table_functions(relation regclass) IS 'Make the functions of a table again, over the legs that it has now.';
-CREATE FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) RETURNS void
+CREATE FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  name constant text := format('%s.%I', made.function_schema, mmdb.top_name(made.prefix, made.name));
+  name constant text := format('%s.%I', declared.function_schema, mmdb.top_name(declared.prefix, declared.name));
 begin
   perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
-  perform mmdb.make_public_function(made, name,
+  perform mmdb.make_public_function(declared, name,
     format('%I %s, %I integer default 10, %I jsonb default null, %I %s default null, %I %s default null',
-           mmdb.free_name(made.relation, 'query'), argument, mmdb.free_name(made.relation, 'k'),
-           mmdb.free_name(made.relation, 'filter'),
-           mmdb.free_name(made.relation, 'within'), mmdb.within_type(made.relation),
-           mmdb.free_name(made.relation, 'after'), mmdb.key_type(made.relation)),
-    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(made.relation), mmdb.key_type(made.relation)),
-    mmdb.call_attributes(), mmdb.top_body(made, vector),
+           mmdb.free_name(declared.relation, 'query'), argument, mmdb.free_name(declared.relation, 'k'),
+           mmdb.free_name(declared.relation, 'filter'),
+           mmdb.free_name(declared.relation, 'within'), mmdb.within_type(declared.relation),
+           mmdb.free_name(declared.relation, 'after'), mmdb.key_type(declared.relation)),
+    format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(declared.relation),
+           mmdb.key_type(declared.relation)),
+    mmdb.call_attributes(), mmdb.top_body(declared, vector),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
-           mmdb.relation_sql(made.relation), made.name));
+           mmdb.relation_sql(declared.relation), declared.name));
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) IS 'T_top_by_NAME for one kind of query.';
-CREATE FUNCTION mmdb.make_trigger(made mmdb.embeddings) RETURNS void
+COMMENT ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) IS 'T_top_by_NAME for one kind of query.';
+CREATE FUNCTION mmdb.make_trigger(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  ours constant text := mmdb.trigger_name(made.id);
-  relation constant text := mmdb.relation_sql(made.relation);
+  ours constant text := mmdb.trigger_name(declared.id);
+  relation constant text := mmdb.relation_sql(declared.relation);
   columns text;
   later text;
 begin
-  select min(t.name) into later from mmdb.other_triggers(made.relation) t(name)
+  select min(t.name) into later from mmdb.other_triggers(declared.relation) t(name)
   where t.name collate "C" > ours collate "C";
   if later is not null then
     raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen',
-                    later, made.relation
+                    later, declared.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …',
                           later, relation);
   end if;
-  if not exists (select from mmdb.other_triggers(made.relation)) then
+  if not exists (select from mmdb.other_triggers(declared.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
     from pg_attribute a
-    where a.attrelid = made.relation and (a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
-                                          or a.attnum = made.column_number and made.stale_column is not null);
+    where a.attrelid = declared.relation
+      and (a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
+           or a.attnum = declared.column_number and declared.stale_column is not null);
   end if;
-  if exists (select from pg_trigger t where t.tgrelid = made.relation and t.tgname = ours) then
+  if exists (select from pg_trigger t where t.tgrelid = declared.relation and t.tgname = ours) then
     -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
     execute format('lock table %s in access exclusive mode', relation);
   end if;
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',
-                 ours, columns, relation, mmdb.trigger_condition(made), mmdb.trigger_arguments(made));
+                 ours, columns, relation, mmdb.trigger_condition(declared), mmdb.trigger_arguments(declared));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) IS 'The trigger that makes a row pending again when its source changes.';
-CREATE FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) RETURNS void
+COMMENT ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) IS 'The trigger that makes a row pending again when its source changes.';
+CREATE FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
-  verb text;
-  signature text;
-  result text;
+  made record;
   made_function regprocedure;
-  vector_type constant text := regexp_replace(made.column_type, '\(\d+\)$', '');
 begin
-  perform mmdb.let_worker_in(made);
-  perform mmdb.drop_made(made, (select array_agg(format('mmdb_%s_%s', v, made.id)) from unnest(mmdb.worker_verbs()) v));
-  foreach verb in array mmdb.worker_verbs() loop
-    select mmdb.worker_function(made, verb) || w.parameters, w.result into signature, result
-    from (values
-      ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)'),
-      ('load',
-       format('(pass uuid, keys text[], max_bytes bigint%s)', case when made.weights is null then '' else '[]' end),
-       'returns table (key text, state text, size bigint, content text, data bytea)'),
-      ('store', format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', vector_type),
-       'returns table (key text, outcome text)'),
-      ('count',
-       '(pass uuid, exact_up_to bigint, '
-       'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', ''),
-      ('clean', '(pass uuid)', 'returns boolean')) w(name, parameters, result)
-    where w.name = verb;
+  perform mmdb.let_worker_in(declared);
+  perform mmdb.drop_made(declared, (
+    select array_agg(format('mmdb_%s_%s', v, declared.id)) from unnest(mmdb.worker_verbs(declared.kind)) v));
+  for made in select w.* from mmdb.worker_functions(declared) w loop
     -- The text of a key must not depend on the settings of the session that asks.
     perform mmdb.create_made(
-      made, signature,
-      result || format(
-        ' language plpgsql %s security definer set search_path = pg_catalog, pg_temp set datestyle = ''ISO, YMD'' '
-        'set intervalstyle = ''postgres'' set extra_float_digits = 1 set bytea_output = ''hex'' set timezone = ''UTC''',
-        case when verb in ('store', 'clean') then 'volatile' else 'stable' end),
-      mmdb.worker_body(made, verb),
-      case verb
-        when 'pending' then 'The rows that wait to be embedded, a page at a time.'
-        when 'load' then 'The sources of pending rows.'
-        when 'store' then 'Store embeddings whose source is unchanged.'
-        when 'count' then 'How many rows there are, embedded and pending.'
-        when 'clean' then 'Remove what mmdb made for a dropped table.' end);
+      declared, mmdb.worker_function(declared, made.verb) || made.parameters,
+      format('%s language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
+             'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 '
+             'set bytea_output = ''hex'' set timezone = ''UTC''', made.result, made.volatility),
+      made.body, made.purpose);
   end loop;
   for made_function in
     select p.oid from pg_proc p
-    where p.pronamespace = made.function_schema::regnamespace and p.prosecdef and mmdb.is_made_by(p.oid, made.id)
+    where p.pronamespace = declared.function_schema::regnamespace and p.prosecdef
+      and mmdb.is_made_by(p.oid, declared.id)
   loop
     execute format('revoke all on function %s from public', made_function);
     execute format('grant execute on function %s to %I', made_function, mmdb.setting('worker_role'));
   end loop;
 end
-$_$;
-COMMENT ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) IS 'The functions by which a worker reads and writes this table, as its owner.';
+$$;
+COMMENT ON FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) IS 'The functions by which a worker reads and writes this table, as its owner.';
+CREATE FUNCTION mmdb.marked_sql(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when declared.stale_column is null then 'false' else format('%s%I', alias, declared.stale_column) end
+$$;
+COMMENT ON FUNCTION mmdb.marked_sql(declared mmdb.embeddings, alias text) IS 'The condition "the vector of this row is of an earlier source".';
 CREATE FUNCTION mmdb.may_call(embedding bigint) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3508,12 +3763,12 @@ CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embedding
 begin
   -- The rows that pass are read once, and not once for each row of the left.
   return query execute format($query$
-    with measured as materialized (select %s, p.%I as mmdb_vector from %s p where p.%2$I is not null and %4$s)
-    select l.key, r.key, r.distance, r.later from %5$s l cross join lateral %6$s r
-  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), rights.column_name,
-           mmdb.relation_sql(rights.relation), passes,
+    with measured as materialized (select %s, %s as mmdb_vector from %s where %s and %s)
+    select l.key, r.key, r.distance, r.later from %s l cross join lateral %s r
+  $query$, (select s.ordering from mmdb.key_sql(rights.relation) s), mmdb.vector_of(rights),
+           mmdb.searched_rows(rights), mmdb.present_sql(rights), passes,
            mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
-           mmdb.nearest_sql(rights, passes, depth, false))
+           mmdb.nearest_sql(rights, lefts.relation, passes, depth, false))
   using after, upto, within;
 end
 $_$;
@@ -3558,13 +3813,13 @@ CREATE FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance 
     AS $$
 #variable_conflict use_column
 declare
-  made constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(relation, name));
+  declared constant mmdb.embeddings := mmdb.resolved(mmdb.embedding_of(relation, name));
 begin
-  perform mmdb.check_pairs(made, neighbours, coalesce(max_distance, 'NaN'));
+  perform mmdb.check_pairs(declared, neighbours, coalesce(max_distance, 'NaN'));
   -- A pair that both of its rows name is told by the earlier one, whatever page that is on.
   return query
   with named as materialized (
-    select p.* from mmdb.nearest_pairs(made, made, neighbours, null, after, upto, null) p
+    select p.* from mmdb.nearest_pairs(declared, declared, neighbours, null, after, upto, null) p
     where p.left_key <> p.right_key and p.distance <= max_distance
   ), elsewhere as (
     select array(select n.right_key from named n where not n.later except select n.left_key from named n) as keys
@@ -3572,7 +3827,7 @@ begin
     select n.left_key, n.right_key from named n
     union all
     select p.left_key, p.right_key
-    from elsewhere e, mmdb.nearest_pairs(made, made, neighbours, null, null, null, e.keys) p
+    from elsewhere e, mmdb.nearest_pairs(declared, declared, neighbours, null, null, null, e.keys) p
   )
   select n.left_key, n.right_key, n.distance from named n where n.later
   union all
@@ -3595,7 +3850,7 @@ declare
   passes constant text := '(' || mmdb.filter(rights.relation, filter, 'p') || ')';
   depth constant integer := k + (lefts.relation = rights.relation)::integer;  -- a row is its own nearest
   cost constant record := mmdb.top_costs();
-  estimate constant record := mmdb.top_estimate(mmdb.search_source(rights), passes, null, null);
+  estimate constant record := mmdb.top_estimate(mmdb.search_pieces(rights), passes, null, null);
 begin
   -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
   if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
@@ -3607,32 +3862,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) IS 'For each row of the left the k nearest of the right, and itself, by the cheaper road; later: the right key is the later of the two.';
-CREATE FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) RETURNS text
+CREATE FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select format('(select %s as key, p.mmdb_distance as distance, (%s) as later from (%s) p %s)',
-                mmdb.plain_key_sql(made.relation), mmdb.after_sql(made.relation, 'l.key'),
-                case when walked
-                     then format('select %1$s, p.%2$I %3$s as mmdb_distance from %4$s p '
-                                 'where p.%2$I is not null and %5$s order by %6$s limit %7$s',
-                                 k.ordering, made.column_name, d.from_left, mmdb.relation_sql(made.relation), passes,
-                                 case when mmdb.is_quantized(made) then d.by_signs
-                                      else format('p.%I %s', made.column_name, d.from_left) end,
-                                 depth * mmdb.oversampling(mmdb.is_quantized(made)))
-                     else format('select %s, p.mmdb_vector %s as mmdb_distance from measured p offset 0',
-                                 k.ordering, d.from_left) end,
-                case when not walked or mmdb.is_quantized(made)
-                     then format('order by p.mmdb_distance, %s limit %s', k.ordering, depth) end)
-  from mmdb.key_sql(made.relation) k,
-       lateral (select format('operator(public.%s) l.vector::%s',
-                              mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
-                              made.column_type),
-                       format('%s operator(public.<~>) %s',
-                              mmdb.signs_sql(made, format('p.%I', made.column_name)),
-                              mmdb.signs_sql(made, 'l.vector'))) d(from_left, by_signs)
-$_$;
-COMMENT ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l, with their distances, as a lateral FROM item.';
+    AS $$
+  select mmdb.filled('(select {key} as key, p.mmdb_distance as distance, ({later}) as later from ('
+    || case when walked then 'select {columns}, {distance} as mmdb_distance from {rows} where {present} and {passes} '
+                             'order by {walk} limit {walked}'
+            else 'select {columns}, {distance} as mmdb_distance from measured p offset 0' end
+    || ') p'
+    || case when walked and not mmdb.is_quantized(declared) then ''
+            else ' order by p.mmdb_distance, {columns} limit {depth}' end
+    || ')', jsonb_build_object(
+      'key', mmdb.plain_key_sql(declared.relation),
+      'later', case when lefts = declared.relation then mmdb.after_sql(lefts, 'l.key') else 'false' end,
+      'columns', k.ordering, 'rows', mmdb.searched_rows(declared), 'present', mmdb.present_sql(declared),
+      'passes', passes, 'depth', depth, 'walked', depth * mmdb.oversampling(mmdb.is_quantized(declared)),
+      'walk', coalesce(mmdb.walk_sql(declared, 'l.vector'), d.distance), 'distance', d.distance))
+  from mmdb.key_sql(declared.relation) k,
+       mmdb.distance_sql(declared, 'l.vector::' || declared.column_type,
+                         case when walked then mmdb.vector_of(declared) else 'p.mmdb_vector' end) d(distance)
+$$;
+COMMENT ON FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean) IS 'The rows nearest to a row l of a table, with their distances, as a lateral FROM item; later: in one table, those with a later key.';
 CREATE FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer DEFAULT 10, max_distance double precision DEFAULT NULL::double precision, filter jsonb DEFAULT NULL::jsonb, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(left_key text, right_key text, distance double precision, rank bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3678,11 +3929,11 @@ CREATE FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embe
   where p.embedding = note_counts.embedding
 $$;
 COMMENT ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) IS 'Worker only: the rows of a table, as its owner sees them.';
-CREATE FUNCTION mmdb.on_change(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.on_change(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case when made.stale_column is null then 'unset' else 'keep' end $$;
-COMMENT ON FUNCTION mmdb.on_change(made mmdb.embeddings) IS 'What becomes of the vector of a row whose source changed: unset or keep.';
+    AS $$ select case when declared.stale_column is null then 'unset' else 'keep' end $$;
+COMMENT ON FUNCTION mmdb.on_change(declared mmdb.embeddings) IS 'What becomes of the vector of a row whose source changed: unset or keep.';
 CREATE FUNCTION mmdb.open_loopback() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3700,24 +3951,15 @@ exception when others then
 end
 $$;
 COMMENT ON FUNCTION mmdb.open_loopback() IS 'Open this session''s connection back into the database, once.';
-CREATE FUNCTION mmdb.operator_class(column_type text, distance text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format('public.%s_%s_ops', case when column_type like '%halfvec(%' then 'halfvec'
-                                                     else 'vector' end,
-                case distance when 'cosine' then 'cosine' when 'l2' then 'l2' else 'ip' end)
-$$;
-COMMENT ON FUNCTION mmdb.operator_class(column_type text, distance text) IS 'pgvector''s HNSW operator class for a column type and a distance.';
 CREATE FUNCTION mmdb.other_generation(serving mmdb.embeddings) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
-  select e.* into made from mmdb.embeddings e where e.generation_of = serving.id;
-  if made.id is null then
+  select e.* into declared from mmdb.embeddings e where e.generation_of = serving.id;
+  if declared.id is null then
     raise exception 'embedding "%" of table % has no other generation', serving.name, serving.relation
       using errcode = 'undefined_object',
             hint = case when serving.generation_of is not null then format('it is one itself: name the embedding %L',
@@ -3725,10 +3967,18 @@ begin
                         else format('select mmdb.change_model(%L, %L, ''…'') begins one', serving.relation,
                                     serving.name) end;
   end if;
-  return made;
+  return declared;
 end
 $$;
 COMMENT ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) IS 'The generation that waits to serve, or served before.';
+CREATE FUNCTION mmdb.other_options(declaration jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_strip_nulls(declaration - array['sources', 'name', 'model', 'modality', 'storage', 'prefix',
+                                               'index_options', 'distance', 'weights', 'on_change'])
+$$;
+COMMENT ON FUNCTION mmdb.other_options(declaration jsonb) IS 'The options for which mmdb.embeddings has no column of their own: it keeps them as they were given.';
 CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3815,16 +4065,16 @@ CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS t
   from regexp_matches(content, '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
 $$;
 COMMENT ON FUNCTION mmdb.pairs(content text, singles boolean) IS 'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is.';
-CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) RETURNS SETOF text
+CREATE FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with tree as (
     select t.relid, t.parentrelid, t.isleaf, t.level, n.nspname,
-           mmdb.short_name(format('%s_%s', mmdb.index_name(made, kind), case when t.level > 0 then c.relname end),
+           mmdb.short_name(format('%s_%s', mmdb.index_name(declared, kind), case when t.level > 0 then c.relname end),
                            c.oid::bigint) as leaf_name,
-           mmdb.index_name(made, kind) as root_name
-    from pg_partition_tree(made.relation) t
+           mmdb.index_name(declared, kind) as root_name
+    from pg_partition_tree(declared.relation) t
     join pg_class c on c.oid = t.relid
     join pg_namespace n on n.oid = c.relnamespace
   ), named as (
@@ -3833,14 +4083,14 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
     select 1, n.level, format('drop index if exists %I.%I', n.nspname, n.index_name) from named n where n.level = 0
     union all
     select 2, n.level, format('create index %I on only %s %s', n.index_name, mmdb.relation_sql(n.relid),
-                              mmdb.index_definition(made, kind))
+                              mmdb.index_definition(declared, kind))
     from named n where not n.isleaf
     union all
     select 3, n.level, format('drop index concurrently if exists %I.%I', n.nspname, n.index_name) from named n
     where n.isleaf and n.level > 0
     union all
     select 4, n.level, format('create index concurrently %I on %s %s', n.index_name, mmdb.relation_sql(n.relid),
-                              mmdb.index_definition(made, kind))
+                              mmdb.index_definition(declared, kind))
     from named n where n.isleaf and n.level > 0
     union all
     select 5, -n.level, format('alter index %I.%I attach partition %I.%I', u.nspname, u.index_name,
@@ -3849,37 +4099,17 @@ CREATE FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text)
   )
   select s.statement from statements s order by s.place, s.level
 $$;
-COMMENT ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
-CREATE FUNCTION mmdb.pass_sql(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
+COMMENT ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
+CREATE FUNCTION mmdb.pass_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
     AS $_$
-  select format($body$
-  if sha256(convert_to(pass::text, 'UTF8')) is distinct from %L then
-    raise exception 'this is not the pass of embedding %%', %L using errcode = 'insufficient_privilege';
-  end if;$body$, made.pass_hash, made.id)
+  select $body$
+  if sha256(convert_to(pass::text, 'UTF8')) is distinct from {pass_hash} then
+    raise exception 'this is not the pass of embedding %', {id} using errcode = 'insufficient_privilege';
+  end if;$body$
 $_$;
-COMMENT ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) IS 'The statement by which a generated function asks for its pass.';
-CREATE FUNCTION mmdb.pending_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select format($body$
-begin%6$s
-  if after is null then
-    return query select %1$s, p.xmin::text from %2$s p
-      where %3$s order by %5$s limit count;
-  else
-    return query select %1$s, p.xmin::text from %2$s p
-      where %3$s and %4$s order by %5$s limit count;
-  end if;
-end
-$body$, k.expression, mmdb.rows_sql(made.relation), mmdb.pending_sql(made, 'p.'), k.later, k.ordering,
-        mmdb.pass_sql(made))
-  from mmdb.key_sql(made.relation) k
-$_$;
-COMMENT ON FUNCTION mmdb.pending_body(made mmdb.embeddings) IS 'Page through the pending rows in key order, along the partial index.';
-CREATE FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) RETURNS record
+COMMENT ON FUNCTION mmdb.pass_template() IS 'The statement by which a generated function asks for its pass.';
+CREATE FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -3889,34 +4119,62 @@ CREATE FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bi
     SET "TimeZone" TO 'UTC'
     AS $_$
 declare
-  key record := mmdb.key_sql(made.relation);
-  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(made.relation));
+  key record := mmdb.key_sql(declared.relation);
+  one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(declared.relation));
   keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
 begin
   execute format($query$
-    select count(*) filter (where f.key_text is null), count(*) filter (where p.xmin::text = $2),
+    select count(*) filter (where f.key_text is null), count(*) filter (where %7$s = $2),
            min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
              filter (where f.key_text is not null)
     from %2$s %3$s
     left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
     where %6$s
-  $query$, made.relation,
-    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.rows_sql(made.relation) || ' p',
-    case when ids is null then '' else 'on ' || key.matches end, made.id, key.expression, mmdb.pending_sql(made, 'p.'))
+  $query$, declared.relation,
+    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.stored_rows(declared),
+    case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
+    declared.id, key.expression, mmdb.pending_sql(declared), mmdb.row_state_sql(declared))
   into pending, mine, failure
   using keys, pg_current_xact_id_if_assigned()::xid::text;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) IS 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
-CREATE FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) RETURNS text
+COMMENT ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) IS 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
+CREATE FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format(case when made.stale_column is null then '%1$s%2$I is null and (%4$s)'
-                     else '(%1$s%2$I is null or %1$s%3$I) and (%4$s)' end,
-                alias, made.column_name, made.stale_column, mmdb.says_sql(made.relation, made.sources, alias))
+  select format(case when declared.stale_column is null then '%s is null and (%3$s)'
+                     else '(%s is null or %s) and (%s)' end,
+                mmdb.vector_of(declared, alias), mmdb.marked_sql(declared, alias),
+                mmdb.says_sql(declared.relation, declared.sources, alias))
 $_$;
-COMMENT ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+COMMENT ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
+CREATE FUNCTION mmdb.pending_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select $body$
+begin{pass}
+  if after is null then
+    return query select {key}, {state} from {rows}
+      where {pending} order by {ordering} limit count;
+  else
+    return query select {key}, {state} from {rows}
+      where {pending} and {later} order by {ordering} limit count;
+  end if;
+end
+$body$
+$_$;
+COMMENT ON FUNCTION mmdb.pending_template() IS 'Page through the pending rows in key order, along the partial index.';
+CREATE FUNCTION mmdb.pieces(described jsonb) RETURNS mmdb.search_pieces
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select p.* from jsonb_populate_record(null::mmdb.search_pieces, described) p $$;
+COMMENT ON FUNCTION mmdb.pieces(described jsonb) IS 'The pieces of a search, as a generated function has them.';
+CREATE FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select format('mmdb.pieces(%L::jsonb)', jsonb_strip_nulls(to_jsonb(pieces))) $$;
+COMMENT ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) IS 'The pieces of a search, as they are written into a function.';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3926,74 +4184,67 @@ CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.plain_key_sql(relation regclass) IS 'The SQL by which the key of row p is written for people.';
-CREATE FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text DEFAULT 'halfvec'::text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_variable
 declare
   planned mmdb.embeddings;
   chosen mmdb.models;
 begin
   perform mmdb.check_relation(relation);
-  if coalesce(cardinality(sources), 0) = 0 or array_position(sources, null) is not null then
-    raise exception 'an embedding of table % needs at least one source column', relation
-      using errcode = 'invalid_parameter_value';
-  elsif cardinality(sources) > (select count(distinct s.name) from unnest(sources) s(name)) then
-    raise exception 'sources "%" name a column twice', array_to_string(sources, ', ')
-      using errcode = 'invalid_parameter_value',
-            hint = 'name each column once; weights => ''{…}'' makes one count for more';
-  elsif storage is distinct from 'column' then
-    raise exception 'storage "%" is not available', storage
+  planned.relation := relation;
+  planned.sources := mmdb.check_sources(relation, declaration -> 'sources');
+  planned.source_numbers := mmdb.column_numbers(relation, planned.sources);
+  -- Arrays of JSON and of PostgreSQL differ in their brackets, whatever is in them.
+  planned.weights := translate(nullif(declaration -> 'weights', 'null')::text, '[]', '{}');
+  planned.storage := declaration ->> 'storage';
+  if planned.storage <> 'column' then
+    raise exception 'storage "%" is not available', planned.storage
       using errcode = 'feature_not_supported',
             hint = 'this version stores embeddings in a column: storage => ''column''';
   end if;
-  planned.relation := relation;
-  planned.sources := sources;
-  planned.source_numbers := mmdb.column_numbers(relation, sources);
-  planned.weights := weights;
   select s.modality, s.by_uri, s.modalities into planned.modality, planned.by_uri, planned.source_modalities
-  from mmdb.describe_sources(relation, planned.source_numbers, modality, weights) s;
-  chosen := mmdb.check_model(coalesce(model, mmdb.setting('default_model'), 'lite'),
+  from mmdb.describe_sources(relation, planned.source_numbers, declaration ->> 'modality', planned.weights) s;
+  chosen := mmdb.check_model(coalesce(declaration ->> 'model', mmdb.setting('default_model'), 'lite'),
                              coalesce(planned.source_modalities, array[planned.modality]));
   planned.model := chosen.name;
-  if distance <> chosen.distance then
-    raise exception 'model "%" has distance "%", not "%"', chosen.name, chosen.distance, distance
-      using errcode = 'invalid_parameter_value',
-            hint = 'the distance is the model''s: leave it out, or choose another model';
-  end if;
-  planned.index_options := mmdb.check_index_options(coalesce(index_options, '{}'));
-  if planned.index_options ->> 'quantization' is not null and chosen.distance <> 'cosine' then
-    raise exception 'model "%" has distance "%", and signs alone tell cosine distances', chosen.name, chosen.distance
-      using errcode = 'feature_not_supported', hint = 'leave quantization out of index_options';
-  end if;
-  planned.name := coalesce(name, array_to_string(sources, '_'));
-  planned.column_name := planned.name || '_embedding';
-  planned.column_type := format('public.halfvec(%s)', chosen.dimensions);
-  planned.storage := storage;
-  select coalesce(prefix, c.relname), n.nspname into planned.prefix, planned.function_schema
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
-  planned.function_schema := quote_ident(planned.function_schema);
-  if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
-    raise exception 'table % has an embedding "%" already', relation, planned.name
-      using errcode = 'duplicate_object',
-            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''',
-                          relation, planned.name);
-  end if;
-  planned.id := nextval('mmdb.embeddings_id_seq');
+  planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
+  perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
+  planned.kind := 'embedding';
+  planned.options := mmdb.other_options(declaration);
   planned.attached_to := mmdb.attachment(relation);
   planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
   planned.created_at := now();
-  perform mmdb.drop_orphans(planned.function_schema);
-  perform mmdb.check_names(planned);
-  planned.adopted := mmdb.check_column(planned);
-  perform mmdb.check_indexable(planned, t.typname) from pg_attribute a join pg_type t on t.oid = a.atttypid
-  where planned.adopted and a.attrelid = relation and a.attname = planned.column_name;
+  planned.vector_type := vector_type;
+  planned.dimensions := chosen.dimensions;
+  planned := mmdb.plan_storage(mmdb.plan_names(planned, declaration));
   perform mmdb.key_sql(relation);
+  return mmdb.plan_on_change(planned, declaration ->> 'on_change');
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text) IS 'Everything mmdb.add_embedding needs to know of a declaration with all its options, checked, before it changes anything.';
+CREATE FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  planned.name := coalesce(declaration ->> 'name', array_to_string(planned.sources, '_'));
+  planned.relation_name := mmdb.relation_sql(planned.relation);
+  select coalesce(declaration ->> 'prefix', c.relname), quote_ident(n.nspname)
+  into planned.prefix, planned.function_schema
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = planned.relation;
+  if exists (select from mmdb.embeddings e where e.relation = planned.relation and e.name = planned.name) then
+    raise exception 'table % has an embedding "%" already', planned.relation, planned.name
+      using errcode = 'duplicate_object',
+            hint = format('mmdb.drop_embedding(%L, %L) removes it; another one needs a name => ''…''',
+                          planned.relation, planned.name);
+  end if;
+  planned.id := nextval('mmdb.embeddings_id_seq');
   return planned;
 end
 $$;
-COMMENT ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) IS 'Everything add_embedding needs to know, checked, before it changes anything.';
+COMMENT ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) IS 'What the embedding is called, in which schema its functions stand and how their names begin.';
 CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4019,6 +4270,24 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) IS 'Enter into a planned embedding what becomes of a vector whose source changed.';
+CREATE FUNCTION mmdb.plan_storage(planned mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  planned.column_name := planned.name || '_embedding';
+  planned.column_type := mmdb.column_type(planned.vector_type, planned.dimensions);
+  perform mmdb.drop_orphans(planned.function_schema);
+  perform mmdb.check_names(planned);
+  planned.adopted := mmdb.check_column(planned);
+  if planned.adopted then
+    planned := mmdb.read_column(planned);
+  end if;
+  perform mmdb.check_indexable(planned);
+  return planned;
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_storage(planned mmdb.embeddings) IS 'Where the vectors are to stand: in a column that is to be made, or that is there.';
 CREATE FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) RETURNS record
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4093,20 +4362,25 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Loopback only: ask a worker for something. Returns the vector if it is cached, else a token to poll with, else the problem.';
-CREATE FUNCTION mmdb.query_arguments(made mmdb.embeddings) RETURNS TABLE(argument text, vector text)
+CREATE FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.vector_of(declared, alias) || ' is not null' $$;
+COMMENT ON FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text) IS 'The condition "this row has a vector".';
+CREATE FUNCTION mmdb.query_arguments(declared mmdb.embeddings) RETURNS TABLE(argument text, vector text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select case m.modality when 'text' then 'text' else 'bytea' end,
-         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(made.relation),
-                made.name, t.name)
-  from unnest((select m.modalities from mmdb.models m where m.name = made.model)) m(modality),
-       regexp_replace(made.column_type, '\(\d+\)$', '') t(name)
+         format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(declared.relation),
+                declared.name, t.name)
+  from unnest((select m.modalities from mmdb.models m where m.name = declared.model)) m(modality),
+       mmdb.vector_type(declared) t(name)
   union all
-  select regexp_replace(made.column_type, '\(\d+\)$', ''), '$1'
+  select mmdb.vector_type(declared), '$1'
 $_$;
-COMMENT ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
-CREATE FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) RETURNS public.vector
+COMMENT ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
+CREATE FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4114,7 +4388,7 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
-  asked constant text := mmdb.model_of((leg.parts).relation, leg.name);
+  asked constant text := mmdb.model_of((leg.pieces).relation, leg.name);
   modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
   if query is not null and 'text' = any(modalities) and mmdb.weight_of(weights, 'query') <> 0 then
@@ -4133,7 +4407,7 @@ begin
   return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
+COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
 CREATE FUNCTION mmdb.raise_problem(problem text, task text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4167,7 +4441,20 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.raise_problem(problem text, task text, model text) IS 'Turn what the loopback answered into an error with a remedy; NULL is no problem.';
-CREATE FUNCTION mmdb.readers_of(made mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.read_column(declared mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  select a.attnum, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypmod
+  into declared.column_number, declared.column_type, declared.vector_type, declared.dimensions
+  from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where a.attrelid = declared.relation and a.attname = declared.column_name and a.attnum > 0 and not a.attisdropped;
+  return declared;
+end
+$$;
+COMMENT ON FUNCTION mmdb.read_column(declared mmdb.embeddings) IS 'The embedding with the number, type and width that its column has.';
+CREATE FUNCTION mmdb.readers_of(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4177,10 +4464,11 @@ CREATE FUNCTION mmdb.readers_of(made mmdb.embeddings) RETURNS text
   left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
   left join pg_proc p on d.classid = 'pg_proc'::regclass and p.oid = d.objid
   left join pg_policy y on d.classid = 'pg_policy'::regclass and y.oid = d.objid
-  where d.refclassid = 'pg_class'::regclass and d.refobjid = made.relation and d.refobjsubid = made.column_number
+  where d.refclassid = 'pg_class'::regclass and d.refobjid = declared.relation
+    and d.refobjsubid = declared.column_number
     and coalesce(r.oid, p.oid, y.oid) is not null
 $$;
-COMMENT ON FUNCTION mmdb.readers_of(made mmdb.embeddings) IS 'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
+COMMENT ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) IS 'Views, functions with a parsed body and policies that read the column of an embedding; NULL for none.';
 CREATE FUNCTION mmdb.recall(function regprocedure, samples jsonb DEFAULT NULL::jsonb) RETURNS TABLE(recall double precision, low double precision, high double precision, queries integer, short bigint, milliseconds double precision, exact_milliseconds double precision, index_scans bigint)
     LANGUAGE sql ROWS 1
     AS $$ select r.* from mmdb.recall_in(pg_catalog.current_setting('search_path'), function, samples) r $$;
@@ -4243,16 +4531,15 @@ CREATE FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT di
                      order by c.name desc limit 1) d on true
 $$;
 COMMENT ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) IS 'What makes two rows r of a function the same answer: their distance where they have one, else all but floating-point columns and ranks.';
-CREATE FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
-    LANGUAGE plpgsql STABLE ROWS 10
+CREATE FUNCTION mmdb.recommend(legs mmdb.leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) RETURNS record
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 declare
   deep constant integer := mmdb.search_depth(k, depth, diversity);
   disliked_weight constant double precision := mmdb.check_disliked(weights, legs);
-  leg mmdb.search_leg;
-  measure mmdb.search_leg;  -- the first embedding that takes part
+  leg mmdb.leg;
+  measure mmdb.leg;  -- the first embedding that takes part
   weight double precision;
   vector public.vector;
   found_keys text[] := '{}';
@@ -4260,7 +4547,7 @@ declare
   found_ranks jsonb[] := '{}';
   wanted boolean := false;
 begin
-  perform mmdb.check_examples((legs[1].parts).relation, keys, known, liked);
+  perform mmdb.check_examples((legs[1].pieces).relation, keys, known, liked);
   for number in 1..cardinality(legs) loop
     leg := legs[number];
     weight := mmdb.weight_of(weights, leg.name);
@@ -4274,10 +4561,10 @@ begin
            found_ranks || array_agg(jsonb_build_object(leg.name,
              jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
-    from (select t.key, t.distance, row_number() over (order by t.place) as rank
-          from mmdb.top(leg.parts, vector, least(10000, deep + cardinality(known)), filter, within)
-            with ordinality t(key, distance, place)
-          where t.key <> all(known)) f
+    from (select u.key, u.distance, row_number() over (order by u.place) as rank
+          from mmdb.top(leg.pieces, vector, least(10000, deep + cardinality(known)), filter, within) t,
+               unnest(t.keys, t.distances) with ordinality u(key, distance, place)
+          where u.key <> all(known)) f
     where f.rank <= deep;
   end loop;
   if not wanted then
@@ -4286,11 +4573,24 @@ begin
   elsif measure is null then
     perform mmdb.refuse_pending(legs, known, liked, weights);
   end if;
-  return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
+  select f.fused_keys, f.fused_scores, f.ranks into fused_keys, fused_scores, ranks
+  from mmdb.fused(found_keys, found_scores, found_ranks, k, deep, measure, diversity, after) f;
 end
 $$;
-COMMENT ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) IS 'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what T_like and T_recommend return whole rows of.';
+COMMENT ON FUNCTION mmdb.recommend(legs mmdb.leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) IS 'Keys, scores and reasons of the rows most like the first `liked` of the examples and unlike the others: what T_like and T_recommend return whole rows of.';
+CREATE FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_rows constant record := mmdb.recommend(mmdb.former_legs(legs), keys, known, vectors, liked, k, filter, within,
+                                               weights, diversity, depth, after);
+begin
+  return query select u.key, u.score, u.ranks
+               from unnest(found_rows.fused_keys, found_rows.fused_scores, found_rows.ranks) u(key, score, ranks);
+end
+$$;
+COMMENT ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) IS 'mmdb.recommend for functions that an earlier mmdb made.';
 CREATE FUNCTION mmdb.record_contract(made mmdb.recall_contracts) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4308,46 +4608,48 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) IS 'Enter a contract, for the function''s owner only.';
-CREATE FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.record_embedding(declared mmdb.embeddings, pass uuid DEFAULT NULL::uuid) RETURNS mmdb.embeddings
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform mmdb.guard_owner(made.relation);
-  perform mmdb.check_record(made);
-  if exists (select from mmdb.embeddings e where e.id = made.id and e.relation <> made.relation) then
-    raise exception 'embedding % belongs to another table', made.id using errcode = 'insufficient_privilege';
-  elsif not exists (select from mmdb.embeddings e where e.id = made.id)
-        and made.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
-    raise exception 'embedding % comes without its pass', made.id using errcode = 'insufficient_privilege';
+  perform mmdb.guard_owner(declared.relation);
+  perform mmdb.check_record(declared);
+  if exists (select from mmdb.embeddings e where e.id = declared.id and e.relation <> declared.relation) then
+    raise exception 'embedding % belongs to another table', declared.id using errcode = 'insufficient_privilege';
+  elsif not exists (select from mmdb.embeddings e where e.id = declared.id)
+        and declared.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
+    raise exception 'embedding % comes without its pass', declared.id using errcode = 'insufficient_privilege';
   end if;
-  insert into mmdb.embeddings select made.*
+  insert into mmdb.embeddings select declared.*
   on conflict (id) do update
-    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, prefix, function_schema,
+    set (sources, source_numbers, source_expressions, column_name, column_number, column_type, vector_type, dimensions,
+         relation_name, prefix, function_schema,
          attached_to, index_options, column_place, stale_column, stale_number)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
-         excluded.column_number, excluded.column_type, excluded.prefix, excluded.function_schema, excluded.attached_to,
+         excluded.column_number, excluded.column_type, excluded.vector_type, excluded.dimensions,
+         excluded.relation_name, excluded.prefix, excluded.function_schema, excluded.attached_to,
          excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
-  insert into mmdb.progress (embedding) values (made.id) on conflict do nothing;
-  insert into mmdb.passes select made.id, pass where pass is not null on conflict do nothing;
+  insert into mmdb.progress (embedding) values (declared.id) on conflict do nothing;
+  insert into mmdb.passes select declared.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
-  return made;
+  return declared;
 end
 $$;
-COMMENT ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
-CREATE FUNCTION mmdb.record_keywords(made mmdb.keywords) RETURNS mmdb.keywords
+COMMENT ON FUNCTION mmdb.record_embedding(declared mmdb.embeddings, pass uuid) IS 'Enter an embedding into the catalogue, for the table''s owner only.';
+CREATE FUNCTION mmdb.record_keywords(words mmdb.keywords) RETURNS mmdb.keywords
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform mmdb.guard_owner(made.relation);
+  perform mmdb.guard_owner(words.relation);
   insert into mmdb.keywords (relation, name, columns, language, index_name)
-  values (made.relation, made.name, made.columns, made.language, made.index_name)
-  returning * into made;
-  return made;
+  values (words.relation, words.name, words.columns, words.language, words.index_name)
+  returning * into words;
+  return words;
 end
 $$;
-COMMENT ON FUNCTION mmdb.record_keywords(made mmdb.keywords) IS 'Enter keywords into the catalogue, for the table''s owner only.';
+COMMENT ON FUNCTION mmdb.record_keywords(words mmdb.keywords) IS 'Enter keywords into the catalogue, for the table''s owner only.';
 CREATE FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4402,20 +4704,21 @@ CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     SET client_min_messages TO 'warning'
     AS $$
 declare
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  for made in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
-    made := mmdb.resolved(made);
+  for declared in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
+    declared := mmdb.resolved(declared);
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
-    if mmdb.trigger_drift(made) is not null then
-      perform mmdb.unset_all(made);
-      made.source_expressions := mmdb.source_expressions(relation, made.source_numbers);
+    if mmdb.trigger_drift(declared) is not null then
+      perform mmdb.unset_all(declared);
+      declared.source_expressions := mmdb.source_expressions(relation, declared.source_numbers);
     end if;
-    perform mmdb.make_trigger(made);
-    perform mmdb.make_worker_functions(made);
-    return next mmdb.record_embedding(made);
+    declared.relation_name := mmdb.relation_sql(relation);
+    perform mmdb.make_trigger(declared);
+    perform mmdb.make_worker_functions(declared);
+    return next mmdb.record_embedding(declared);
   end loop;
   -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
@@ -4423,12 +4726,12 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
-CREATE FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) RETURNS void
+CREATE FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  relation constant regclass := (legs[1].parts).relation;
+  relation constant regclass := (legs[1].pieces).relation;
   names constant text := (select string_agg(format('"%s"', l.name), ', ') from unnest(legs) l
                           where mmdb.weight_of(weights, l.name) <> 0);
 begin
@@ -4440,7 +4743,7 @@ begin
                         relation);
 end
 $$;
-COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
+COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
 CREATE FUNCTION mmdb.refuse_problem(problem text, model text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4490,6 +4793,20 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.remove_model(name text) IS 'Forget a model that no embedding uses, and the queries that it has embedded.';
+CREATE FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  renaming constant text := format('alter table %s rename column %%I to %%I', mmdb.relation_sql(declared.relation));
+begin
+  execute format(renaming, declared.column_name, column_name);
+  if declared.stale_column is not null then
+    execute format(renaming, declared.stale_column, stale_column);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) IS 'Give the place of the vectors another name.';
 CREATE FUNCTION mmdb.report_drift(embedding bigint, drift text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4534,37 +4851,35 @@ CREATE FUNCTION mmdb.request_hash(content text, data bytea) RETURNS bytea
   select sha256(coalesce('bytes\000'::bytea || data, 'text\000'::bytea || convert_to(content, 'UTF8')))
 $$;
 COMMENT ON FUNCTION mmdb.request_hash(content text, data bytea) IS 'The key of a text or of bytes in the cache: SHA-256, of which of the two it is too.';
-CREATE FUNCTION mmdb.resolved(made mmdb.embeddings) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.resolved(declared mmdb.embeddings) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if made.attached_to = mmdb.attachment(made.relation) then
-    made.sources := mmdb.column_names(made.relation, made.source_numbers);
-    made.column_name := (mmdb.column_names(made.relation, array[made.column_number]))[1];
-    made.stale_column := (mmdb.column_names(made.relation, array[made.stale_number]))[1];
-    if made.column_name is null or (made.stale_number is not null and made.stale_column is null)
-       or coalesce(cardinality(made.sources), 0) < cardinality(made.source_numbers) then
-      raise exception 'a column of embedding "%" of table % was dropped', made.name, made.relation
+  if declared.attached_to = mmdb.attachment(declared.relation) then
+    declared.sources := mmdb.column_names(declared.relation, declared.source_numbers);
+    declared.column_name := (mmdb.column_names(declared.relation, array[declared.column_number]))[1];
+    declared.stale_column := (mmdb.column_names(declared.relation, array[declared.stale_number]))[1];
+    if declared.column_name is null or (declared.stale_number is not null and declared.stale_column is null)
+       or coalesce(cardinality(declared.sources), 0) < cardinality(declared.source_numbers) then
+      raise exception 'a column of embedding "%" of table % was dropped', declared.name, declared.relation
         using errcode = 'undefined_column',
-              hint = format('mmdb.drop_embedding(%L, %L) removes the rest', made.relation, made.name);
+              hint = format('mmdb.drop_embedding(%L, %L) removes the rest', declared.relation, declared.name);
     end if;
   else
-    made.source_numbers := mmdb.column_numbers(made.relation, made.sources);
-    made.column_number := (mmdb.column_numbers(made.relation, array[made.column_name]))[1];
-    if made.stale_column is not null then
-      made.stale_number := (mmdb.column_numbers(made.relation, array[made.stale_column]))[1];
+    declared.source_numbers := mmdb.column_numbers(declared.relation, declared.sources);
+    declared.column_number := (mmdb.column_numbers(declared.relation, array[declared.column_name]))[1];
+    if declared.stale_column is not null then
+      declared.stale_number := (mmdb.column_numbers(declared.relation, array[declared.stale_column]))[1];
     end if;
-    made.source_expressions := mmdb.source_expressions(made.relation, made.source_numbers);
-    made.attached_to := mmdb.attachment(made.relation);
-    made.column_place := null;
+    declared.source_expressions := mmdb.source_expressions(declared.relation, declared.source_numbers);
+    declared.attached_to := mmdb.attachment(declared.relation);
+    declared.column_place := null;
   end if;
-  select format_type(a.atttypid, a.atttypmod) into made.column_type
-  from pg_attribute a where a.attrelid = made.relation and a.attnum = made.column_number;
-  return made;
+  return mmdb.read_column(declared);
 end
 $$;
-COMMENT ON FUNCTION mmdb.resolved(made mmdb.embeddings) IS 'The embedding with the names and numbers that its columns have now.';
+COMMENT ON FUNCTION mmdb.resolved(declared mmdb.embeddings) IS 'The embedding with the names and numbers that its columns have now.';
 CREATE FUNCTION mmdb.result_columns(function regprocedure) RETURNS TABLE(name text, type oid)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4634,14 +4949,28 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.rounded(made mmdb.recalls) IS 'A measurement to the digits that mean something.';
-CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
-    LANGUAGE sql STABLE
+CREATE FUNCTION mmdb.row_pieces(relation regclass) RETURNS mmdb.search_pieces
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation)
-  from pg_class c where c.oid = relation
+declare
+  keys constant record := mmdb.key_sql(relation);
+  pieces mmdb.search_pieces;
+begin
+  pieces.relation := relation;
+  pieces.source := mmdb.relation_sql(relation) || ' p';
+  pieces.key := keys.expression;
+  pieces.columns := keys.ordering;
+  pieces.one_key := (select count(*) = 1 from mmdb.key_columns(relation));
+  pieces.within := mmdb.within_sql(relation);
+  return pieces;
+end
 $$;
-COMMENT ON FUNCTION mmdb.rows_sql(relation regclass) IS 'The name of a table as a FROM item: its own rows and its partitions'', not those of inheriting tables.';
+COMMENT ON FUNCTION mmdb.row_pieces(relation regclass) IS 'The pieces of SQL by which a search reads rows of a table, whatever it looks for.';
+CREATE FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$ select 'p.xmin::text' $$;
+COMMENT ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) IS 'What fences a row between load and store.';
 CREATE FUNCTION mmdb.rrf_add(score double precision, rank bigint) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
@@ -4650,17 +4979,17 @@ CREATE FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select score + coalesce(weight / (60 + rank), 0) $$;
 COMMENT ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) IS 'A step of mmdb.rrf(rank, weight).';
-CREATE FUNCTION mmdb.run_as_owner(made mmdb.embeddings) RETURNS boolean
+CREATE FUNCTION mmdb.run_as_owner(declared mmdb.embeddings) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select count(*) = cardinality(mmdb.worker_verbs()) and bool_and(f.prosecdef and f.proowner = c.relowner)
+  select count(*) = cardinality(mmdb.worker_verbs(declared.kind)) and bool_and(f.prosecdef and f.proowner = c.relowner)
   from pg_class c
-  join pg_proc f on f.pronamespace = to_regnamespace(made.function_schema)
-   and f.proname in (select format('mmdb_%s_%s', v, made.id) from unnest(mmdb.worker_verbs()) v)
-  where c.oid = made.relation
+  join pg_proc f on f.pronamespace = to_regnamespace(declared.function_schema)
+   and f.proname in (select format('mmdb_%s_%s', v, declared.id) from unnest(mmdb.worker_verbs(declared.kind)) v)
+  where c.oid = declared.relation
 $$;
-COMMENT ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) IS 'Whether all worker functions of an embedding are there and run as the table''s owner.';
+COMMENT ON FUNCTION mmdb.run_as_owner(declared mmdb.embeddings) IS 'Whether all worker functions of an embedding are there and run as the table''s owner.';
 CREATE FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4829,15 +5158,15 @@ CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, O
     and (c.oid = scans.relation or c.oid in (select t.relid from pg_partition_tree(scans.relation) t))
 $$;
 COMMENT ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) IS 'The rows of a table, and how often it was read whole (and how many rows in all) and by an index since statistics began.';
-CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
-    LANGUAGE plpgsql STABLE ROWS 10
+CREATE FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text, OUT keys text[], OUT scores double precision[], OUT ranks jsonb[]) RETURNS record
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  leg mmdb.search_leg;
+  leg mmdb.leg;
   vector public.vector;
   deep constant integer := mmdb.search_depth(k, depth, diversity);
-  measure mmdb.search_leg;  -- the first embedding that takes part
+  measure mmdb.leg;  -- the first embedding that takes part
   found_keys text[] := '{}';
   found_ranks bigint[] := '{}';
   found_nearness double precision[] := '{}';
@@ -4885,25 +5214,40 @@ begin
              else u.nearness end) as score
     from unnest(found_keys, found_ranks, found_nearness, found_how, found_legs) u(key, rank, nearness, how, leg)
   ) f;
-  return query select f.key, f.score, f.ranks
-               from mmdb.fused(found_keys, found_scores, found_how, k, deep,
-                               coalesce(measure, mmdb.first_embedding(legs)), diversity, after) f;
+  select f.fused_keys, f.fused_scores, f.ranks into keys, scores, ranks
+  from mmdb.fused(found_keys, found_scores, found_how, k, deep, coalesce(measure, mmdb.first_embedding(legs)),
+                  diversity, after) f;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
-CREATE FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) RETURNS text
+COMMENT ON FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text, OUT keys text[], OUT scores double precision[], OUT ranks jsonb[]) IS 'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
+CREATE FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision DEFAULT 0, after text DEFAULT NULL::text) RETURNS TABLE(key text, score double precision, ranks jsonb)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_rows constant record := mmdb.search(mmdb.former_legs(legs), query, images, k, filter, within, weights, depth,
+                                            diversity, after);
+begin
+  return query select u.key, u.score, u.ranks
+               from unnest(found_rows.keys, found_rows.scores, found_rows.ranks) u(key, score, ranks);
+end
+$$;
+COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'mmdb.search for functions that an earlier mmdb made.';
+CREATE FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format($body$
-  select %1$s, p.%2$I operator(public.%3$s) %4$s as %5$I
-  from %6$s p
-  where p.%2$I is not null
-$body$, c.selected, made.column_name, mmdb.distance_operator(distance), vector,
-        mmdb.distance_name(made.relation), mmdb.relation_sql(made.relation))
-  from mmdb.search_columns(made.relation) c
+  select mmdb.filled($body$
+  select {selected}, {distance} as {name}
+  from {rows}
+  where {present}
+$body$, jsonb_build_object(
+    'selected', c.selected, 'distance', mmdb.distance_sql(declared, vector),
+    'name', quote_ident(mmdb.distance_name(declared.relation)), 'rows', mmdb.searched_rows(declared),
+    'present', mmdb.present_sql(declared)))
+  from mmdb.search_columns(declared.relation) c
 $_$;
-COMMENT ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) IS 'The one SELECT of a search view.';
+COMMENT ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) IS 'The one SELECT of a search view.';
 CREATE FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4941,7 +5285,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) IS 'How many candidates each leg brings, the arguments checked.';
-CREATE FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
+CREATE FUNCTION mmdb.search_found(leg mmdb.leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) RETURNS TABLE(key text, rank bigint, nearness double precision, how jsonb)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4958,12 +5302,13 @@ begin
     select f.key, f.place,
            coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
            jsonb_build_object('rank', f.place, 'distance', f.distance)
-    from mmdb.top(leg.parts, vector, depth, filter, within) with ordinality f(key, distance, place);
+    from mmdb.top(leg.pieces, vector, depth, filter, within) t,
+         unnest(t.keys, t.distances) with ordinality f(key, distance, place);
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank, nearness and reason.';
-CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.search_leg[]
+COMMENT ON FUNCTION mmdb.search_found(leg mmdb.leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) IS 'The candidates of one leg, with rank, nearness and reason.';
+CREATE FUNCTION mmdb.search_legs(relation regclass) RETURNS mmdb.leg[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4976,51 +5321,52 @@ CREATE FUNCTION mmdb.search_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_by_' || name $$;
 COMMENT ON FUNCTION mmdb.search_name(prefix text, name text) IS 'The name of an embedding''s search view.';
-CREATE FUNCTION mmdb.search_source(made mmdb.embeddings) RETURNS mmdb.search_source
+CREATE FUNCTION mmdb.search_pieces(declared mmdb.embeddings) RETURNS mmdb.search_pieces
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
-  keys constant record := mmdb.key_sql(made.relation);
-  parts mmdb.search_source;
+  pieces mmdb.search_pieces := mmdb.row_pieces(declared.relation);
 begin
-  parts.relation := made.relation;
-  parts.source := mmdb.relation_sql(made.relation) || ' p';
-  parts.key := keys.expression;
-  parts.columns := keys.ordering;
-  parts.distance := format('p.%I operator(public.%s) $1::%s', made.column_name,
-                           mmdb.distance_operator((select m.distance from mmdb.models m where m.name = made.model)),
-                           regexp_replace(made.column_type, '\(\d+\)$', ''));
-  parts.walk := case when mmdb.is_quantized(made) then
-    format('%s operator(public.<~>) %s', mmdb.signs_sql(made, format('p.%I', made.column_name)),
-           mmdb.signs_sql(made, '$1'))
-    else parts.distance end;
-  parts.present := format('p.%I is not null', made.column_name);
-  parts.within := mmdb.within_sql(made.relation);
-  return parts;
+  pieces.source := mmdb.searched_rows(declared);
+  pieces.vector := mmdb.vector_of(declared) || '::public.vector';
+  pieces.distance := mmdb.distance_sql(declared, '$1::' || mmdb.vector_type(declared));
+  pieces.walk := coalesce(mmdb.walk_sql(declared, '$1'), pieces.distance);
+  pieces.present := mmdb.present_sql(declared);
+  return pieces;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.search_source(made mmdb.embeddings) IS 'The pieces of SQL that a search of this embedding is made of.';
+COMMENT ON FUNCTION mmdb.search_pieces(declared mmdb.embeddings) IS 'The pieces of SQL that a search of this embedding is made of.';
 CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format($body$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_found record;
 begin
+  mmdb_found := mmdb.search(
+    legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
+    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => {after});
   return query
-  select %1$s, found_.score, found_.ranks
-  from mmdb.search(%2$L::mmdb.search_leg[], $1, case when $2 is null then $7 else array[$2] || $7 end, $3, $4,
-                   $5::text[], $6, $8, $9, %5$s)
-    with ordinality found_(key, score, ranks, place)
-  join %3$s p on %4$s
+  select {selected}, found_.score, found_.ranks
+  from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_legs(relation), mmdb.relation_sql(relation), replace(k.matches, 'k.key', 'found_.key'),
-        mmdb.known_key_sql(relation, '$10'))
-  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k
+$body$, jsonb_build_object(
+    'legs', mmdb.legs_sql(mmdb.search_legs(relation)), 'selected', c.selected,
+    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'found_.key'),
+    'after', mmdb.known_key_sql(relation, '$10')))
+  from mmdb.search_columns(relation) c
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
+CREATE FUNCTION mmdb.searched_rows(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.relation_sql(declared.relation) || ' p' $$;
+COMMENT ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) IS 'The rows that a search reads, with their vectors, as a FROM item.';
 CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, milliseconds double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5062,7 +5408,7 @@ CREATE FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) RETU
                  where (s.name, s.identity) = (model.name, model.identity))
 $$;
 COMMENT ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) IS 'Whether a worker has loaded this very model.';
-CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) RETURNS regclass
+CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) RETURNS regclass
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5070,17 +5416,17 @@ CREATE FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind
   from pg_index i
   join pg_class c on c.oid = i.indexrelid
   join pg_am m on m.oid = c.relam
-  join pg_attribute a on a.attrelid = i.indrelid and a.attname = made.column_name
+  join pg_attribute a on a.attrelid = i.indrelid and a.attname = declared.column_name
   where i.indrelid = serving_index.relation and i.indisvalid
     and case when kind = 'pending' then m.amname = 'btree'
                and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null
-               and i.indkey[0] = case when mmdb.is_quantized(made) then 0 else a.attnum end end
+               and i.indkey[0] = case when mmdb.is_quantized(declared) then 0 else a.attnum end end
     and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
 $$;
-COMMENT ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
+COMMENT ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
 CREATE FUNCTION mmdb.set_setting(name text, value text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5108,6 +5454,14 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.set_setting(name text, value text) IS 'Set one of: default_model, embed_timeout_ms (how long mmdb.embed waits), query_cache_rows, query_max_bytes, max_attempts.';
+CREATE FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%I = %s', declared.column_name, vector)
+         || case when declared.stale_column is null then '' else format(', %I = false', declared.stale_column) end
+$$;
+COMMENT ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) IS 'What an update that stores a vector sets.';
 CREATE FUNCTION mmdb.setting(name text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5207,14 +5561,11 @@ CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select function::text $$;
 COMMENT ON FUNCTION mmdb.signature(function regprocedure) IS 'A function''s qualified name and argument types: how contracts know it.';
-CREATE FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) RETURNS text
+CREATE FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select format('public.binary_quantize(%s)::bit(%s)', vector,
-                substring(made.column_type from '\((\d+)\)$'))
-$_$;
-COMMENT ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) IS 'The signs of a vector, a bit for each number.';
+    AS $$ select format('public.binary_quantize(%s)::bit(%s)', vector, declared.dimensions) $$;
+COMMENT ON FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) IS 'The signs of a vector, a bit for each number.';
 CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) RETURNS oid[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5271,6 +5622,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) IS 'What the sources hold (text or image) and whether they hold it by URI.';
+CREATE FUNCTION mmdb.stale_sql(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.marked_sql(declared)
+         || case when declared.stale_column is null then '' else ' and ' || mmdb.present_sql(declared) end
+$$;
+COMMENT ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) IS 'The condition "this row is found by the vector of an earlier source".';
 CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5311,46 +5670,6 @@ CREATE FUNCTION mmdb.storage_parameters(options jsonb) RETURNS text
   from jsonb_each_text(options - array['type', 'quantization']) o
 $$;
 COMMENT ON FUNCTION mmdb.storage_parameters(options jsonb) IS 'The storage parameters of an HNSW index as a clause of create index.';
-CREATE FUNCTION mmdb.store_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select format($body$
-declare
-  held text[];
-begin%7$s
-  select array_agg(l.key) into held
-  from (select k.key from unnest(keys) k(key) join %1$s p on %2$s
-        order by %3$s for no key update of p skip locked) l;
-  if not %8$s then
-    raise exception 'the primary key of table %% is another one than it was', %9$L
-      using errcode = 'object_not_in_prerequisite_state', hint = %10$L;
-  elsif not %11$s then
-    raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
-  end if;
-  return query
-  with stored as (
-    update %1$s p set %4$I = k.embedding%12$s
-    from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
-    where %2$s and k.key = any(held) and %5$s
-      and public.l2_norm(k.embedding) > 0
-      and case when p.xmin::text = k.state then true else %6$s = k.hash end
-    returning k.key
-  )
-  select k.key, case when s.key is not null then 'stored'
-                     when k.key = any(held) or not exists (select from %1$s p where %2$s) then 'changed'
-                     else 'locked' end
-  from unnest(keys) k(key) left join stored s on s.key = k.key;
-  -- A deferred trigger would otherwise run at commit, as the worker.
-  set constraints all immediate;
-end
-$body$, mmdb.rows_sql(made.relation), k.matches, k.ordering, made.column_name,
-        mmdb.pending_sql(made, 'p.'), mmdb.hash_sql(made), mmdb.pass_sql(made), mmdb.same_key_sql(made.relation),
-        mmdb.relation_sql(made.relation), format('select mmdb.refresh(%L)', mmdb.relation_sql(made.relation)),
-        mmdb.same_column_sql(made.relation, made.column_number, made.column_name), mmdb.unmark_sql(made))
-  from mmdb.key_sql(made.relation) k
-$_$;
-COMMENT ON FUNCTION mmdb.store_body(made mmdb.embeddings) IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
 CREATE PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer DEFAULT 10, IN batch integer DEFAULT 1000)
     LANGUAGE plpgsql
     AS $_$
@@ -5385,6 +5704,41 @@ begin
 end
 $_$;
 COMMENT ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) IS 'Write mmdb.near_duplicates into a new table `target` (key_a, key_b, distance), page by page, each in its own transaction: for tables of millions of rows. Called again after an interruption it goes on where it was; that is kept in the table TARGET_progress, which goes in the end. Not inside a transaction.';
+CREATE FUNCTION mmdb.store_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $_$
+  select $body$
+declare
+  held text[];
+begin{pass}
+  select array_agg(l.key) into held
+  from (select k.key from unnest(keys) k(key) join {rows} on {matches}
+        order by {ordering} {lock}) l;
+  if not {same_key} then
+    raise exception 'the primary key of table % is another one than it was', {relation}
+      using errcode = 'object_not_in_prerequisite_state', hint = {refresh};
+  elsif not {same_column} then
+    raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
+  end if;
+  return query
+  with stored as (
+    update {rows} set {set_vector}
+    from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
+    where {matches} and k.key = any(held) and {pending}
+      and public.l2_norm(k.embedding) > 0
+      and case when {state} = k.state then true else {hash} = k.hash end
+    returning k.key
+  )
+  select k.key, case when s.key is not null then 'stored'
+                     when k.key = any(held) or not exists (select from {rows} where {matches}) then 'changed'
+                     else 'locked' end
+  from unnest(keys) k(key) left join stored s on s.key = k.key;
+  -- A deferred trigger would otherwise run at commit, as the worker.
+  set constraints all immediate;
+end
+$body$
+$_$;
+COMMENT ON FUNCTION mmdb.store_template() IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
 CREATE FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) RETURNS mmdb.stored_query
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5401,6 +5755,14 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) IS 'What it takes to run a function over samples; without samples those of its contract.';
+CREATE FUNCTION mmdb.stored_rows(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(declared.relation) || ' p'
+  from pg_class c where c.oid = declared.relation
+$$;
+COMMENT ON FUNCTION mmdb.stored_rows(declared mmdb.embeddings) IS 'The rows that a derivation covers, with their sources and vectors, as a FROM item; also what a store updates.';
 CREATE FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5460,16 +5822,8 @@ begin
   now := array(select q.argument from mmdb.query_arguments(other) q);
   indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
                    mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.column_name,
-                 set_aside || '_embedding');
-  execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.column_name,
-                 serving.column_name);
-  if serving.stale_column is not null then
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), serving.stale_column,
-                   set_aside || '_stale');
-    execute format('alter table %s rename column %I to %I', mmdb.relation_sql(relation), other.stale_column,
-                   serving.stale_column);
-  end if;
+  perform mmdb.rename_storage(serving, set_aside || '_embedding', set_aside || '_stale');
+  perform mmdb.rename_storage(other, serving.column_name, serving.stale_column);
   perform mmdb.record_switch(serving.id, other.id);
   perform mmdb.drop_search_functions(other);
   perform mmdb.hand_over_functions(serving, other);
@@ -5528,6 +5882,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.table_name(name text, suffix text) IS 'A name as given, perhaps with its schema, and with a suffix, quoted.';
+CREATE FUNCTION mmdb.table_rows(relation regclass) RETURNS real
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return coalesce(
+    (select c.reltuples from pg_class c where c.oid = relation and c.relkind = 'r'),
+    (select sum(c.reltuples)::real
+     from pg_partition_tree(relation) t join pg_class c on c.oid = t.relid where t.isleaf));
+end
+$$;
+COMMENT ON FUNCTION mmdb.table_rows(relation regclass) IS 'How many rows a table has with its partitions, as PostgreSQL estimates; below zero where it never looked.';
 CREATE FUNCTION mmdb.table_verbs() RETURNS text[]
     LANGUAGE sql IMMUTABLE
     AS $$ select array['search', 'like', 'recommend'] $$;
@@ -5570,7 +5936,7 @@ begin
   perform mmdb.guard_session();
   return query
   select e.id, p.pass, e.relation::text, e.name, e.modality, e.by_uri,
-         (parse_ident(e.function_schema))[1], e.column_type like '%halfvec(%',
+         (parse_ident(e.function_schema))[1], e.vector_type = 'halfvec',
          e.sources, e.weights, e.source_modalities
   from mmdb.embeddings e join mmdb.passes p on p.embedding = e.id join mmdb.models m on m.name = e.model
   where e.model = tasks.model and m.identity = tasks.identity and mmdb.run_as_owner(e)
@@ -5578,17 +5944,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
-CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
-    LANGUAGE plpgsql STABLE ROWS 10
+CREATE FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text DEFAULT NULL::text, OUT keys text[], OUT distances double precision[]) RETURNS record
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 #variable_conflict use_variable
 declare
-  passes constant text := mmdb.filter(parts.relation, filter, 'p')
-    || case when within is null then '' else ' and ' || parts.within end;
-  later constant text := passes || mmdb.top_after(parts, vector, after);
+  passes constant text := mmdb.filter(pieces.relation, filter, 'p')
+    || case when within is null then '' else ' and ' || pieces.within end;
+  later constant text := passes || mmdb.top_after(pieces, vector, after);
   cost constant record := mmdb.top_costs();
-  by_signs constant boolean := parts.walk <> parts.distance;
+  by_signs constant boolean := pieces.walk <> pieces.distance;
   -- The least number of rows of a walk from which the k are taken. Over signs they are taken from all rows of the walk,
   -- whose order is not that of distances.
   least_rows constant integer := k * mmdb.oversampling(by_signs);
@@ -5602,8 +5968,6 @@ declare
   estimate record;
   needed real;
   expected real;  -- what the deep road will cost
-  keys text[];
-  distances double precision[];
   passed bigint := 0;
   flat boolean;
 begin
@@ -5612,7 +5976,7 @@ begin
   elsif vector is null then
     return;
   end if;
-  estimate := mmdb.top_estimate(parts, passes, vector, within);
+  estimate := mmdb.top_estimate(pieces, passes, vector, within);
   if current_setting('enable_indexscan') = 'off' then
     estimate.exact_cost := 0;  -- as mmdb.recall asks for the truth
   end if;
@@ -5620,12 +5984,12 @@ begin
   -- the rows that pass may all lie near the query. With this 2, both the loss (they do not lie near it) and the gain
   -- that is missed (they do, and no probe was tried) stay within a factor of 2.
   if estimate.exact_cost > cost.walked * depth * (case when estimate.share * depth < enough then 2 else 1 end) then
-    select * into passed, keys, distances from mmdb.top_probe(parts, later, vector, within, most, depth);
+    select * into passed, keys, distances from mmdb.top_probe(pieces, later, vector, within, most, depth);
     if after is null and passed >= enough and depth < 1000 and mmdb.is_flat(distances) then
       depth := 1000;
       if estimate.exact_cost > cost.flat * depth then
         select * into passed, keys, distances
-        from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else most end, depth);
+        from mmdb.top_probe(pieces, later, vector, within, case when by_signs then depth else most end, depth);
       else
         passed := null;  -- to measure all costs no more
       end if;
@@ -5634,7 +5998,7 @@ begin
     while after is not null and passed < enough and depth < 1000 and estimate.exact_cost > cost.walked * 4 * depth loop
       depth := least(1000, 4 * depth);
       select * into passed, keys, distances
-      from mmdb.top_probe(parts, later, vector, within, case when by_signs then depth else enough end, depth);
+      from mmdb.top_probe(pieces, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
       -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
@@ -5645,26 +6009,38 @@ begin
       enough := least_rows;
       if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
         select * into passed, keys, distances
-        from mmdb.top_probe(parts, later, vector, within, case when by_signs and flat then 1000 else enough end,
+        from mmdb.top_probe(pieces, later, vector, within, case when by_signs and flat then 1000 else enough end,
                             ceil(needed)::integer);
       end if;
       -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a
       -- quarter of the cost, where the exact road would take a quarter of a second.
       if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
         select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(parts, later, vector, within, k, wanted,
+        from mmdb.top_deep(pieces, later, vector, within, k, wanted,
           (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
       end if;
     end if;
   end if;
   if passed is null or passed < enough then
-    select * into keys, distances from mmdb.top_exact(parts, later, vector, within, k);
+    select * into keys, distances from mmdb.top_exact(pieces, later, vector, within, k);
   end if;
-  return query select u.key, u.distance from unnest(keys[:k], distances[:k]) u(key, distance);
+  keys := keys[:k];
+  distances := distances[:k];
 end
 $$;
-COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
-CREATE FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) RETURNS text
+COMMENT ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) IS 'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what T_top_by_NAME returns whole rows of.';
+CREATE FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text DEFAULT NULL::text) RETURNS TABLE(key text, distance double precision)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_rows constant record := mmdb.top(mmdb.former_pieces(parts), vector, k, filter, within, after);
+begin
+  return query select u.key, u.distance from unnest(found_rows.keys, found_rows.distances) u(key, distance);
+end
+$$;
+COMMENT ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) IS 'mmdb.top for functions that an earlier mmdb made.';
+CREATE FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET extra_float_digits TO '1'
@@ -5675,43 +6051,51 @@ begin
   if after is null or vector is null then
     return '';
   end if;
-  execute format('select %s from %s where %s', parts.distance, parts.source, parts.within)
-  into reached using vector, mmdb.within_keys(parts, array[after]);
+  execute format('select %s from %s where %s', pieces.distance, pieces.source, pieces.within)
+  into reached using vector, mmdb.within_keys(pieces, array[after]);
   if reached is null then
     raise exception 'row "%" of table % has no embedding to go on from', array_to_string(after::text[], ', '),
-                    parts.relation
+                    pieces.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'after takes the key of the last row of the page before';
   end if;
   return format(' and (%1$s > %2$L::double precision or %1$s = %2$L::double precision and (select %3$s from (select '
                 '%4$L::text) a(after)))',
-                parts.distance, reached, mmdb.later_sql(parts.relation), after);
+                pieces.distance, reached, mmdb.later_sql(pieces.relation, 'after::text[]'), after);
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
-CREATE FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) RETURNS text
+COMMENT ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
+CREATE FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format($body$
+  select mmdb.filled($body$
 #variable_conflict use_column
+declare
+  mmdb_found record;
 begin
+  mmdb_found := mmdb.top(pieces => {pieces}, vector => {vector}, k => $2, filter => $3, within => $4::text[],
+                         after => {after});
   return query
-  select %1$s, found_.distance
-  from mmdb.top(%2$L::mmdb.search_source, %3$s, $2, $3, $4::text[], %6$s) with ordinality found_(key, distance, place)
-  join %4$s p on %5$s
+  select {selected}, found_.distance
+  from unnest(mmdb_found.keys, mmdb_found.distances) with ordinality found_(key, distance, place)
+  join {source} on {matches}
   order by found_.place;
 end
-$body$, c.selected, mmdb.search_source(made), vector, mmdb.relation_sql(made.relation),
-        replace(k.matches, 'k.key', 'found_.key'), mmdb.known_key_sql(made.relation, '$5'))
-  from mmdb.search_columns(made.relation) c, mmdb.key_sql(made.relation) k
+$body$, jsonb_build_object(
+    'pieces', mmdb.pieces_sql(mmdb.search_pieces(declared)), 'vector', vector || '::public.vector',
+    'selected', c.selected,
+    'source', mmdb.relation_sql(declared.relation) || ' p',
+    'matches', mmdb.key_matches(declared.relation, 'found_.key'),
+    'after', mmdb.known_key_sql(declared.relation, '$5')))
+  from mmdb.search_columns(declared.relation) c
 $_$;
-COMMENT ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
+COMMENT ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
     AS $$ select 12.0, 4.0, 3.0, 0.18, 0.17 $$;
 COMMENT ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) IS 'Costs in units of a row fetched by an index: a row that a walk returns, also where all are about as far away, one that it looks at (max_scan_tuples), one that a sequential scan reads, and one that it keeps.';
-CREATE FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+CREATE FUNCTION mmdb.top_deep(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -5731,29 +6115,24 @@ begin
     select max(p.mmdb_passed), array_agg(%1$s order by p.mmdb_distance + 0, %2$s),
            array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select *, count(*) over () as mmdb_passed from found p order by p.mmdb_distance + 0, %2$s limit %8$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, wanted, k, parts.walk)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, wanted, k, pieces.walk)
   into passed, keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
-CREATE FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) RETURNS record
+COMMENT ON FUNCTION mmdb.top_deep(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'The walk with the filter inside, for `wanted` rows within a budget of rows looked at.';
+CREATE FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   plan json;
   cost constant record := mmdb.top_costs();
-  total real := (select c.reltuples from pg_class c where c.oid = parts.relation and c.relkind = 'r');
+  total constant real := greatest(mmdb.table_rows(pieces.relation), 1);
 begin
-  if total is null then
-    total := (select sum(c.reltuples) from pg_partition_tree(parts.relation) t
-              join pg_class c on c.oid = t.relid and t.isleaf);
-  end if;
-  total := greatest(total, 1);
-  if passes = 'true' and not row_security_active(parts.relation) then
+  if passes = 'true' and not row_security_active(pieces.relation) then
     rows := total;
   else
-    execute format('explain (format json) select from %s where %s and %s', parts.source, parts.present, passes)
+    execute format('explain (format json) select from %s where %s and %s', pieces.source, pieces.present, passes)
     into plan using vector, within;
     rows := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::real;
   end if;
@@ -5762,8 +6141,8 @@ begin
                      else rows end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
-CREATE FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) RETURNS record
+COMMENT ON FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) IS 'How many rows pass, their share of the table, and what measuring all of them costs.';
+CREATE FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -5773,16 +6152,16 @@ begin
     select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
           order by p.mmdb_distance, %2$s limit %7$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, k)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, k)
   into keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
+COMMENT ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
 CREATE FUNCTION mmdb.top_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_top_by_' || name $$;
 COMMENT ON FUNCTION mmdb.top_name(prefix text, name text) IS 'The name of an embedding''s function that is told k.';
-CREATE FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+CREATE FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -5798,37 +6177,37 @@ begin
     select count(*), array_agg(%s order by p.mmdb_distance + 0, %2$s),
            array_agg(p.mmdb_distance order by p.mmdb_distance + 0, %2$s)
     from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s order by %8$s limit %7$s) p
-  $query$, parts.key, parts.columns, parts.distance, parts.source, parts.present, passes, most, parts.walk)
+  $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, most, pieces.walk)
   into passed, keys, distances using vector, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most `most`.';
-CREATE FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) RETURNS text
+COMMENT ON FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'Of the `depth` nearest rows those that pass the filter, at most `most`.';
+CREATE FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case when made.stale_column is null then ''
+  select case when declared.stale_column is null then ''
               else (select string_agg(quote_literal(a.name), ', ' order by a.place)
-                    from unnest(made.stale_column || made.sources) with ordinality a(name, place)) end
+                    from unnest(declared.stale_column || declared.sources) with ordinality a(name, place)) end
 $$;
-COMMENT ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) IS 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
-CREATE FUNCTION mmdb.trigger_condition(made mmdb.embeddings) RETURNS text
+COMMENT ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) IS 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
+CREATE FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select format('(%s) and old.%2$I operator(public.=) new.%2$I'
-                || case when made.stale_column is null then ''
+                || case when declared.stale_column is null then ''
                         else ' or old.%3$I and new.%3$I '
                              'and (old.%2$I operator(public.=) new.%2$I) is not true' end,
                 string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
                                        else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end,
                                   a.attname),
-                           ' or ' order by a.attnum), made.column_name, made.stale_column)
+                           ' or ' order by a.attnum), declared.column_name, declared.stale_column)
   from pg_attribute a
-  where a.attrelid = made.relation and a.attnum = any(mmdb.base_columns(made.relation, made.source_numbers))
+  where a.attrelid = declared.relation and a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
 $_$;
-COMMENT ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
-CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
+COMMENT ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
+CREATE FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5837,22 +6216,23 @@ CREATE FUNCTION mmdb.trigger_drift(made mmdb.embeddings) RETURNS text
     when t.tgenabled <> 'A' then 'the trigger is disabled'
     when array(select d.refobjsubid::smallint from pg_depend d
                where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = made.relation
-                 and d.refobjsubid not in (0, made.column_number, coalesce(made.stale_number, 0)) group by 1 order by 1)
-         is distinct from mmdb.base_columns(made.relation, made.source_numbers) then
+                 and d.refobjid = declared.relation
+                 and d.refobjsubid not in (0, declared.column_number, coalesce(declared.stale_number, 0))
+               group by 1 order by 1)
+         is distinct from mmdb.base_columns(declared.relation, declared.source_numbers) then
       'the columns that a source is made from changed'
-    when made.source_expressions <> mmdb.source_expressions(made.relation, made.source_numbers) then
+    when declared.source_expressions <> mmdb.source_expressions(declared.relation, declared.source_numbers) then
       'the expression of a generated source changed'
-    when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(made.relation)) then
+    when cardinality(t.tgattr::smallint[]) > 0 and exists (select from mmdb.other_triggers(declared.relation)) then
       'the table has a BEFORE UPDATE trigger that may change a source unseen'
-    when exists (select from mmdb.other_triggers(made.relation) o(name)
+    when exists (select from mmdb.other_triggers(declared.relation) o(name)
                  where o.name collate "C" > t.tgname::text collate "C") then
       'a BEFORE UPDATE trigger of the table runs after the trigger of mmdb'
   end
   from (select) one
-  left join pg_trigger t on t.tgrelid = made.relation and t.tgname = mmdb.trigger_name(made.id)
+  left join pg_trigger t on t.tgrelid = declared.relation and t.tgname = mmdb.trigger_name(declared.id)
 $$;
-COMMENT ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) IS 'How the trigger no longer guards the sources.';
+COMMENT ON FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) IS 'How the trigger no longer guards the sources.';
 CREATE FUNCTION mmdb.trigger_name(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('~mmdb_unset_%s', id) $$;
@@ -5991,35 +6371,24 @@ CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder 
   order by 1, 2
 $$;
 COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
-CREATE FUNCTION mmdb.unmark_sql(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case when made.stale_column is null then '' else format(', %I = false', made.stale_column) end $$;
-COMMENT ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) IS 'What an update that stores a vector sets besides, where an old vector is kept and marked.';
-CREATE FUNCTION mmdb.unset_all(made mmdb.embeddings) RETURNS void
+CREATE FUNCTION mmdb.unset_all(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 begin
-  if not mmdb.trusts_owner(made.relation) then
+  if not mmdb.trusts_owner(declared.relation) then
     raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its '
                     'owner as "%"',
-                    made.relation, current_user
+                    declared.relation, current_user
       using errcode = 'insufficient_privilege',
             hint = format('as %s: select mmdb.refresh(%L)',
-                          (select c.relowner::regrole from pg_class c where c.oid = made.relation), made.relation);
+                          (select c.relowner::regrole from pg_class c where c.oid = declared.relation),
+                          declared.relation);
   end if;
-  if made.stale_column is null then
-    execute format('update %s set %I = null where %2$I is not null', mmdb.rows_sql(made.relation), made.column_name);
-  else
-    execute format('update %s set %I = case when %4$s then %2$I end, %3$I = coalesce(%4$s, false) where '
-                   '%2$I is not null',
-                   mmdb.rows_sql(made.relation), made.column_name, made.stale_column,
-                   mmdb.says_sql(made.relation, made.sources, ''));
-  end if;
+  execute mmdb.unset_sql(declared);
 end
-$_$;
-COMMENT ON FUNCTION mmdb.unset_all(made mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
+$$;
+COMMENT ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
 CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6055,6 +6424,18 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
+CREATE FUNCTION mmdb.unset_sql(declared mmdb.embeddings) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('update %s set %s where %s', mmdb.stored_rows(declared),
+                case when declared.stale_column is null then format('%I = null', declared.column_name)
+                     else format('%I = case when %3$s then %2$s end, %4$I = coalesce(%3$s, false)',
+                                 declared.column_name, mmdb.vector_of(declared), s.says, declared.stale_column) end,
+                mmdb.present_sql(declared))
+  from mmdb.says_sql(declared.relation, declared.sources, 'p.') s(says)
+$_$;
+COMMENT ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) IS 'The statement that makes every row pending; where old vectors are kept they stay, marked.';
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -6062,6 +6443,11 @@ CREATE FUNCTION mmdb.unspaced() RETURNS text
          '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
 $$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
+CREATE FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select format('%s%I', alias, declared.column_name) $$;
+COMMENT ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) IS 'The vector of a row.';
 CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigint)
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6072,26 +6458,26 @@ CREATE FUNCTION mmdb.vector_scans() RETURNS TABLE(relation regclass, scans bigin
   group by i.indrelid
 $$;
 COMMENT ON FUNCTION mmdb.vector_scans() IS 'How often this transaction has read the vector indexes of each table.';
-CREATE FUNCTION mmdb.vector_sql(parts mmdb.search_source) RETURNS text
+CREATE FUNCTION mmdb.vector_type(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$ select regexp_replace(parts.present, ' is not null$', '::public.vector') $_$;
-COMMENT ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) IS 'The embedding of a row.';
+    AS $$ select 'public.' || declared.vector_type $$;
+COMMENT ON FUNCTION mmdb.vector_type(declared mmdb.embeddings) IS 'The type of a vector without its width, which the vectors of another model may not have.';
 CREATE FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[] DEFAULT NULL::text[], name text DEFAULT NULL::text, timeout interval DEFAULT '00:00:30'::interval) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   give_up constant timestamptz := clock_timestamp() + timeout;
-  made mmdb.embeddings;
+  declared mmdb.embeddings;
   state record;
   looks integer := 0;
 begin
   perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
-  for made in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
+  for declared in select e.* from mmdb.embeddings e where e.relation = wait_until_embedded.relation
                 and e.name = coalesce(wait_until_embedded.name, e.name) order by e.id loop
     loop
-      state := mmdb.pending_of(made, ids);
+      state := mmdb.pending_of(declared, ids);
       if state.failure is not null then
         raise exception '%', state.failure
           using errcode = 'data_exception',
@@ -6102,7 +6488,7 @@ begin
       end if;
       exit when state.pending = 0;
       if looks = 0 then
-        perform mmdb.check_waiting(made);
+        perform mmdb.check_waiting(declared);
         perform mmdb.wake_workers();
       elsif clock_timestamp() > give_up then
         raise exception '% rows of % are not embedded after %', state.pending, relation, timeout
@@ -6129,6 +6515,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.wake_workers() IS 'Have workers look for pending rows now, whatever becomes of this transaction.';
+CREATE FUNCTION mmdb.walk_sql(declared mmdb.embeddings, other text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format('%s operator(public.<~>) %s', mmdb.signs_sql(declared, mmdb.vector_of(declared)),
+                mmdb.signs_sql(declared, other))
+  where mmdb.is_quantized(declared)
+$$;
+COMMENT ON FUNCTION mmdb.walk_sql(declared mmdb.embeddings, other text) IS 'What a walk of an index of signs is ordered by, from a vector; NULL where the walk is ordered by the distance.';
 CREATE FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6151,7 +6546,7 @@ begin
     from mmdb.measured_pairs($5, $6, $7, $4, null, null,
                              array(select distinct w.left_key from walked w where w.found < $4)) m
   $query$, mmdb.left_rows_sql(lefts, after, upto, case when within is not null then '$3' end),
-           mmdb.nearest_sql(rights, passes, depth, true))
+           mmdb.nearest_sql(rights, lefts.relation, passes, depth, true))
   using after, upto, within, depth, lefts, rights, passes;
 end
 $_$;
@@ -6165,8 +6560,8 @@ declare
     where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
 begin
   if filled and mmdb.trusts_owner(planned.relation) then
-    execute format('select exists (select from %s p where p.%I is not null)',
-                   mmdb.rows_sql(planned.relation), planned.column_name) into filled;
+    execute format('select exists (select from %s where %s)', mmdb.stored_rows(planned), mmdb.present_sql(planned))
+    into filled;
   end if;
   if filled then
     raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
@@ -6180,29 +6575,24 @@ CREATE FUNCTION mmdb.weight_of(weights jsonb, name text) RETURNS double precisio
     LANGUAGE sql IMMUTABLE
     AS $$ select coalesce((weights ->> name)::double precision, 1) $$;
 COMMENT ON FUNCTION mmdb.weight_of(weights jsonb, name text) IS 'A weight, 1 unless given.';
-CREATE FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
+CREATE FUNCTION mmdb.weighted_load_template() RETURNS text
+    LANGUAGE sql IMMUTABLE
     AS $_$
-  select format($body$
-begin%5$s
-  return query select k.key, p.xmin::text, coalesce(octet_length(s.data), octet_length(s.content))::bigint,
+  select $body$
+begin{pass}
+  return query select k.key, {state}, coalesce(octet_length(s.data), octet_length(s.content))::bigint,
          case when octet_length(s.content) <= max_bytes[s.place] then s.content end,
          case when octet_length(s.data) <= max_bytes[s.place] then s.data end
   from unnest(keys) with ordinality k(key, number)
-  join %1$s p on %2$s
-  cross join lateral (values %4$s) s(place, content, data)
-  where %3$s
+  join {rows} on {matches}
+  cross join lateral (values {weighted}) s(place, content, data)
+  where {pending}
   order by k.number, s.place;
 end
-$body$, mmdb.rows_sql(made.relation), k.matches, mmdb.pending_sql(made, 'p.'),
-        (select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place)
-         from mmdb.weighted_sources(made) s),
-        mmdb.pass_sql(made))
-  from mmdb.key_sql(made.relation) k
+$body$
 $_$;
-COMMENT ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) IS 'The sources of some pending rows, each by itself; those over their limit come without content.';
-CREATE FUNCTION mmdb.weighted_sources(made mmdb.embeddings) RETURNS TABLE(place bigint, content text, data text, raw text)
+COMMENT ON FUNCTION mmdb.weighted_load_template() IS 'The sources of some pending rows, each by itself; those over their limit come without content.';
+CREATE FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) RETURNS TABLE(place bigint, content text, data text, raw text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -6210,9 +6600,9 @@ CREATE FUNCTION mmdb.weighted_sources(made mmdb.embeddings) RETURNS TABLE(place 
          case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
          case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
          format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
-  from unnest(made.sources, made.source_modalities) with ordinality s(name, modality, place)
+  from unnest(declared.sources, declared.source_modalities) with ordinality s(name, modality, place)
 $$;
-COMMENT ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) IS 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
+COMMENT ON FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) IS 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
 CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) RETURNS public.vector
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6225,43 +6615,43 @@ CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[])
   ) s
 $$;
 COMMENT ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) IS 'The weighted sum of vectors, of unit length.';
-CREATE FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) RETURNS text[]
+CREATE FUNCTION mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case when parts.within like 'p.%' then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
-COMMENT ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) IS 'Keys in the form that `within` has them in.';
-CREATE FUNCTION mmdb.within_sql(relation regclass) RETURNS text
+    AS $$ select case when pieces.one_key then array(select (k::text[])[1] from unnest(keys) k) else keys end $$;
+COMMENT ON FUNCTION mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) IS 'Keys in the form that `within` has them in.';
+CREATE FUNCTION mmdb.within_sql(relation regclass, keys text DEFAULT '$2'::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-  select case count(*) when 1 then format('p.%I %s any ($2::%s[])', min(k.name), min(k.equal), min(k.type_name))
-              else format('exists (select from unnest($2) k(key) where %s)',
-                          (select s.matches from mmdb.key_sql(relation) s)) end
+    AS $$
+  select case count(*) when 1 then format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name))
+              else format('exists (select from unnest(%s) k(key) where %s)', keys, mmdb.key_matches(relation, 'k.key'))
+         end
   from mmdb.key_columns(relation) k
-$_$;
-COMMENT ON FUNCTION mmdb.within_sql(relation regclass) IS 'The condition that a row''s key is one of the texts $2.';
+$$;
+COMMENT ON FUNCTION mmdb.within_sql(relation regclass, keys text) IS 'The condition that a row''s key is one of the texts that this SQL gives as an array.';
 CREATE FUNCTION mmdb.within_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
 COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
-CREATE FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) RETURNS TABLE(key text, rank bigint, closeness double precision)
+CREATE FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) RETURNS TABLE(key text, rank bigint, closeness double precision)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "pg_trgm.word_similarity_threshold" TO '0.35'
     AS $_$
 declare
-  passes constant text := mmdb.filter((leg.parts).relation, filter, 'p')
-    || case when within is null then '' else ' and ' || (leg.parts).within end;
+  passes constant text := mmdb.filter((leg.pieces).relation, filter, 'p')
+    || case when within is null then '' else ' and ' || (leg.pieces).within end;
 begin
   return query execute format($query$
     select x.key, row_number() over (order by x.closeness desc, x.key), x.closeness
     from (select %s as key, (%s)::double precision as closeness from %s where %s and %s limit 2000) x
     order by x.closeness desc, x.key limit %s
-  $query$, (leg.parts).key, leg.closeness, (leg.parts).source, leg.matches, passes, depth) using query, within;
+  $query$, (leg.pieces).key, leg.closeness, (leg.pieces).source, leg.matches, passes, depth) using query, within;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) IS 'The candidates of a leg of words.';
+COMMENT ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) IS 'The candidates of a leg of words.';
 CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6272,31 +6662,73 @@ CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
                     else websearch_to_tsquery(language::regconfig, query) end) q(parsed)
 $$;
 COMMENT ON FUNCTION mmdb.words_query(language text, query text) IS 'The words of a query, any of which is to be there.';
-CREATE FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select case verb
-    when 'pending' then mmdb.pending_body(made)
-    when 'load' then case when made.weights is null then mmdb.load_body(made) else mmdb.weighted_load_body(made) end
-    when 'store' then mmdb.store_body(made)
-    when 'count' then mmdb.count_body(made)
-    when 'clean' then mmdb.clean_body(made) end
-$$;
-COMMENT ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) IS 'The body of one of an embedding''s worker functions, as it should be.';
-CREATE FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) RETURNS text
+CREATE FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select format('%s.mmdb_%s_%s', made.function_schema, verb, made.id) $$;
-COMMENT ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) IS 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
+    AS $$ select format('%s.mmdb_%s_%s', declared.function_schema, verb, declared.id) $$;
+COMMENT ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) IS 'The qualified name of a function made for the worker: pending, load, store, count, clean.';
+CREATE FUNCTION mmdb.worker_functions(declared mmdb.embeddings) RETURNS TABLE(verb text, parameters text, result text, volatility text, body text, purpose text)
+    LANGUAGE sql STABLE ROWS 5
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select w.verb, w.parameters, w.result, w.volatility, mmdb.filled(w.template, p.pieces), w.purpose
+  from mmdb.worker_pieces(declared) p(pieces),
+  lateral (values
+    ('pending', '(pass uuid, after text, count integer)', 'returns table (key text, state text)', 'stable',
+     mmdb.pending_template(), 'The rows that wait to be embedded, a page at a time.'),
+    ('load',
+     format('(pass uuid, keys text[], max_bytes bigint%s)', case when declared.weights is null then '' else '[]' end),
+     'returns table (key text, state text, size bigint, content text, data bytea)', 'stable',
+     case when declared.weights is null then mmdb.load_template() else mmdb.weighted_load_template() end,
+     'The sources of pending rows.'),
+    ('store',
+     format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', mmdb.vector_type(declared)),
+     'returns table (key text, outcome text)', 'volatile', mmdb.store_template(),
+     'Store embeddings whose source is unchanged.'),
+    ('count',
+     '(pass uuid, exact_up_to bigint, '
+     'out total bigint, out embedded bigint, out pending bigint, out estimated boolean)', '', 'stable',
+     mmdb.count_template(), 'How many rows there are, embedded and pending.'),
+    ('clean', '(pass uuid)', 'returns boolean', 'volatile', mmdb.clean_template(),
+     'Remove what mmdb made for a dropped table.')
+  ) w(verb, parameters, result, volatility, template, purpose)
+  where w.verb = any(mmdb.worker_verbs(declared.kind))
+$$;
+COMMENT ON FUNCTION mmdb.worker_functions(declared mmdb.embeddings) IS 'The functions of an embedding that a worker calls, as they should be.';
 CREATE FUNCTION mmdb.worker_lock_class() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select 1835885666 $$;
 COMMENT ON FUNCTION mmdb.worker_lock_class() IS 'The first key of the advisory lock that a live worker holds ("mmdb" in ASCII); the second is its id.';
-CREATE FUNCTION mmdb.worker_verbs() RETURNS text[]
+CREATE FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select jsonb_build_object(
+    'pass', mmdb.filled(mmdb.pass_template(), jsonb_build_object(
+      'pass_hash', quote_literal(declared.pass_hash), 'id', quote_literal(declared.id))),
+    'rows', mmdb.stored_rows(declared), 'key', k.expression, 'ordering', k.ordering,
+    'matches', mmdb.key_matches(declared.relation, 'k.key'),
+    'later', mmdb.later_sql(declared.relation, 'after::text[]'),
+    'state', mmdb.row_state_sql(declared), 'lock', mmdb.lock_sql(declared), 'pending', mmdb.pending_sql(declared),
+    'embedded', mmdb.embedded_sql(declared), 'set_vector', mmdb.set_vector_sql(declared, 'k.embedding'),
+    'content', mmdb.content_sql(declared), 'hash', mmdb.hash_sql(declared),
+    'text', case when mmdb.loads_bytes(declared) then 'null::text' else 's.content' end,
+    'bytes', case when mmdb.loads_bytes(declared) then 's.content' else 'null::bytea' end,
+    'weighted', coalesce((select string_agg(format('(%s, %s, %s)', s.place, s.content, s.data), ', ' order by s.place)
+                          from mmdb.weighted_sources(declared) s), ''),
+    'same_key', mmdb.same_key_sql(declared.relation),
+    'same_column', mmdb.same_column_sql(declared.relation, declared.column_number, declared.column_name),
+    'relation', quote_literal(r.name), 'refresh', quote_literal(format('select mmdb.refresh(%L)', r.name)),
+    'schema', quote_literal(declared.function_schema), 'mark', quote_literal(mmdb.made_for(declared.id)),
+    'clean', quote_literal(c.name), 'drop_clean', quote_literal(format('drop function %s(uuid)', c.name)))
+  from mmdb.key_sql(declared.relation) k, mmdb.relation_sql(declared.relation) r(name),
+       mmdb.worker_function(declared, 'clean') c(name)
+$$;
+COMMENT ON FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) IS 'What the templates of the worker''s functions are filled with, for one embedding.';
+CREATE FUNCTION mmdb.worker_verbs(kind text) RETURNS text[]
     LANGUAGE sql IMMUTABLE
-    AS $$ select array['pending', 'load', 'store', 'count', 'clean'] $$;
-COMMENT ON FUNCTION mmdb.worker_verbs() IS 'The functions that are made for the worker.';
+    AS $$ select case kind when 'embedding' then array['pending', 'load', 'store', 'count', 'clean'] end $$;
+COMMENT ON FUNCTION mmdb.worker_verbs(kind text) IS 'The functions that are made for the worker, for a kind of derivation.';
 CREATE AGGREGATE mmdb.rrf(rank bigint) (
     SFUNC = mmdb.rrf_add,
     STYPE = double precision,
@@ -6623,9 +7055,12 @@ GRANT USAGE ON SCHEMA mmdb TO mmdb_worker;
 GRANT USAGE ON SCHEMA mmdb TO mmdb_loopback;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.embeddings TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_command(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_command(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_command(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_command(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_worker;
@@ -6665,9 +7100,9 @@ GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.call_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.call_drift(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.call_drift(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.call_drift(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.caught_up(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
@@ -6676,9 +7111,15 @@ GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_declaration(declaration jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_declaration(declaration jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_declaration(declaration jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_distance(planned mmdb.embeddings, true_distance text, wanted text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_embeddable(model text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_user;
@@ -6686,9 +7127,9 @@ GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known 
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings, type text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_worker;
@@ -6701,13 +7142,13 @@ GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_pairs(made mmdb.embeddings, k integer, max_distance double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_pairs(declared mmdb.embeddings, k integer, max_distance double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_query(model text, modality text, content text, data bytea) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_record(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_record(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_record(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_record(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_relation(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
@@ -6717,21 +7158,24 @@ GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) T
 REVOKE ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_sources(relation regclass, given jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_sources(relation regclass, given jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_sources(relation regclass, given jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_waiting(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources integer) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.search_leg[], others text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -6747,18 +7191,21 @@ GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], mode
 REVOKE ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.clean_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.clean_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.clean_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.clean_template() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.columns_now(made mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.columns_now(declared mmdb.embeddings, OUT column_name text, OUT stale_column text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.columns_now(declared mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.columns_now(declared mmdb.embeddings, OUT column_name text, OUT stale_column text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.compare_models(relation regclass, name text, images bytea[], k integer) TO mmdb_worker;
@@ -6771,9 +7218,9 @@ GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.emb
 REVOKE ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.content_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.context(question text, k integer, relations regclass[], characters integer) TO mmdb_worker;
@@ -6786,24 +7233,30 @@ GRANT ALL ON FUNCTION mmdb.contract_samples(function regprocedure) TO mmdb_worke
 REVOKE ALL ON FUNCTION mmdb.contract_settings(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.contract_settings(function regprocedure) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.count_body(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.count_rows(made mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_rows(declared mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_rows(declared mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_rows(declared mmdb.embeddings, exact_up_to bigint, OUT total bigint, OUT embedded bigint, OUT pending bigint, OUT failed bigint, OUT estimated boolean, OUT stale bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.count_rows_of(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.count_rows_of(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.create_made(made mmdb.embeddings, signature text, attributes text, body text, purpose text, declared text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.count_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.count_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.count_template() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text, replacing boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text, replacing boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, attributes text, body text, purpose text, parameters text, replacing boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declaration(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declaration(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declaration(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declaration_options() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declaration_options() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declaration_options() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.declarations() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.declarations() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.declare_embedding(made mmdb.embeddings, index boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
@@ -6813,12 +7266,18 @@ GRANT ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[
 REVOKE ALL ON FUNCTION mmdb.distance_name(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_name(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.distance_of(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.distance_of(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.distance_of(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.distance_operator(distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.distance_operator(distance text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], parts mmdb.search_source, wanted integer, diversity double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.distance_sql(declared mmdb.embeddings, other text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.distance_sql(declared mmdb.embeddings, other text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.distance_sql(declared mmdb.embeddings, other text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.doctor() TO mmdb_worker;
@@ -6840,18 +7299,21 @@ GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb
 REVOKE ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_keywords(relation regclass, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.drop_made(made mmdb.embeddings, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_orphans(schema_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_orphans(schema_name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.drop_search_functions(made mmdb.embeddings, kept_arguments text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.earlier_forms(made mmdb.embeddings, name text, types text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_storage(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_storage(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_storage(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed(image bytea, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed(image bytea, model text) TO mmdb_worker;
@@ -6869,26 +7331,29 @@ REVOKE ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embed_labels(labels text[], model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embed_query(model text, modality text, content text, data bytea) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.embedded_sql(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.embedding_leg(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embedded_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedded_sql(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.embedding_leg(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.embedding_leg(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.embedding_leg(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.embedding_of(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.search_leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filled(template text, pieces jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filled(template text, pieces jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filled(template text, pieces jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) TO mmdb_worker;
@@ -6931,9 +7396,9 @@ GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
@@ -6942,24 +7407,33 @@ GRANT ALL ON FUNCTION mmdb.forget_keywords(relation regclass, name text) TO mmdb
 GRANT ALL ON FUNCTION mmdb.forget_keywords(relation regclass, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_leases(embedding bigint, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.former_legs(former mmdb.search_leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.former_legs(former mmdb.search_leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.former_legs(former mmdb.search_leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.function_called(signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_called(signature text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_called(signature text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.function_drift(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.search_leg, diversity double precision, after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.generation_name(name text, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.grant_again(call text, grants aclitem[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.grant_again(call text, grants aclitem[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.grant_again(call text, grants aclitem[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.grant_privileges() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
@@ -6972,9 +7446,9 @@ GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mm
 REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.hash_sql(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.here(standby boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hidden_columns(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hidden_columns(relation regclass) TO mmdb_user;
@@ -6986,18 +7460,24 @@ GRANT ALL ON FUNCTION mmdb.idle_leases(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_advice(relation regclass, statements text[], calls bigint[], milliseconds double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.index_definition(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_definition(declared mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_definition(declared mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_definition(declared mmdb.embeddings, kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_for(relation regclass, name text, operator text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.index_name(made mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_flat(distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_worker;
@@ -7007,33 +7487,36 @@ GRANT ALL ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_made_by(function oid, id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.is_out_of_date(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.is_quantized(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_columns(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT matches text, OUT later text, OUT ordering text, OUT columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_matches(relation regclass, key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_matches(relation regclass, key text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_matches(relation regclass, key text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ordering text, OUT columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ordering text, OUT columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ordering text, OUT columns text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_type(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.keywords_index(made mmdb.keywords) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.keywords_leg(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_method(language text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_method(language text) TO mmdb_worker;
@@ -7049,55 +7532,73 @@ GRANT ALL ON FUNCTION mmdb.label_probabilities(embedding public.vector, label_ve
 REVOKE ALL ON FUNCTION mmdb.label_scale(model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.label_scale(model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.label_scale(model text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.later_sql(relation regclass, key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass, key text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass, key text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.left_rows_sql(made mmdb.embeddings, after text, upto text, within text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.let_worker_in(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.legs(described jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.legs(described jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.legs(described jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.legs_sql(legs mmdb.leg[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.legs_sql(legs mmdb.leg[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.legs_sql(legs mmdb.leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.let_worker_in(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.let_worker_in(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.let_worker_in(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.live_workers() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.live_workers() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.live_workers() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.load_body(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.load_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.load_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.load_template() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.loads_bytes(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.loads_bytes(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.loads_bytes(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.lock_declarations(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.lock_declarations(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_example_functions(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_public_function(made mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_search_view(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_search_views(made mmdb.embeddings, made_already text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_storage(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_storage(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_storage(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_table_functions(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_top_function(made mmdb.embeddings, argument text, vector text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_trigger(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_worker_functions(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.marked_sql(declared mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.marked_sql(declared mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.marked_sql(declared mmdb.embeddings, alias text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.may_call(embedding bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.may_call(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.may_clean(embedding bigint) FROM PUBLIC;
@@ -7120,9 +7621,9 @@ GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_dis
 REVOKE ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.nearest_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, k integer, filter jsonb, after text, upto text, within text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.nearest_sql(made mmdb.embeddings, passes text, depth integer, walked boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass, passes text, depth integer, walked boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_worker;
@@ -7130,16 +7631,16 @@ REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key t
 GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.on_change(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.operator_class(column_type text, distance text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.other_options(declaration jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.other_options(declaration jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.other_options(declaration jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.other_triggers(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_triggers(relation regclass) TO mmdb_worker;
@@ -7158,30 +7659,42 @@ GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer
 REVOKE ALL ON FUNCTION mmdb.pairs(content text, singles boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.partition_index_statements(made mmdb.embeddings, kind text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.pass_sql(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.pending_body(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.pending_of(made mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.pending_sql(made mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pass_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_template() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pieces(described jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pieces(described jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pieces(described jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, prefix text, index_options jsonb, distance text, weights double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, vector_type text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_storage(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_storage(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_storage(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.poll_query(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.poll_request(token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
@@ -7190,16 +7703,22 @@ REVOKE ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text,
 GRANT ALL ON FUNCTION mmdb.post_query(asked_at text, model text, modality text, content text, data bytea, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.post_request(place text, task text, model text, content text, data bytea, parameters jsonb, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) TO mmdb_loopback;
-REVOKE ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.query_arguments(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.search_leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.raise_problem(problem text, task text, model text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.readers_of(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.recall(function regprocedure, samples jsonb) TO mmdb_worker;
@@ -7212,18 +7731,21 @@ GRANT ALL ON FUNCTION mmdb.recall_interval(hits bigint[], sizes bigint[], OUT re
 REVOKE ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.recall_row(function regprocedure, OUT identity text, OUT distance text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.recommend(legs mmdb.leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.recommend(legs mmdb.search_leg[], keys text[], known text[], vectors public.vector[], liked integer, k integer, filter jsonb, within text[], weights jsonb, diversity double precision, depth integer, after text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_contract(made mmdb.recall_contracts) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.record_embedding(made mmdb.embeddings, pass uuid) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.record_keywords(made mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_embedding(declared mmdb.embeddings, pass uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_embedding(declared mmdb.embeddings, pass uuid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_embedding(declared mmdb.embeddings, pass uuid) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.record_keywords(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.record_keywords(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.record_keywords(words mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.record_recall(made mmdb.recalls, tables regclass[]) TO mmdb_worker;
@@ -7233,9 +7755,9 @@ GRANT ALL ON FUNCTION mmdb.record_switch(serving bigint, other bigint) TO mmdb_w
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.search_leg[], known text[], liked integer, weights jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
@@ -7244,13 +7766,16 @@ REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) FRO
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.remove_model(name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.report_drift(embedding bigint, drift text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.request(task text, model text, content text, data bytea, parameters jsonb, timeout_ms integer, OUT embedding real[], OUT answer jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.request_hash(content text, data bytea) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.resolved(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.resolved(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.resolved(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.resolved(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.result_columns(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.result_columns(function regprocedure) TO mmdb_worker;
@@ -7266,18 +7791,21 @@ GRANT ALL ON FUNCTION mmdb.rollback_model(relation regclass, name text, force bo
 REVOKE ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rounded(made mmdb.recalls) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.row_pieces(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.row_pieces(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.row_pieces(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint, weight double precision) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.run_as_owner(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.run_as_owner(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.run_as_owner(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.run_as_owner(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.run_exact(query mmdb.stored_query, OUT answers text[], OUT milliseconds double precision) TO mmdb_worker;
@@ -7305,12 +7833,15 @@ GRANT ALL ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias tex
 REVOKE ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text, OUT keys text[], OUT scores double precision[], OUT ranks jsonb[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text, OUT keys text[], OUT scores double precision[], OUT ranks jsonb[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text, OUT keys text[], OUT scores double precision[], OUT ranks jsonb[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_body(made mmdb.embeddings, distance text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_worker;
@@ -7320,29 +7851,35 @@ GRANT ALL ON FUNCTION mmdb.search_columns(relation regclass, OUT definitions tex
 REVOKE ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_depth(k integer, depth integer, diversity double precision) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.search_leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_found(leg mmdb.leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_found(leg mmdb.leg, query text, vector public.vector, depth integer, filter jsonb, within text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_legs(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_legs(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_name(prefix text, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_source(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_pieces(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_pieces(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_pieces(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_table_body(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.seen_statements() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.serving_index(made mmdb.embeddings, relation regclass, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.setting(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.setting(name text) TO mmdb_worker;
@@ -7365,15 +7902,18 @@ GRANT ALL ON FUNCTION mmdb.shown_columns(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.signature(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.signature(function regprocedure) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.signs_sql(made mmdb.embeddings, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stop_worker(worker integer) FROM PUBLIC;
@@ -7381,15 +7921,18 @@ GRANT ALL ON FUNCTION mmdb.stop_worker(worker integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.storage_parameters(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.storage_parameters(options jsonb) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.store_body(made mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) FROM PUBLIC;
 GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_user;
 GRANT ALL ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.store_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.store_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.store_template() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.stored_rows(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.stored_rows(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.stored_rows(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) TO mmdb_worker;
@@ -7407,6 +7950,9 @@ GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_name(name text, suffix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_name(name text, suffix text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_rows(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_rows(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_rows(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_verbs() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_verbs() TO mmdb_worker;
@@ -7416,42 +7962,45 @@ REVOKE ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks t
 GRANT ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k integer, filter jsonb, within text[], after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_after(parts mmdb.search_source, vector public.vector, after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_body(made mmdb.embeddings, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_deep(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_estimate(parts mmdb.search_source, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_exact(parts mmdb.search_source, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_deep(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_deep(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_deep(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, wanted integer, budget integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], OUT rows real, OUT share real, OUT exact_cost real) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_probe(parts mmdb.search_source, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.trigger_arguments(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.trigger_condition(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.trigger_drift(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], most integer, depth integer, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trigger_name(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_worker;
@@ -7474,24 +8023,27 @@ GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.unmark_sql(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.unset_all(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.vector_scans() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.vector_scans() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.vector_sql(parts mmdb.search_source) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.vector_type(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.vector_type(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.vector_type(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wait_until_embedded(relation regclass, ids text[], name text, timeout interval) TO mmdb_worker;
@@ -7500,6 +8052,9 @@ GRANT ALL ON FUNCTION mmdb.wake() TO mmdb_loopback;
 REVOKE ALL ON FUNCTION mmdb.wake_workers() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.wake_workers() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.walk_sql(declared mmdb.embeddings, other text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.walk_sql(declared mmdb.embeddings, other text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.walk_sql(declared mmdb.embeddings, other text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_worker;
@@ -7509,42 +8064,45 @@ GRANT ALL ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weight_of(weights jsonb, name text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.weighted_load_body(made mmdb.embeddings) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.weighted_sources(made mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weighted_load_template() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weighted_load_template() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weighted_load_template() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.within_keys(parts mmdb.search_source, keys text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.within_sql(relation regclass) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_keys(pieces mmdb.search_pieces, keys text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.within_sql(relation regclass, keys text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass, keys text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.within_sql(relation regclass, keys text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.within_type(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.search_leg, query text, filter jsonb, within text[], depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.words_query(language text, query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.worker_body(made mmdb.embeddings, verb text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.worker_function(made mmdb.embeddings, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_functions(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_functions(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_functions(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_lock_class() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_lock_class() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.worker_verbs() FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.worker_verbs() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.worker_verbs(kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.worker_verbs(kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.worker_verbs(kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf(bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf(bigint) TO mmdb_worker;
