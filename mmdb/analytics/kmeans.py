@@ -231,18 +231,26 @@ def _source(connection: psycopg.Connection[Any], relation: str, name: str, into:
     return _Source(label, row["dimensions"], halfvec, row["into_table"], row["centroids_table"], filled)
 
 
-def _make_tables(connection: psycopg.Connection[Any], source: _Source, replace: bool) -> None:
-    from psycopg.rows import tuple_row
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table that is to be made, whether one of its name is there, and whether that is of an earlier call."""
 
+    name: str
+    present: bool
+    ours: bool
+
+
+def _make_tables(connection: psycopg.Connection[Any], source: _Source, replace: bool) -> None:
+    from mmdb.database.rows import read_all
     from mmdb.database.statements import statement
 
     values = {"into_table": source.into_table, "centroids_table": source.centroids_table}
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(statement(TOPIC, "found"), values).fetchall()
-    for table, present, ours in found:
-        if present and not (replace and ours):
-            hint = "choose another name, or drop it" if not ours else "choose another name, or replace it (--replace)"
-            raise QueryError(f"table {table} exists already", hint=hint)
+    for table in read_all(connection, _Table, statement(TOPIC, "found"), values):
+        if table.present and not (replace and table.ours):
+            hint = "choose another name, or drop it"
+            if table.ours:
+                hint = "choose another name, or replace it (--replace)"
+            raise QueryError(f"table {table.name} exists already", hint=hint)
     if replace:
         source.run(connection, "drop")
     source.run(connection, "create")
