@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmdb.catalogue import read_spec, write_spec
 from mmdb.config import Settings
 from mmdb.database.rows import Connection, read_all
 from mmdb.database.statements import statement
 from mmdb.errors import ModelError
-from mmdb.models.spec import ModelSpec
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # else imported where they are used: every command comes here, and numpy takes its time
     from PIL.Image import Image
 
     from mmdb.models.embed.base import Embedder, Item, Modality
+    from mmdb.models.spec import ModelSpec
 
 TOPIC = "models"
 MEASURE_SECONDS = 2.0
@@ -82,6 +81,7 @@ def requested(
 ) -> ModelSpec:
     """A model as somebody asks for it, before anything is loaded. Raises ModelError for the name of one of ours."""
     from mmdb.models.registry import builtin_specs
+    from mmdb.models.spec import ModelSpec
 
     if name in {spec.name for spec in builtin_specs()}:
         raise ModelError(f'model "{name}" is one of mmdb\'s own', hint="choose another name")
@@ -109,6 +109,7 @@ class Added:
 
 def add(connection: Connection, asked: ModelSpec, settings: Settings) -> Added:
     """Load the model that is asked for, which shows what it is, and put it into the catalogue."""
+    from mmdb.catalogue import read_spec, write_spec
     from mmdb.models.registry import describe
 
     replaced = read_spec(connection, asked.name) is not None
@@ -124,6 +125,8 @@ def remove(connection: Connection, name: str) -> None:
 
 def model_of(connection: Connection, name: str) -> ModelSpec:
     """The model `name` of the catalogue. Raises ModelError where there is none."""
+    from mmdb.catalogue import read_spec
+
     spec = read_spec(connection, name)
     if spec is None:
         raise ModelError(f'model "{name}" does not exist', hint="`mmdb models` lists them")

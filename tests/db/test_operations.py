@@ -44,12 +44,19 @@ def add_wide(connection: psycopg.Connection[Any], dimensions: int = 96) -> model
     return models.add(connection, asked, SETTINGS)
 
 
+def loaded_by(imports: str, modules: set[str]) -> str:
+    """Those of `modules` that a process has loaded after `imports`."""
+    check = f"import sys; {imports}; print(*sorted({modules} & set(sys.modules)))"
+    return subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_operations_need_neither_the_command_line_nor_a_terminal() -> None:
     names = ("declare", "doctor", "generations", "indexes", "models", "search", "status")
-    imports = "; ".join(f"import mmdb.operations.{name}" for name in names)
-    check = f"import sys; {imports}; print(sorted({{'typer', 'rich', 'torch', 'onnxruntime'}} & set(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert answer.stdout == "[]\n"
+    assert loaded_by("; ".join(f"import mmdb.operations.{name}" for name in names), {"typer", "rich"}) == ""
+
+
+def test_a_command_starts_without_what_only_some_need() -> None:
+    assert loaded_by("import mmdb.cli.app", {"alembic", "numpy", "onnxruntime", "PIL", "psutil", "sqlalchemy"}) == ""
 
 
 # Declaring.
@@ -103,9 +110,9 @@ def test_a_switch_gives_way_and_leaves_the_session_as_it_was(
         with pytest.raises(DatabaseError, match="the table is in use: canceling statement due to lock timeout"):
             generations.switch(items, "items", "txt", force=True, waiting=lambda: waited.append(None))
     assert len(waited) == 2
-    assert one(items, "show lock_timeout") == "0"
     assert generations.switch(items, "items", "txt", force=True).model == "wide"
     assert generations.switch(items, "items", "txt", back=True, force=True).model == "hash"
+    assert one(items, "show lock_timeout") == "0"
 
 
 # Searching.
