@@ -27,6 +27,7 @@ import psycopg
 from pgvector import HalfVector
 
 from bench import filters_report
+from bench.filters_cells import GOAL, Cell, Figures
 from bench.filters_data import POLICY, TENANT, TENANT_SHARE, Query, fill
 from bench.harness import Result, connection, database
 
@@ -35,8 +36,6 @@ SHARES = (1.0, 0.5, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001, 0.0001)
 K = 10
 TRIES = 2
 """Of each query, of which the faster counts: the machine has other work too."""
-GOAL = 0.95
-"""Recall that a competitor must reach to be compared with in speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,39 +69,6 @@ class Filter:
 
     sql: str = "true"
     json: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one competitor did in one cell. `rows` is the mean that came, `short` the number of queries that got fewer
-    than there are; times are in milliseconds.
-    """
-
-    recall: float
-    rows: float
-    short: int
-    median: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One filter on one table, that some `passing` rows of it pass; the figures by competitor."""
-
-    size: int
-    share: float
-    kind: str
-    passing: int
-    figures: dict[str, Figures]
-
-    @property
-    def best(self) -> float:
-        """The median of the quickest of the others that reach the goal; exact search always does."""
-        return min(f.median for name, f in self.figures.items() if name != "ours" and f.recall >= GOAL)
-
-    @property
-    def ratio(self) -> float:
-        return self.figures["ours"].median / self.best
 
 
 def filter_of(kind: str, share: float, size: int, query: Query) -> Filter:

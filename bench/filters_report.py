@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
+from bench.filters_cells import Cell, Figures
 from bench.report import RESULTS, circumstances
-
-if TYPE_CHECKING:
-    from bench.filters import Cell, Figures
 
 KINDS = {
     "independent": "the filter has nothing to do with the query",

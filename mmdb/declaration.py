@@ -265,7 +265,7 @@ class Declaration:
 
     def to_json(self) -> str:
         """What is given, as `mmdb.add_embedding` takes it."""
-        return json.dumps(self._given(), ensure_ascii=False)
+        return json.dumps({name: _jsonable(value) for name, value in self._given().items()}, ensure_ascii=False)
 
     def keywords(self) -> dict[str, Any]:
         """The arguments in Python that say it, without the sources and those that have their default."""
@@ -306,6 +306,13 @@ class Declaration:
     def _default(self, name: str) -> Any:
         default = options()[name].default
         return default(self) if callable(default) else default
+
+
+def _jsonable(value: Any) -> Any:
+    """Numbers that JSON does not have go as texts, for the database to refuse by name."""
+    if isinstance(value, tuple):
+        return [_jsonable(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @cache

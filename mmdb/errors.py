@@ -21,10 +21,8 @@ class MmdbError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
-def stated(message: str, detail: str | None) -> str:
-    """What PostgreSQL says, on one line, with what depends on an object: its detail alone names that."""
-    depends = detail if detail is not None and " depends on " in detail else ""
-    return " ".join(f"{message}: {depends.replace(chr(10), '; ')}".rstrip(": ").split())
+def one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 class ConfigError(MmdbError):

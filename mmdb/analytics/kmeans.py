@@ -63,15 +63,13 @@ def clusters(
     Raises QueryError for a k that makes no sense or a table that is there already, ConfigError where scikit-learn is
     missing.
     """
-    import psycopg
     import sqlalchemy
-    from sqlalchemy.orm import Session
 
-    opened = connection.connection() if isinstance(connection, Session) else connection
-    opened.execute(sqlalchemy.select(1))  # begins its transaction, SQLAlchemy's and psycopg's, of which ours is a part
-    raw = opened.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise QueryError("clusters needs a connection of psycopg that is not asynchronous")
+    from mmdb.database.driver import psycopg_connection
+
+    # Begins its transaction, SQLAlchemy's and psycopg's, of which ours is a part.
+    connection.execute(sqlalchemy.select(1))
+    raw = psycopg_connection(connection, "clusters")
     return write_clusters(raw, relation, name, k=k, into=into, seed=seed, sample=sample, replace=replace)
 
 
@@ -233,18 +231,26 @@ def _source(connection: psycopg.Connection[Any], relation: str, name: str, into:
     return _Source(label, row["dimensions"], halfvec, row["into_table"], row["centroids_table"], filled)
 
 
-def _make_tables(connection: psycopg.Connection[Any], source: _Source, replace: bool) -> None:
-    from psycopg.rows import tuple_row
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table that is to be made, whether one of its name is there, and whether that is of an earlier call."""
 
+    name: str
+    present: bool
+    ours: bool
+
+
+def _make_tables(connection: psycopg.Connection[Any], source: _Source, replace: bool) -> None:
+    from mmdb.database.rows import read_all
     from mmdb.database.statements import statement
 
     values = {"into_table": source.into_table, "centroids_table": source.centroids_table}
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(statement(TOPIC, "found"), values).fetchall()
-    for table, present, ours in found:
-        if present and not (replace and ours):
-            hint = "choose another name, or drop it" if not ours else "choose another name, or replace it (--replace)"
-            raise QueryError(f"table {table} exists already", hint=hint)
+    for table in read_all(connection, _Table, statement(TOPIC, "found"), values):
+        if table.present and not (replace and table.ours):
+            hint = "choose another name, or drop it"
+            if table.ours:
+                hint = "choose another name, or replace it (--replace)"
+            raise QueryError(f"table {table.name} exists already", hint=hint)
     if replace:
         source.run(connection, "drop")
     source.run(connection, "create")

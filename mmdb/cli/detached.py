@@ -17,8 +17,9 @@ from pathlib import Path
 
 import psycopg
 
-from mmdb.database.statements import PACKAGE, statement
+from mmdb.database.statements import PACKAGE
 from mmdb.errors import MmdbError
+from mmdb.operations.status import is_worker_alive
 from mmdb.server.machine import command_line, open_own, try_lock, until
 
 START_TIMEOUT = 180.0
@@ -80,12 +81,10 @@ def start(home: Path, url: str | None) -> int:
 
 def wait_until_registered(home: Path, pid: int, url: str) -> None:
     """Return when the worker answers queries. Raises DetachedError where it ends or takes too long."""
-    values = {"host": socket.gethostname(), "pid": pid}
     deadline = time.monotonic() + START_TIMEOUT
     with psycopg.connect(url, autocommit=True) as connection:
         while time.monotonic() < deadline:
-            row = connection.execute(statement("cli", "worker_alive"), values).fetchone()
-            if row and row[0]:
+            if is_worker_alive(connection, socket.gethostname(), pid):
                 return
             if running(home) is None:
                 raise DetachedError(f"the worker ended: {_last_line(home)}", hint=f'its log is "{log(home)}"')

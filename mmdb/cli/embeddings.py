@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from mmdb.cli.options import takes_options
 from mmdb.cli.render import Format, cell, console, note, plain, show, show_json, table
-from mmdb.cli.target import TOPIC, Connection, Row, Target
-from mmdb.database.statements import statement
+from mmdb.cli.target import Target
 from mmdb.declaration import Declaration
 from mmdb.errors import ConfigError
-
-FAILURES = 5
-"""Failures that `mmdb status` shows; the view mmdb.failures has them all."""
+from mmdb.operations import declare
+from mmdb.operations import status as operations
+from mmdb.operations.indexes import build_indexes
+from mmdb.operations.status import Contract, EmbeddingStatus, Status
 
 Table = Annotated[str, typer.Argument(help='The table, as "products" or "shop.posters".', metavar="TABLE")]
 
@@ -43,40 +47,26 @@ def add(
       mmdb add shop.posters title description --name text
       mmdb add shop.posters title photo --weight 0.7 --weight 0.3 --name poster
     """
-    wanted = Declaration.from_flags(sources, options)
     target: Target = context.obj
     with target.connect(start=True) as connection:
-        made = _existing(connection, relation, wanted)
-        if made is None:
-            values = {"relation": relation, "declaration": wanted.to_json()}
-            made = connection.execute(statement(TOPIC, "add_embedding"), values).fetchone()
-            assert made is not None
-            note(f'declared embedding "{made["name"]}" of {relation}; a worker embeds its rows (`mmdb worker`)')
+        made = declare.declare(connection, relation, Declaration.from_flags(sources, options))
+        if made.is_new:
+            note(f'declared embedding "{made.name}" of {relation}; a worker embeds its rows (`mmdb worker`)')
         else:
-            note(f'embedding "{made["name"]}" of {relation} is declared')
+            note(f'embedding "{made.name}" of {relation} is declared')
         if index:
-            build_indexes(connection, relation, made["name"])
-    note(f"search it: `mmdb search {relation} '…'`, or in SQL from {made['schema']}.{made['function']}('…')")
+            build_indexes(connection, relation, made.name, shown)
+    note(f"search it: `mmdb search {relation} '…'`, or in SQL from {made.schema}.{made.function}('…')")
 
 
-def _existing(connection: Connection, relation: str, wanted: Declaration) -> Row | None:
-    """The embedding that an earlier call declared in the same way; where it differs, the database says how."""
-    for row in connection.execute(statement(TOPIC, "declarations_of"), {"relation": relation}).fetchall():
-        if row["name"] == wanted.called and not wanted.differences(Declaration.from_json(row["declaration"])):
-            return row
-    return None
-
-
-def build_indexes(connection: Connection, relation: str, name: str) -> None:
-    """Build what is missing, one statement at a time outside any transaction, as CONCURRENTLY wants it."""
-    values = {"relation": relation, "name": name}
-    statements = connection.execute(statement(TOPIC, "index_statements"), values).fetchall()
-    for row in statements:
-        with console(stderr=True).status(Text(plain(row["statement"]))):
-            began = time.monotonic()
-            connection.execute(row["statement"].encode())
-        if not row["statement"].startswith("drop "):
-            note(f"{row['statement']}  ({time.monotonic() - began:.1f} s)")
+@contextmanager
+def shown(statement: str) -> Iterator[None]:
+    """What runs, while it runs; and what was built, with the time that it took."""
+    with console(stderr=True).status(Text(plain(statement))):
+        began = time.monotonic()
+        yield
+    if not statement.startswith("drop "):
+        note(f"{statement}  ({time.monotonic() - began:.1f} s)")
 
 
 def drop(
@@ -93,7 +83,7 @@ def drop(
       mmdb drop products photo
     """
     with context.obj.connect() as connection:
-        connection.execute(statement(TOPIC, "drop_embedding"), {"relation": relation, "name": name})
+        declare.drop(connection, relation, name)
     note(f'dropped embedding "{name}" of {relation}')
 
 
@@ -113,58 +103,56 @@ def status(
     """
     refuse_csv(form)
     with context.obj.connect() as connection:
-        seen = {
-            "embeddings": _rows(connection, "status"),
-            "workers": _rows(connection, "workers"),
-            "failures": _rows(connection, "failures", limit=FAILURES),
-            "contracts": _rows(connection, "contracts"),
-        }
+        seen = operations.status(connection)
     if form is Format.JSON:
-        show_json(seen)
+        show_json(asdict(seen))
     else:
-        _show_status(**seen)
+        _show_status(seen)
 
 
-def _show_status(embeddings: list[Row], workers: list[Row], failures: list[Row], contracts: list[Row]) -> None:
+def _show_status(seen: Status) -> None:
     out = console()
-    if embeddings:
-        stale = ["stale"] if any(row["stale"] for row in embeddings) else []
+    if seen.embeddings:
+        stale = ["stale"] if any(each.stale for each in seen.embeddings) else []
         columns = ["relation", "name", "model", "rows", "embedded", "pending", "failed", *stale, "rows/s"]
-        out.print(table(map(_status_row, embeddings), columns))
+        out.print(table(map(_status_row, seen.embeddings), columns))
     else:
         out.print("no embeddings: `mmdb add TABLE SOURCE` declares one")
-    for row in embeddings:
-        if row["generation_of"]:
-            out.print(
-                Text(plain(f"{row['name']} is a generation of {row['generation_of']}: `mmdb switch`, `mmdb drop`"))
-            )
-        if row["drift"]:
-            out.print(Text(f"{row['relation']} {row['name']}: {plain(row['drift'])}"), soft_wrap=True)
-    for row in contracts:
-        out.print(Text(plain(_contract_line(row))), soft_wrap=True)
-    for row in workers:
-        out.print(Text(plain(f"worker {row['id']} on {row['host']} (pid {row['pid']}): {cell(row['models'])}")))
-    if not workers:
+    for each in seen.embeddings:
+        _show_remarks(out, each)
+    for contract in seen.contracts:
+        out.print(Text(plain(_contract_line(contract))), soft_wrap=True)
+    for worker in seen.workers:
+        out.print(Text(plain(f"worker {worker.id} on {worker.host} (pid {worker.pid}): {cell(worker.models)}")))
+    if not seen.workers:
         out.print("no worker is alive: `mmdb worker` (or `mmdb up`) starts one")
-    if failures:
-        out.print(
-            table(failures, ["relation", "name", "key", "attempts", "error", "retry_at"], title="latest failures")
-        )
+    if seen.failures:
+        columns = ["relation", "name", "key", "attempts", "error", "retry_at"]
+        out.print(table(map(asdict, seen.failures), columns, title="latest failures"))
 
 
-def _contract_line(row: Row) -> str:
+def _show_remarks(out: Console, embedding: EmbeddingStatus) -> None:
+    if embedding.generation_of:
+        remark = f"{embedding.name} is a generation of {embedding.generation_of}: `mmdb switch`, `mmdb drop`"
+        out.print(Text(plain(remark)))
+    if embedding.drift:
+        out.print(Text(f"{embedding.relation} {embedding.name}: {plain(embedding.drift)}"), soft_wrap=True)
+
+
+def _contract_line(contract: Contract) -> str:
     """What a tuned function promises, and what became of it."""
-    promise = f"contract of {row['function']}: "
-    if row["drift"]:
-        return f"{promise}{row['drift']}"
-    return f"{promise}recall {row['recall']:.3f}, promised {row['target']}, {row['milliseconds']:.1f} ms"
+    promise = f"contract of {contract.function}: "
+    if contract.drift:
+        return f"{promise}{contract.drift}"
+    return f"{promise}recall {contract.recall:.3f}, promised {contract.target}, {contract.milliseconds:.1f} ms"
 
 
-def _status_row(row: Row) -> Row:
+def _status_row(embedding: EmbeddingStatus) -> dict[str, Any]:
     """Estimates carry a tilde."""
-    mark = "~" if row["estimated"] else ""
+    row = asdict(embedding)
+    mark = "~" if embedding.estimated else ""
     counts = {key: f"{mark}{row[key]}" if row[key] is not None and mark else row[key] for key in ("rows", "embedded")}
-    rate = row["rows_per_second"]
+    rate = embedding.rows_per_second
     return {**row, **counts, "rows/s": None if rate is None else round(rate)}
 
 
@@ -182,13 +170,9 @@ def queries(
     """
     columns = ["function", "description", "target", "recall", "milliseconds", "drift"]
     with context.obj.connect() as connection:
-        show(_rows(connection, "queries"), columns, form)
+        show([asdict(query) for query in operations.stored_queries(connection)], columns, form)
 
 
 def refuse_csv(form: Format) -> None:
     if form is Format.CSV:
         raise ConfigError('the format "csv" is for one table of rows', hint="use --format json")
-
-
-def _rows(connection: Connection, name: str, **values: Any) -> list[Row]:
-    return connection.execute(statement(TOPIC, name), values).fetchall()

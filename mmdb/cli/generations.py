@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
-import psycopg
 import typer
-from psycopg import errors as pg
 
-from mmdb.cli.embeddings import Table, build_indexes
+from mmdb.cli.embeddings import Table, shown
 from mmdb.cli.render import note
-from mmdb.cli.target import TOPIC, Connection, Row
-from mmdb.database.statements import statement
-
-LOCK_TIMEOUT = "2s"
-"""How long others may have to wait behind a switch that waits for a long statement."""
-TRIES = 30
+from mmdb.operations import generations
+from mmdb.operations.indexes import build_indexes
 
 Embedding = Annotated[str, typer.Argument(help="The embedding's name, as `mmdb status` shows it.", metavar="NAME")]
 
@@ -36,12 +29,10 @@ def change(
     Example:
       mmdb change products photo siglip2
     """
-    values = {"relation": relation, "name": name, "model": model}
     with context.obj.connect() as connection:
-        made = connection.execute(statement(TOPIC, "change_model"), values).fetchone()
-        assert made is not None
-        note(f'declared "{made["name"]}" of {relation} beside "{name}"; a worker fills it (`mmdb status`)')
-        build_indexes(connection, relation, made["name"])
+        made = generations.change(connection, relation, name, model)
+        note(f'declared "{made.name}" of {relation} beside "{name}"; a worker fills it (`mmdb status`)')
+        build_indexes(connection, relation, made.name, shown)
     note(f"when it is full: `mmdb switch {relation} {name}`")
 
 
@@ -63,24 +54,10 @@ def switch(
       mmdb switch products photo --back
       mmdb drop products photo_lite
     """
-    values = {"relation": relation, "name": name, "force": force}
+
+    def waiting() -> None:
+        note("the table is in use, trying again")
+
     with context.obj.connect() as connection:
-        made = _switched(connection, "rollback_model" if back else "switch_model", values)
-    note(f'embedding "{name}" of {relation} is searched by model "{made["model"]}"')
-
-
-def _switched(connection: Connection, call: str, values: Row) -> Row:
-    """Give way while a statement holds the table: whoever comes after us would wait as well."""
-    connection.execute(statement(TOPIC, "set_lock_timeout"), {"timeout": LOCK_TIMEOUT})
-    for left in reversed(range(TRIES)):
-        try:
-            made = connection.execute(statement(TOPIC, call), values).fetchone()
-        except pg.LockNotAvailable as error:
-            if not left:
-                raise psycopg.OperationalError(f"the table is in use: {error}") from error
-            note("the table is in use, trying again")
-            time.sleep(1)
-        else:
-            assert made is not None
-            return dict(made)
-    raise AssertionError
+        made = generations.switch(connection, relation, name, back=back, force=force, waiting=waiting)
+    note(f'embedding "{name}" of {relation} is searched by model "{made.model}"')

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from psycopg.types.json import Jsonb
 from rich.text import Text
 
+from mmdb.cli.embeddings import refuse_csv
 from mmdb.cli.render import Format, console, note, plain, show, show_json
-from mmdb.cli.target import TOPIC, Connection, Row, Target
+from mmdb.cli.target import Target
 from mmdb.config import Settings
-from mmdb.database.statements import statement
-from mmdb.errors import ConfigError, ModelError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from mmdb.models.embed.base import Embedder, Item, Modality
-    from mmdb.models.spec import ModelSpec
-
-MEASURE_SECONDS = 2.0
-"""How long `mmdb models test` embeds, for each modality."""
-SENTENCE = "number {} of some texts as they stand in a catalogue: a red shoe with white laces, almost new"
-MEGABYTE = 1024 * 1024
+from mmdb.errors import ConfigError
+from mmdb.operations import models as operations
+from mmdb.operations.models import Speed, Trial
 
 Name = Annotated[str, typer.Argument(help="The name by which embeddings and queries call it.", metavar="NAME")]
 
@@ -71,7 +57,7 @@ def list_models(
 def _list(target: Target, form: Format) -> None:
     columns = ["name", "backend", "model", "dimensions", "modalities", "distance", "embeddings"]
     with target.connect() as connection:
-        show(connection.execute(statement(TOPIC, "models")).fetchall(), columns, form)
+        show([asdict(model) for model in operations.list_models(connection)], columns, form)
 
 
 @group.command("add")
@@ -109,24 +95,22 @@ def add_model(
       mmdb models add small --backend openai --model text-embedding-3-small --dimensions 512
       mmdb models add local --backend openai --model bge-m3 --option base_url=http://127.0.0.1:8000/v1
     """
-    from mmdb.models.spec import ModelSpec
-
     options = dict(map(_option, option or [])) | ({} if dimensions is None else {"dimensions": dimensions})
-    spec = ModelSpec(
+    asked = operations.requested(
         name,
         backend,
         model,
-        dimensions=0,
-        modalities=(),
-        identity="",
         revision=revision,
         query_prompt=query_prompt,
         document_prompt=document_prompt,
         options=options,
     )
-    _refuse_builtin(name)
     with context.obj.connect() as connection:
-        _add(connection, spec)
+        added = operations.add(connection, asked, Settings.from_environment())
+    spec = added.spec
+    what = f"{spec.dimensions} dimensions, {' and '.join(spec.modalities)}; {spec.identity}"
+    note(f'{"replaced" if added.replaced else "added"} model "{name}": {what}')
+    note(f"try it: `mmdb models test {name}`; use it: `mmdb add TABLE SOURCE --model {name}`")
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -137,25 +121,6 @@ def _option(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
-
-
-def _refuse_builtin(name: str) -> None:
-    from mmdb.models.registry import builtin_specs
-
-    if name in {spec.name for spec in builtin_specs()}:
-        raise ModelError(f'model "{name}" is one of mmdb\'s own', hint="choose another name")
-
-
-def _add(connection: Connection, spec: ModelSpec) -> None:
-    from mmdb.models.registry import describe
-
-    there = connection.execute(statement(TOPIC, "model"), {"name": spec.name}).fetchone()
-    described, _ = describe(spec, Settings.from_environment())
-    values = asdict(described) | {"modalities": list(described.modalities), "options": Jsonb(dict(described.options))}
-    connection.execute(statement(TOPIC, "add_model"), values)
-    what = f"{described.dimensions} dimensions, {' and '.join(described.modalities)}; {described.identity}"
-    note(f'{"replaced" if there else "added"} model "{spec.name}": {what}')
-    note(f"try it: `mmdb models test {spec.name}`; use it: `mmdb add TABLE SOURCE --model {spec.name}`")
 
 
 @group.command("test")
@@ -170,86 +135,37 @@ def try_model(
     Example:
       mmdb models test lite
     """
-    from mmdb.models.registry import load
-    from mmdb.models.spec import ModelSpec
-
-    if form is Format.CSV:
-        raise ConfigError('the format "csv" is for one table of rows', hint="use --format json")
+    refuse_csv(form)
     with context.obj.connect() as connection:
-        row = connection.execute(statement(TOPIC, "model"), {"name": name}).fetchone()
-    if row is None:
-        raise ModelError(f'model "{name}" does not exist', hint="`mmdb models` lists them")
-    before, began = _memory(), time.monotonic()
-    embedder = load(ModelSpec(**{**row, "modalities": tuple(row["modalities"])}), Settings.from_environment())
-    loading = time.monotonic() - began
-    measured = [_measured(embedder, modality) for modality in row["modalities"]]
-    seen = {"name": name, "identity": row["identity"], "dimensions": embedder.dimensions, "seconds_to_load": loading}
+        spec = operations.model_of(connection, name)
+    trial = operations.measure(spec, Settings.from_environment())
+    modalities = [_speed_row(speed) for speed in trial.speeds]
     if form is Format.JSON:
-        show_json({**seen, "memory_mb": _growth(before), "modalities": measured})
+        seen = asdict(trial)
+        del seen["speeds"]
+        show_json({**seen, "modalities": modalities})
     else:
-        _show_test(seen, _growth(before), measured)
+        _show_trial(trial, modalities)
 
 
-def _show_test(seen: Row, memory: int | None, measured: list[Row]) -> None:
-    out = console()
-    out.print(Text(plain(f"{seen['name']}: {seen['identity']}")), soft_wrap=True)
-    grown = "" if memory is None else f", at most {memory} MB more memory than before"
-    out.print(f"{seen['dimensions']} dimensions; loaded in {seen['seconds_to_load']:.1f} s{grown}")
-    shown = [
-        {key: f"{value:.1f}" if isinstance(value, float) else value for key, value in row.items()} for row in measured
-    ]
-    show(shown, list(shown[0]))
-
-
-def _measured(embedder: Embedder, modality: Modality) -> Row:
-    """One item as a query, then batches for MEASURE_SECONDS; the first call, which makes caches, is not counted."""
-    item: Item = SENTENCE.format(0) if modality == "text" else _picture()
-    embedder.embed([item], "query")
-    began = time.monotonic()
-    embedder.embed([item], "query")
-    alone = time.monotonic() - began
-    batch = [SENTENCE.format(place) if modality == "text" else item for place in range(embedder.batch_size)]
-    done, seconds = _timed(embedder, batch)
+def _speed_row(speed: Speed) -> dict[str, Any]:
     return {
-        "modality": modality,
-        "milliseconds alone": round(1000 * alone, 1),
-        "a second in batches": round(done / seconds, 1),
-        "batch": len(batch),
+        "modality": speed.modality,
+        "milliseconds alone": round(speed.milliseconds_alone, 1),
+        "a second in batches": round(speed.a_second, 1),
+        "batch": speed.batch,
     }
 
 
-def _timed(embedder: Embedder, batch: Sequence[Item]) -> tuple[int, float]:
-    done, began = 0, time.monotonic()
-    while True:
-        embedder.embed(batch)
-        done += len(batch)
-        seconds = time.monotonic() - began
-        if seconds > MEASURE_SECONDS:
-            return done, seconds
-
-
-def _picture() -> Image:
-    """A picture of many colours, 640 x 480."""
-    from PIL import Image
-
-    return Image.merge("RGB", [Image.linear_gradient("L").rotate(turn).resize((640, 480)) for turn in (0, 90, 180)])
-
-
-def _memory() -> int | None:
-    """Bytes that this process holds now; None where that cannot be read (macOS)."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
-
-
-def _growth(before: int | None) -> int | None:
-    """Megabytes by which the most that was held since exceeds `before`."""
-    if before is None or sys.platform == "win32":
-        return None
-    import resource
-
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) // MEGABYTE
+def _show_trial(trial: Trial, modalities: list[dict[str, Any]]) -> None:
+    out = console()
+    out.print(Text(plain(f"{trial.name}: {trial.identity}")), soft_wrap=True)
+    grown = f"at most {trial.memory_mb} MB more memory than before"
+    out.print(f"{trial.dimensions} dimensions; loaded in {trial.seconds_to_load:.1f} s, {grown}")
+    shown = [
+        {key: f"{value:.1f}" if isinstance(value, float) else value for key, value in row.items()} for row in modalities
+    ]
+    show(shown, list(shown[0]))
 
 
 @group.command("remove")
@@ -261,5 +177,5 @@ def remove_model(context: typer.Context, name: Name) -> None:
       mmdb models remove small
     """
     with context.obj.connect() as connection:
-        connection.execute(statement(TOPIC, "remove_model"), {"name": name})
+        operations.remove(connection, name)
     note(f'removed model "{name}"')

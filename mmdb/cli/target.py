@@ -8,17 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from mmdb.cli.render import note
 from mmdb.config import Settings
 from mmdb.errors import EmbeddedError
 
-TOPIC = "cli"
 CONNECT_TIMEOUT = 10
-
-Row = dict[str, Any]
-Connection = psycopg.Connection[Row]
 
 
 @dataclass(frozen=True)
@@ -55,13 +50,12 @@ class Target:
         return url
 
     @contextmanager
-    def connect(self, *, start: bool = False) -> Iterator[Connection]:
-        """An autocommit connection whose rows are dicts."""
+    def connect(self, *, start: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """An autocommit connection."""
         url = self.url(start=start)
         with psycopg.connect(
             url,
             autocommit=True,
-            row_factory=dict_row,
             connect_timeout=CONNECT_TIMEOUT,
             fallback_application_name="mmdb",
         ) as connection:

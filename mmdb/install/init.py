@@ -18,15 +18,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import errors as pg
-from psycopg.types.json import Jsonb
 
+from mmdb.catalogue import write_spec
+from mmdb.database.problems import said
 from mmdb.database.statements import function_files, resource
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles, script
 from mmdb.install.transaction import Database, transaction
 from mmdb.install.uninstall import uninstall
 from mmdb.models.registry import builtin_specs
-from mmdb.models.spec import ModelSpec
 
 __all__ = ["Loopback", "Report", "Roles", "install", "repoint", "script", "uninstall"]
 
@@ -126,7 +126,7 @@ def _create_extension(database: Database, name: str) -> None:
         database.attempt("create_extension", extension=name)
     except (pg.InsufficientPrivilege, pg.UndefinedFile, pg.FeatureNotSupported) as error:
         raise InstallError(
-            f'extension "{name}" is missing and cannot be created: {error.diag.message_primary}',
+            f'extension "{name}" is missing and cannot be created: {said(error)}',
             hint="a database administrator must see that the server has it, and run once what "
             "`mmdb init --print-script` writes",
         ) from error
@@ -235,26 +235,11 @@ def _register_models(database: Database) -> list[str]:
     warnings = []
     for spec in builtin_specs():
         try:
-            database.attempt("model", _model_values(spec))
+            with database.raw.transaction():
+                write_spec(database.raw, spec)
         except pg.ObjectInUse as error:
-            warnings.append(f"{error.diag.message_primary}: a worker of this version will refuse it")
+            warnings.append(f"{said(error)}: a worker of this version will refuse it")
     return warnings
-
-
-def _model_values(spec: ModelSpec) -> dict[str, object]:
-    return {
-        "name": spec.name,
-        "backend": spec.backend,
-        "model": spec.model,
-        "revision": spec.revision,
-        "dimensions": spec.dimensions,
-        "modalities": list(spec.modalities),
-        "distance": spec.distance,
-        "query_prompt": spec.query_prompt,
-        "document_prompt": spec.document_prompt,
-        "options": Jsonb(dict(spec.options)),
-        "identity": spec.identity,
-    }
 
 
 def _refresh_out_of_date(database: Database) -> list[str]:
@@ -266,7 +251,7 @@ def _refresh_out_of_date(database: Database) -> list[str]:
             database.attempt("refresh", {"relation": relation})
         except psycopg.Error as error:
             message = f"the functions of {relation} are out of date until: select mmdb.refresh('{relation}')"
-            warnings.append(f"{message} ({error.diag.message_primary})")
+            warnings.append(f"{message} ({said(error)})")
     return warnings
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from psycopg import errors as pg
 from psycopg.sql import SQL, Literal
 
+from mmdb.database.problems import said
 from mmdb.database.statements import statements
 from mmdb.errors import InstallError
 from mmdb.install.transaction import SCRIPT_HINT, TOPIC, Database
@@ -72,7 +73,7 @@ def _create_role(database: Database, how: str, name: str) -> None:
         pass
     except pg.InsufficientPrivilege as error:
         raise InstallError(
-            f'role "{name}" does not exist and cannot be created: {error.diag.message_primary}', hint=SCRIPT_HINT
+            f'role "{name}" does not exist and cannot be created: {said(error)}', hint=SCRIPT_HINT
         ) from error
 
 

@@ -13,9 +13,11 @@ from psycopg.rows import dict_row
 from psycopg.sql import Composable
 from sqlalchemy.exc import DBAPIError
 
+from mmdb.database.driver import psycopg_connection
 from mmdb.database.engine import connect
+from mmdb.database.problems import driver_error, is_unreachable, said, translated
 from mmdb.database.statements import statement
-from mmdb.errors import DatabaseError, InstallError, stated
+from mmdb.errors import DatabaseError, InstallError
 
 TOPIC = "install"
 SCRIPT_HINT = "`mmdb init --print-script` writes what a database administrator must run once"
@@ -26,9 +28,7 @@ class Database:
 
     def __init__(self, connection: sqlalchemy.Connection) -> None:
         self.connection = connection
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, psycopg.Connection)
-        self.raw: psycopg.Connection[Any] = raw
+        self.raw = psycopg_connection(connection, "mmdb init")
 
     def run(self, name: str, values: Mapping[str, object] | None = None, **filled: str | Composable) -> None:
         """A statement without an answer; `filled` are identifiers or what psycopg.sql made."""
@@ -70,26 +70,22 @@ def transaction(url: str | None) -> Iterator[Database]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The one place at which a driver's error during an install becomes ours; none of them quotes the URL."""
+    """A driver's error during an install becomes ours."""
     try:
         yield
-    except DBAPIError as error:  # psycopg's error inside SQLAlchemy's, which quotes the whole statement
-        if not isinstance(error.orig, psycopg.Error):
+    except (psycopg.Error, DBAPIError) as error:
+        refused = driver_error(error)
+        if refused is None:
             raise
-        raise translate(error.orig) from error.orig
-    except psycopg.Error as error:
-        raise translate(error) from error
+        kind = DatabaseError if is_unreachable(refused) else InstallError
+        raise translated(refused, _remedy, kind, message=said(refused)) from refused
 
 
-def translate(error: psycopg.Error) -> DatabaseError:
-    """The driver's `error` as ours, on one line and with a remedy."""
-    message = stated(error.diag.message_primary or str(error), error.diag.message_detail)
+def _remedy(error: psycopg.Error) -> str:
     if isinstance(error, pg.DependentObjectsStillExist):
-        return InstallError(message, hint="drop those first, and make them again afterwards")
-    if error.diag.message_hint:
-        return InstallError(message, hint=error.diag.message_hint)
+        return "drop those first, and make them again afterwards"
     if isinstance(error, pg.InsufficientPrivilege):
-        return InstallError(message, hint=SCRIPT_HINT)
-    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-        return DatabaseError(message, hint="is the server running, and MMDB_DATABASE_URL right?")
-    return InstallError(message, hint="`mmdb doctor` checks the database")
+        return SCRIPT_HINT
+    if is_unreachable(error):
+        return "is the server running, and MMDB_DATABASE_URL right?"
+    return "`mmdb doctor` checks the database"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from mmdb.database.problems import said
 from mmdb.errors import InstallError
 from mmdb.install.transaction import Database, transaction
 
@@ -59,5 +60,5 @@ def _drop_roles(database: Database, roles: list[str]) -> list[str]:
         try:
             database.attempt("drop_role", role=name)
         except psycopg.Error as error:
-            kept.append(f'role "{name}" stays: {error.diag.message_primary}')
+            kept.append(f'role "{name}" stays: {said(error)}')
     return kept

@@ -44,8 +44,8 @@ def load_model(name: str = "lite", *, url: str | None = None) -> Embedder:
 def _specs_of(url: str) -> dict[str, ModelSpec]:
     import psycopg
 
+    from mmdb.catalogue import read_specs
     from mmdb.database.engine import database_url
-    from mmdb.worker.run import read_specs
 
     with psycopg.connect(database_url(url)) as connection:
         return read_specs(connection)

@@ -14,11 +14,14 @@ from psycopg import sql
 from sqlalchemy import Connection, Table
 from sqlalchemy.orm import Session
 
+from mmdb.database.driver import psycopg_connection
 from mmdb.database.statements import statements
 from mmdb.database.types import register_types
 from mmdb.errors import QueryError
 from mmdb.orm.declared import mapped_embedding
 from mmdb.orm.types import as_vector
+
+HINT = "create_engine('postgresql+psycopg://…'); asynchronously: session.execute(insert(…), rows)"
 
 
 def copy_rows(connection: Connection | Session, entity: type[Any] | Table, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -30,13 +33,7 @@ def copy_rows(connection: Connection | Session, entity: type[Any] | Table, rows:
 
     Raises QueryError for an unknown attribute, a missing one, or a vector of another width.
     """
-    opened = connection.connection() if isinstance(connection, Session) else connection
-    raw = opened.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise QueryError(
-            "copy_rows needs a connection of psycopg that is not asynchronous",
-            hint="create_engine('postgresql+psycopg://…'); asynchronously: session.execute(insert(…), rows)",
-        )
+    raw = psycopg_connection(connection, "copy_rows", hint=HINT)
     register_types(raw)
     remaining = iter(rows)
     first = next(remaining, None)

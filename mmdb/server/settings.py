@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from mmdb.server.machine import LINUX
 
 MEGABYTE = 1024 * 1024
@@ -60,7 +62,7 @@ def settings_for(*, memory: int, shared_memory: int | None, cores: int) -> dict[
 
 def _memory() -> int:
     """Bytes of RAM, or the limit of our control group (a container) where that is less."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    physical = psutil.virtual_memory().total
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
             return min(physical, int(Path(limit).read_text()))

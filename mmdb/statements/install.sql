@@ -138,10 +138,6 @@ revoke all on all functions in schema mmdb from {role}
 -- name: drop_server
 drop server if exists mmdb_loopback cascade
 
--- name: model
-select mmdb.add_model(%(name)s, %(backend)s, %(model)s, %(dimensions)s, %(modalities)s::text[], %(identity)s,
-                      %(distance)s, %(revision)s, %(query_prompt)s, %(document_prompt)s, %(options)s)
-
 -- name: grant_privileges
 select mmdb.grant_privileges()
 

@@ -1,10 +1,5 @@
 -- Everything is qualified: in some of these sessions code of tables' owners runs, and pg_temp is searched first.
 
--- name: models
-select name, backend, model, revision, dimensions, modalities, distance, query_prompt, document_prompt, options,
-       identity
-from mmdb.models order by name
-
 -- name: share_session
 select mmdb.share_session(%(worker)s)
 

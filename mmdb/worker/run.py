@@ -17,9 +17,9 @@ from functools import partial
 from typing import TypeAlias
 
 import psycopg
-from psycopg.rows import dict_row
 
 import mmdb
+from mmdb.catalogue import read_specs
 from mmdb.config import Settings
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.models.embed.base import Embedder
@@ -194,13 +194,6 @@ class _Worker:
         if known is None or known[0] != spec:
             known = self._loaded[spec.name] = (spec, load(spec, self.settings))
         return known[1]
-
-
-def read_specs(connection: Connection) -> Specs:
-    """The rows of mmdb.models by name."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(composed("models")).fetchall()
-    return {row["name"]: ModelSpec(**{**row, "modalities": tuple(row["modalities"])}) for row in rows}
 
 
 class _Session:
