@@ -16,7 +16,7 @@ from pgvector import Vector
 from mmdb.errors import MmdbError, ModelError, ModelServiceError
 from mmdb.media.image import decode_image
 from mmdb.models.embed.base import Embedder, Item, Vectors
-from mmdb.worker.claim import Connection, composed
+from mmdb.worker.connections import Connection, composed
 
 BATCH = 32
 LISTEN_SECONDS = 0.5
