@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 from PIL import Image
 
 from mmdb.errors import MediaError
-from mmdb.media.image import decode_image
 from mmdb.media.sniff import TEXT, sniff
 
 MAX_TEXT_BYTES = 1_000_000
@@ -46,17 +45,24 @@ class Kind:
         return self.item is not None
 
 
+def _picture(data: bytes) -> Item:
+    from mmdb.media.image import decode_image  # with Pillow's plug-ins: whoever decodes nothing is not to wait for them
+
+    return decode_image(data)
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("text", MAX_TEXT_BYTES, str),
-        Kind("image", MAX_MEDIA_BYTES, Image.Image, decode_image),
+        Kind("image", MAX_MEDIA_BYTES, Image.Image, _picture),
         Kind("audio"),
         Kind("video"),
         Kind("document"),
         Kind("series"),
     )
 }
+_ITEMS = {name: kind.item for name, kind in KINDS.items() if kind.item is not None}
 
 
 def kind_named(name: str) -> Kind:
@@ -69,9 +75,12 @@ def kind_named(name: str) -> Kind:
     raise MediaError(f'kind of media "{name}" {state}, expected one of {there}')
 
 
-def kind_of(item: object) -> Kind | None:
+def modality_of(item: object) -> Modality | None:
     """The kind of which `item` is an item; None where it is one of no kind."""
-    return next((kind for kind in KINDS.values() if kind.item is not None and isinstance(item, kind.item)), None)
+    for modality in MODALITIES:
+        if isinstance(item, _ITEMS[modality]):
+            return modality
+    return None
 
 
 def max_source_bytes(kind: str, *, by_uri: bool = False) -> int:

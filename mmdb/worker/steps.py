@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from pgvector import HalfVector, Vector
@@ -38,8 +38,7 @@ class Counts:
     estimated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedPart:
+class LoadedPart(NamedTuple):
     """One row of what `load` answers: a source of a row of the table."""
 
     key: str

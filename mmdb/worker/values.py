@@ -88,8 +88,7 @@ class PendingRow(NamedTuple):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A leased row. One that had failed before comes with the hash of the source that failed, and why."""
 
     key: str

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdb.errors import ModelError
-from mmdb.media.kinds import MODALITIES, Item, Modality, kind_of
+from mmdb.media import kinds
+from mmdb.media.kinds import MODALITIES, Item, Modality
 
 __all__ = ["MODALITIES", "Embedder", "Item", "Modality", "Purpose", "Vectors", "digest", "modality_of"]
 
@@ -30,14 +31,13 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 def modality_of(item: object) -> Modality:
     """The modality of an item. Raises ModelError for what is none."""
-    kind = kind_of(item)
-    for modality in MODALITIES:
-        if kind is not None and kind.name == modality:
-            return modality
-    raise ModelError(
-        f'a value of type "{type(item).__name__}" is nothing that a model takes',
-        hint=f"it takes items of: {', '.join(MODALITIES)}",
-    )
+    modality = kinds.modality_of(item)
+    if modality is None:
+        raise ModelError(
+            f'a value of type "{type(item).__name__}" is nothing that a model takes',
+            hint=f"it takes items of: {', '.join(MODALITIES)}",
+        )
+    return modality
 
 
 def digest(*parts: object) -> str:
