@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from queue import Empty, Queue, SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from mmdb.worker.values import Batch, Broken, Done, News, Paused, Served, Taken
@@ -22,7 +22,10 @@ class Belt:
         self.stores = stores
         self._loaded: SimpleQueue[Batch | None] = SimpleQueue()
         """Not bounded: the conductor puts one, and the next once that was taken. None is the end."""
-        self._made: Queue[Batch | None] = Queue(maxsize=1)
+        self._made: SimpleQueue[Batch | None] = SimpleQueue()
+        """Bounded by `_free`: what waits here is leased, and is tried row by row after a crash."""
+        self._free = threading.Semaphore(len(stores))
+        """Stores that have nothing to do."""
         self._news: SimpleQueue[News] = SimpleQueue()
 
     def put(self, batch: Batch) -> None:
@@ -63,19 +66,22 @@ class Belt:
         news = self.make(batch)
         if news is not None:
             self._news.put(news)
+        self._free.acquire()
         self._made.put(batch)
 
     def _store_all(self, store: Storing) -> None:
         with self._telling(self._made):
             for batch in iter(self._made.get, None):
                 self._news.put(store(batch))
+                self._free.release()
 
     @contextmanager
-    def _telling(self, source: SimpleQueue[Batch | None] | Queue[Batch | None]) -> Iterator[None]:
+    def _telling(self, source: SimpleQueue[Batch | None]) -> Iterator[None]:
         """Tell of an error, and go on taking without doing anything, so that no stage waits for this one for ever."""
         try:
             yield
         except BaseException as error:
             self._news.put(Broken(error))
+            self._free.release()
             for _ in iter(source.get, None):
-                pass
+                self._free.release()

@@ -132,6 +132,26 @@ def test_while_one_is_in_the_model_the_next_is_loaded_and_no_more() -> None:
     assert made.totals == Totals(stored=9)
 
 
+@pytest.mark.parametrize("stores", [1, 3])
+def test_no_more_is_claimed_than_is_stored_made_and_loaded(stores: int) -> None:
+    """What is leased by a worker that dies is tried row by row."""
+    feed, go_on = FakeFeed(50), threading.Event()
+
+    def slow(batch: Batch) -> Done:
+        assert go_on.wait(LONG)
+        return stored(batch)
+
+    made = conductor(feed, store=slow, stores=stores)
+    thread = threading.Thread(target=run, args=[made])
+    thread.start()
+    until(lambda: feed.given == stores + 2)
+    time.sleep(0.05)
+    assert feed.given == stores + 2
+    go_on.set()
+    thread.join(LONG)
+    assert made.totals == Totals(stored=50)
+
+
 def test_a_slow_store_holds_up_no_other_and_the_end_waits_for_it() -> None:
     feed, go_on = FakeFeed(30), threading.Event()
 
