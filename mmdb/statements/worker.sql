@@ -10,7 +10,7 @@ discard all
 close all
 
 -- name: tasks
-select id, pass, relation, name, modality, by_uri, schema, half, sources, weights, source_modalities
+select id, pass as pass_, relation, name, modality, by_uri, schema, half, sources, weights, source_modalities
 from mmdb.tasks(%(model)s, %(identity)s)
 
 -- name: may_call
@@ -71,7 +71,7 @@ select mmdb.caught_up(%(embedding)s)
 select mmdb.report_drift(%(embedding)s, %(drift)s)
 
 -- name: sweep
-select embedding, pass, schema from mmdb.sweep()
+select embedding, pass as pass_, schema from mmdb.sweep()
 
 -- name: clean
 select {function}(%(pass)s)

@@ -17,9 +17,9 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from mmdb.errors import MmdbError, ModelError, ModelServiceError
-from mmdb.media.image import decode_image
+from mmdb.media.kinds import item_of
 from mmdb.models.embed.base import Embedder, Item
-from mmdb.worker.claim import Connection, composed
+from mmdb.worker.connections import Connection, composed
 
 BATCH = 32
 LISTEN_SECONDS = 0.5
@@ -43,11 +43,12 @@ Handler: TypeAlias = Callable[[Embedder, Sequence[Request]], Sequence[Reply]]
 
 
 def embed(model: Embedder, requests: Sequence[Request]) -> list[Reply]:
-    return [Vector(vector) for vector in model.embed([_item(request) for request in requests], "query")]
+    return [Vector(vector) for vector in model.embed([_item(request, model) for request in requests], "query")]
 
 
-def _item(request: Request) -> Item:
-    return decode_image(request.data) if request.data is not None else request.content or ""
+def _item(request: Request, model: Embedder) -> Item:
+    """The kind of bytes is told by looking at them; raises MediaError for one that the model does not take."""
+    return item_of(request.content or "" if request.data is None else request.data, takes=model.modalities)
 
 
 HANDLERS: dict[str, Handler] = {"embedding": embed}

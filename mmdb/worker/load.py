@@ -1,6 +1,7 @@
-"""From claimed rows to what a model takes: text, or decoded pictures. No transaction is open meanwhile.
+"""Load: from claimed rows to what a model takes. No transaction is open meanwhile.
 
-Whatever is wrong with one row's source becomes that row's failure, never the batch's.
+Whatever is wrong with one row's source becomes that row's failure, never the batch's. What the items are, and how
+large a source may be, the kinds of media say (mmdb/media/kinds.py).
 """
 
 from __future__ import annotations
@@ -8,23 +9,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import numpy as np
+import psycopg
 
 from mmdb.config import Settings
-from mmdb.errors import MediaError, MmdbError, ModelError
+from mmdb.database.problems import said
+from mmdb.errors import MediaError, MmdbError
 from mmdb.media.fetch import fetch
-from mmdb.media.image import decode_image
-from mmdb.models.embed.base import Item, Vectors
-from mmdb.worker.claim import Claim, Failure, Part, Row, Source, Steps, Task
+from mmdb.media.kinds import MODALITIES, Item, item_of, kind_named
+from mmdb.worker.steps import Steps
+from mmdb.worker.values import Batch, Claim, Claimed, Failure, Mixture, Part, Row, Source, Task
 
-MAX_TEXT_BYTES = 1_000_000
-MAX_MEDIA_BYTES = 50_000_000
-MAX_URI_BYTES = 8_192
 CHUNK = 4
 """Pictures held as bytes at once: four of the largest are 200 MB."""
 FETCHES = 8
@@ -32,29 +30,7 @@ FETCHES = 8
 SPARE_PROCESSORS = max(0, (os.cpu_count() or 1) - 2)
 """Beside one for the model and one for what feeds it."""
 HOST_REST_SECONDS = 20.0
-SHORTEST_SUM = 1e-3
-"""Of the sum of unit vectors, in parts of the sum of their weights: what is left below is the rounding of the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """What becomes one vector: an item, or with weights those sources of a row that are there."""
-
-    items: tuple[Item, ...]
-    weights: tuple[float, ...] = (1.0,)
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Batch:
-    """Rows of one embedding that are ready for the model, and those that are not fit for it."""
-
-    task: Task
-    rows: list[Row] = field(default_factory=list)
-    mixtures: list[Mixture] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    """Claimed, but no longer pending when they were loaded."""
+"""How long a host is left alone that did not answer."""
 
 
 class Hosts:
@@ -65,6 +41,7 @@ class Hosts:
         self._lock = threading.Lock()
 
     def check(self, uri: str) -> None:
+        """Raise MediaError where the host of `uri` rests."""
         host = _host(uri)
         if not host:
             return
@@ -86,49 +63,86 @@ def _host(uri: str) -> str:
         return ""
 
 
-class Loader:
-    """Loads claimed rows and makes items of them."""
+class Fetcher:
+    """Fetches what URIs lead to, several at once. The models of a worker share it, and what it knows of hosts."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.hosts = Hosts()
-        self._fetchers = ThreadPoolExecutor(FETCHES, "mmdb-fetch")
+        self.threads = ThreadPoolExecutor(FETCHES, "mmdb-fetch")
 
     def close(self) -> None:
-        self._fetchers.shutdown()
+        self.threads.shutdown()
 
-    def batch(self, steps: Steps, task: Task, claims: Sequence[Claim]) -> Batch:
-        """Load `claims` and prepare them."""
+    def fetch(self, uri: str, max_bytes: int) -> bytes:
+        """Raises MediaError."""
+        self.hosts.check(uri)
+        try:
+            return fetch(uri, self.settings, max_bytes)
+        except MediaError as error:
+            self.hosts.note(uri, error)
+            raise
+
+
+class Load:
+    """Loads claimed rows of one model's embeddings. `takes` are the kinds of media that the model takes."""
+
+    def __init__(
+        self, steps: Steps, fetcher: Fetcher, model: str | None = None, takes: Collection[str] = MODALITIES
+    ) -> None:
+        self.steps = steps
+        self.fetcher = fetcher
+        self.model = model
+        self.takes = takes
+
+    def batch(self, claimed: Claimed) -> Batch:
+        """The claimed rows as a batch: ready for the model, failed, gone, or released where the database could not."""
+        task, claims = claimed.task, claimed.claims
+        try:
+            return self._batch(task, claims)
+        except (psycopg.DataError, psycopg.InternalError) as error:
+            if len(claims) > 1:
+                return self._row_by_row(task, claims)
+            unreadable = Failure(Row(claims[0].key, "", None), _unreadable(error), permanent=False)
+            return Batch(task, failures=[unreadable])
+        except psycopg.Error as error:
+            if self.steps.broken:
+                raise
+            return Batch(task, released=[claim.key for claim in claims], problem=error)
+
+    def _row_by_row(self, task: Task, claims: Sequence[Claim]) -> Batch:
+        whole = Batch(task)
+        for claim in claims:
+            whole.add(self.batch(Claimed(task, [claim])))
+        return whole
+
+    def _batch(self, task: Task, claims: Sequence[Claim]) -> Batch:
         batch = Batch(task)
         by_key = {claim.key: claim for claim in claims}
-        for sources in self._chunks(steps, task, list(by_key)):
-            wanted = [source for source in sources if self._is_to_do(steps, batch, source, by_key[source.key])]
+        for sources in self._chunks(task, list(by_key)):
+            batch.failures += [failure for source in sources if (failure := _failed_before(source, by_key[source.key]))]
+            wanted = [source for source in sources if not _failed_before(source, by_key[source.key])]
+            self._note_attempts(task, [source for source in wanted if by_key[source.key].attempts > 1])
             for source, made in zip(wanted, self._prepare_all(task, wanted), strict=True):
                 _add(batch, source, made)
         seen = {row.key for row in batch.rows} | {failure.row.key for failure in batch.failures}
         batch.gone = [key for key in by_key if key not in seen]
         return batch
 
-    def _chunks(self, steps: Steps, task: Task, keys: list[str]) -> Iterator[list[Source]]:
+    def _chunks(self, task: Task, keys: list[str]) -> Iterator[list[Source]]:
         size = max(1, CHUNK // task.pictures) if task.pictures else len(keys)
         for start in range(0, len(keys), size):
-            yield steps.load(task, keys[start : start + size], source_limits(task))
+            yield self.steps.load(task, keys[start : start + size], task.limits)
 
-    def _is_to_do(self, steps: Steps, batch: Batch, source: Source, claim: Claim) -> bool:
-        """Whether to try `source`: not where the very same has failed for good before."""
-        row = Row(source.key, source.state, source.hash)
-        if claim.failed_error is not None and claim.failed_hash == row.hash:
-            batch.failures.append(Failure(row, claim.failed_error, permanent=True))
-            return False
-        if claim.attempts > 1:
-            steps.note_attempt(batch.task, row)
-        return True
+    def _note_attempts(self, task: Task, sources: Sequence[Source]) -> None:
+        for source in sources:
+            self.steps.note_attempt(task, _row(source))
 
     def _prepare_all(self, task: Task, sources: Sequence[Source]) -> Iterator[Mixture | MmdbError]:
         # A decoder lets other threads run: where there are processors to spare, the pictures of a chunk go together.
         apart = task.by_uri or (task.pictures and SPARE_PROCESSORS)
         if apart and len(sources) > 1:
-            return self._fetchers.map(lambda source: self._prepare(task, source), sources)
+            return self.fetcher.threads.map(lambda source: self._prepare(task, source), sources)
         return (self._prepare(task, source) for source in sources)
 
     def _prepare(self, task: Task, source: Source) -> Mixture | MmdbError:
@@ -142,9 +156,9 @@ class Loader:
     def mixture(self, task: Task, source: Source) -> Mixture:
         """What the model takes. Raises MediaError, which names the column where there are several with weights."""
         if task.weights is None:
-            return Mixture((self.item(task, source.parts[0], source_limits(task)[0]),))
-        named = zip(source.parts, task.sources, task.weights, source_limits(task), strict=True)
-        there = [each for each in named if not _says_nothing(each[0])]
+            return Mixture((self.item(task, source.parts[0], task.limits[0]),))
+        named = zip(source.parts, task.sources, task.weights, task.limits, strict=True)
+        there = [each for each in named if not each[0].says_nothing]
         if not there:
             raise MediaError(f"the text is empty: {', '.join(task.sources)}")
         items = tuple(self._named_item(task, part, column, limit) for part, column, _, limit in there)
@@ -158,64 +172,34 @@ class Loader:
 
     def item(self, task: Task, part: Part, limit: int) -> Item:
         """What the model takes. Raises MediaError."""
-        if part.content is None:
+        content = part.content
+        if content is None:
             raise MediaError(f"the source has {part.size} bytes, more than the limit of {limit} bytes")
-        if isinstance(part.content, bytes):
-            return decode_image(part.content)
-        if not part.content.strip():
+        if isinstance(content, str) and not content.strip():
             raise MediaError("the URI is empty" if task.by_uri else "the text is empty")
-        return decode_image(self._fetch(part.content)) if task.by_uri else part.content
-
-    def _fetch(self, uri: str) -> bytes:
-        self.hosts.check(uri)
-        try:
-            return fetch(uri, self.settings, MAX_MEDIA_BYTES)
-        except MediaError as error:
-            self.hosts.note(uri, error)
-            raise
+        if isinstance(content, str) and task.by_uri:
+            content = self.fetcher.fetch(content, kind_named(task.modality).max_bytes)
+        return item_of(content, model=self.model, takes=self.takes)
 
 
-def max_source_bytes(modality: str, by_uri: bool = False) -> int:
-    if by_uri:
-        return MAX_URI_BYTES
-    return MAX_TEXT_BYTES if modality == "text" else MAX_MEDIA_BYTES
+def _row(source: Source) -> Row:
+    return Row(source.key, source.state, source.hash)
 
 
-def source_limits(task: Task) -> list[int]:
-    """The most bytes of each source that is loaded by itself."""
-    if task.source_modalities is None:
-        return [max_source_bytes(task.modality, task.by_uri)]
-    return [max_source_bytes(modality) for modality in task.source_modalities]
-
-
-def fused(vectors: Vectors, mixtures: Sequence[Mixture]) -> Vectors:
-    """The vectors of all items, one after the other, to one vector a mixture: the weighted sum, of unit length.
-
-    Raises ModelError where the sources of a row cancel each other out.
-    """
-    if all(len(mixture.items) == 1 for mixture in mixtures):
-        return vectors
-    counts = [len(mixture.items) for mixture in mixtures]
-    starts = np.cumsum([0, *counts[:-1]])
-    weights = np.array([weight for mixture in mixtures for weight in mixture.weights])
-    totals = np.add.reduceat(weights, starts)[:, None]
-    sums = np.add.reduceat(vectors.astype(np.float64) * weights[:, None], starts, axis=0) / totals
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    if bool((lengths < SHORTEST_SUM).any()):
-        raise ModelError("the vectors of the sources cancel each other out", hint="give one of them more weight")
-    unit: Vectors = (sums / lengths).astype(np.float32)
-    return unit
-
-
-def _says_nothing(part: Part) -> bool:
-    """NULL, or an empty text, which beside another source is as good as none."""
-    return part.size is None or (isinstance(part.content, str) and not part.content.strip())
+def _failed_before(source: Source, claim: Claim) -> Failure | None:
+    """The failure for good of the very same source, where there was one."""
+    if claim.failed_error is None or claim.failed_hash != source.hash:
+        return None
+    return Failure(_row(source), claim.failed_error, permanent=True)
 
 
 def _add(batch: Batch, source: Source, made: Mixture | MmdbError) -> None:
-    row = Row(source.key, source.state, source.hash)
     if isinstance(made, MmdbError):
-        batch.failures.append(Failure(row, str(made), permanent=getattr(made, "permanent", False)))
+        batch.failures.append(Failure(_row(source), str(made), permanent=getattr(made, "permanent", False)))
     else:
-        batch.rows.append(row)
+        batch.rows.append(_row(source))
         batch.mixtures.append(made)
+
+
+def _unreadable(error: psycopg.Error) -> str:
+    return f"the database cannot read the row: {said(error)}"

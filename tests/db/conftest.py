@@ -15,7 +15,9 @@ import pytest
 from mmdb.models.embed.base import Item, Purpose, Vectors
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
-from mmdb.worker.claim import Steps, Task, open_connection, open_shared
+from mmdb.worker.connections import open_connection, open_shared
+from mmdb.worker.steps import Steps
+from mmdb.worker.values import Task
 from tests.conftest import Database, Server, temporary_database
 
 Connection = psycopg.Connection[Any]

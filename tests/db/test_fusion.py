@@ -16,7 +16,7 @@ from mmdb.media.image import decode_image
 from mmdb.models.embed.base import Item, Vectors
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, background
-from mmdb.worker.claim import Row
+from mmdb.worker.values import Row
 from tests.conftest import Database
 from tests.db.conftest import QUICK, Gate, hash_task, registered, until
 

@@ -22,7 +22,7 @@ from mmdb.models.registry import load
 from mmdb.models.spec import ModelSpec
 from mmdb.orm import embedding, nearest
 from mmdb.worker import Totals, WorkerOptions, background, work
-from mmdb.worker.claim import Row
+from mmdb.worker.values import Row
 from tests.conftest import Database, MakeRole
 from tests.db.conftest import Connection, one, registered, until
 

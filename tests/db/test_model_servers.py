@@ -31,7 +31,8 @@ ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=("remote", "hash"))
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
     monkeypatch.setattr(Server, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(openai, "PATIENCE", {"document": 0.3, "query": 0.3})
-    monkeypatch.setattr("mmdb.worker.backfill.SERVICE_REST_SECONDS", (0.5, 1.0))
+    monkeypatch.setattr("mmdb.worker.make.FIRST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr("mmdb.worker.make.LONGEST_PAUSE_SECONDS", 1.0)
     with embedding_server() as remote:
         yield remote
 
@@ -109,7 +110,7 @@ def test_a_server_that_is_down_costs_no_row_an_attempt(
 def test_a_server_that_moves_is_followed(
     notes: Connection, database: Database, remote: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("mmdb.worker.session.LOOK_SECONDS", 0.2)
     with embedding_server() as elsewhere:
         both = Settings.from_environment({**os.environ, "MMDB_PROVIDERS": f"{remote.origin},{elsewhere.origin}"})
         with background(database.url, options=OPTIONS, settings=both):

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mmdb.media.image import decode_image
+from mmdb.media.kinds import KINDS
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
 from tests.conftest import Database
@@ -132,7 +134,7 @@ def alive(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(sum(picture() is not None for picture in pictures))
         return made
 
-    monkeypatch.setattr("mmdb.worker.load.decode_image", decoded)
+    monkeypatch.setitem(KINDS, "image", replace(KINDS["image"], decode=decoded))
     return counts
 
 

@@ -20,7 +20,7 @@ from mmdb.models.embed.hash import HashEmbedder
 from mmdb.models.registry import load
 from mmdb.models.spec import ModelSpec
 from mmdb.worker import Totals, background, work
-from mmdb.worker.claim import Row
+from mmdb.worker.values import Row
 from tests.conftest import Database, Role
 from tests.db.conftest import ONCE, QUICK, Gate, check_rows, expected, hash_task, registered, until
 
@@ -420,7 +420,7 @@ def test_a_model_that_this_machine_lacks_is_left_to_others(items: Connection, da
 
 
 def test_models_that_come_while_it_runs_are_served(conn: Connection, database: Database, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("mmdb.worker.session.LOOK_SECONDS", 0.2)
     conn.execute("delete from mmdb.models where name = 'lite'")
     with background(database.url, options=replace(QUICK, models=None)):
         conn.execute(
@@ -445,7 +445,7 @@ def test_a_model_that_takes_long_to_load_keeps_no_other_waiting(
             raise ModelUnavailableError("it is nowhere")
         return load(spec, settings)
 
-    monkeypatch.setattr("mmdb.worker.run.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("mmdb.worker.session.LOOK_SECONDS", 0.2)
     monkeypatch.setattr("mmdb.worker.run.load", slow)
     conn.execute("delete from mmdb.models where name = 'lite'")
     conn.execute("create table items (id int primary key, txt text)")

@@ -14,12 +14,12 @@ from typing import Any
 
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import WorkerOptions, work
-from mmdb.worker.claim import Steps
-from mmdb.worker.load import Loader
+from mmdb.worker.load import Load
+from mmdb.worker.steps import Steps
 
 ATTRIBUTES: dict[str, tuple[type, str]] = {
     "claim": (Steps, "claim"),
-    "load": (Loader, "batch"),
+    "load": (Load, "batch"),
     "embed": (HashEmbedder, "embed_batch"),
     "store": (Steps, "_store"),
     "settle": (Steps, "store"),

@@ -48,6 +48,9 @@ PICTURES = {
     "0 bytes": (b"", "0 bytes|empty"),
     "200 megapixels": (png(20_000, 10_000, zlib.compress(bytes(1000))), "200000000 pixels"),
     "HTML": (b"<html><body>not found</body></html>", "not an image|format"),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3", 'the bytes are a PDF document, and model "hash" takes text, image'),
+    "video": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "the bytes are an MPEG-4 video"),
+    "text": (b"no picture", "not an image: they look like text"),
     "truncated PNG": (png(100, 100, zlib.compress(bytes(10))), "truncated|decoded"),
     "also good": (jpeg((33, 99)), None),
 }

@@ -15,7 +15,8 @@ from mmdb.config import Settings
 from mmdb.media.image import decode_image
 from mmdb.models.embed.base import Vectors
 from mmdb.models.registry import builtin_specs, load
-from mmdb.worker.load import Mixture, fused
+from mmdb.worker.make import fused
+from mmdb.worker.values import Mixture
 
 pytestmark = pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}")
 

@@ -16,21 +16,28 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mmdb.errors import ModelError
+from mmdb.media import kinds
+from mmdb.media.kinds import MODALITIES, Item, Modality
+
+__all__ = ["MODALITIES", "Embedder", "Item", "Modality", "Purpose", "Vectors", "digest", "modality_of"]
 
 logger = logging.getLogger(__name__)
 
-Modality: TypeAlias = Literal["text", "image"]
 Purpose: TypeAlias = Literal["document", "query"]
-Item: TypeAlias = str | Image.Image
 Vectors: TypeAlias = NDArray[np.float32]
-MODALITIES: tuple[Modality, ...] = ("text", "image")
 
 
-def modality_of(item: Item) -> Modality:
-    return "text" if isinstance(item, str) else "image"
+def modality_of(item: object) -> Modality:
+    """The modality of an item. Raises ModelError for what is none."""
+    modality = kinds.modality_of(item)
+    if modality is None:
+        raise ModelError(
+            f'a value of type "{type(item).__name__}" is nothing that a model takes',
+            hint=f"it takes items of: {', '.join(MODALITIES)}",
+        )
+    return modality
 
 
 def digest(*parts: object) -> str:
@@ -64,8 +71,9 @@ class Embedder(ABC):
         non-finite value or no length.
         """
         vectors = np.empty((len(items), self.dimensions), dtype=np.float32)
+        modalities = [modality_of(item) for item in items]
         for modality in MODALITIES:
-            places = [i for i, item in enumerate(items) if modality_of(item) == modality]
+            places = [i for i, found in enumerate(modalities) if found == modality]
             if places and modality not in self.modalities:
                 raise ModelError(
                     f'the model does not embed modality "{modality}"',
