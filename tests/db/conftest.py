@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +15,14 @@ from mmdb.models.embed.base import Item, Purpose, Vectors
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, WorkerOptions, background, work
 from mmdb.worker.claim import Steps, Task, open_connection, open_shared
+from tests import patience
 from tests.conftest import Database, Server, temporary_database
 
 Connection = psycopg.Connection[Any]
 HASH = ("hash",)
 QUICK = WorkerOptions(poll_seconds=0.1, models=HASH)
 ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=HASH)
+PATIENCE, until = patience.PATIENCE, patience.until
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +99,6 @@ def one(conn: Connection, statement: str, *values: Any) -> Any:
     return row[0] if len(row) == 1 else row
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 class Gate(HashEmbedder):
     """Stops in the model until it is let go on; counts what it embeds."""
 
@@ -117,7 +110,7 @@ class Gate(HashEmbedder):
     def embed_batch(self, modality: Any, items: Any, purpose: Purpose) -> Vectors:
         self.seen += items
         self.entered.set()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(PATIENCE)
         return super().embed_batch(modality, items, purpose)
 
 
