@@ -24,6 +24,10 @@ from docs.generate import cli_reference, sql_reference
 from mmdb.analytics.kmeans import write_clusters
 from mmdb.cli.app import app
 from mmdb.cli.demo import shop_module
+from mmdb.config import Settings
+from mmdb.models.embed.base import Embedder
+from mmdb.models.registry import load
+from mmdb.models.spec import ModelSpec
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
 
@@ -75,10 +79,35 @@ def settled(conn: Connection) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.fixture(scope="module")
+def models() -> dict[str, Embedder]:
+    """The models by their identity, loaded once: `lite` takes a second and a half, and every page a worker."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def load_once(models: dict[str, Embedder], monkeypatch: pytest.MonkeyPatch) -> None:
+    def loaded(spec: ModelSpec, settings: Settings) -> Embedder:
+        if spec.identity not in models:
+            models[spec.identity] = load(spec, settings)
+        return models[spec.identity]
+
+    monkeypatch.setattr("mmdb.worker.run.load", loaded)
+
+
+def pages_with(language: str) -> list[Any]:
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, language)]
+
+
+def test_snippets_are_found() -> None:
+    named = {language: {parameter.id for parameter in pages_with(language)} for language in ("sql", "python", "sh")}
+    assert named["sql"] >= {"README.md", "how-it-works.md", "operating.md", "security.md", "analytics.md"}
+    assert named["python"] >= {"sqlalchemy.md", "alembic.md"}
+
+
+@pytest.mark.parametrize("page", pages_with("sql"))
 def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> None:
     found = questions(page)
-    assert found or page.name not in ("README.md", "how-it-works.md", "operating.md", "security.md", "analytics.md")
     with background(database.url, options=WorkerOptions(poll_seconds=0.1)):
         if page.name == "analytics.md":
             open_shop(conn)
@@ -91,11 +120,10 @@ def test_sql_snippets_run(page: Path, database: Database, conn: Connection) -> N
             settled(conn)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_snippets_run(page: Path, database: Database, conn: Connection, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_snippets_run(page: Path, database: Database, conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other, as a reader would type them. In the page about Alembic `op` is there, as in a revision."""
     found = blocks(page, "python")
-    assert found or page.name not in ("sqlalchemy.md", "alembic.md")
     monkeypatch.setenv("MMDB_DATABASE_URL", database.url)
     engine = mmdb.connect(database.url)
     # In a module, because that is where SQLAlchemy looks up the names in annotations.
@@ -134,7 +162,7 @@ def test_the_tour_of_the_readme_finds_what_it_promises(database: Database, conn:
     assert drink[0][0] == 4
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages_with("sh"))
 def test_shell_lines_name_what_exists(page: Path) -> None:
     for block in blocks(page, "sh"):
         for line in block.splitlines():
