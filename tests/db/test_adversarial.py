@@ -604,6 +604,7 @@ def test_a_question_can_be_cancelled_while_the_other_side_hangs(
     conn.execute("select mmdb.embed('works again', 'hash')")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("offset", range(10))
 def test_a_cancelled_question_leaves_no_answer_to_the_next(
     conn: Connection, database: Database, worker: None, offset: int

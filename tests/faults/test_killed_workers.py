@@ -14,6 +14,7 @@ from tests.conftest import Database
 from tests.db.conftest import Connection, check_rows, until
 from tests.faults.doomed_worker import kill_at
 
+pytestmark = pytest.mark.soak
 STEPS = ("claim", "load", "embed", "store", "settle")
 KILLS = 10
 """Of each step: fifty in all."""
