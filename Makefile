@@ -15,8 +15,9 @@ demo: install ## the poster shop: tables, pictures, searches
 	  | xargs -0 du -smc $(VENV) | tail -n 1 | awk '{print $$1 " MB on disk: $(VENV), the database, the models."}'
 	@echo "From the start of make it took $$(($$(date +%s) - $(STARTED))) s."
 
+# Three processes for two cores: a test that waits for a worker or a server leaves its core to another.
 test: $(VENV)/dev ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-models: .venv-models/ready ## the backends that need the largest PyTorch, in an environment of 6 GB
 	.venv-models/bin/python -m pytest tests/models tests/unit/test_models_embed_sentence_transformers.py

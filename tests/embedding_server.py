@@ -153,12 +153,22 @@ def hangs(seconds: float) -> Act:
     return act
 
 
+def meets(others: threading.Barrier) -> Act:
+    """Answers once as many are asked as `others` waits for."""
+
+    def act(request: Request) -> None:
+        others.wait(100)
+        request.well()
+
+    return act
+
+
 def drips(request: Request) -> None:
     """A byte now and then, for ever as it were."""
     request.handler.send_response(200)
     request.handler.send_header("Content-Length", "1000")
     request.handler.end_headers()
-    for _ in range(200):
+    for _ in range(2000):
         request.handler.wfile.write(b" ")
         request.handler.wfile.flush()
         time.sleep(0.05)

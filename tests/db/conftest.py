@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,12 +17,14 @@ from mmdb.worker import Totals, WorkerOptions, background, work
 from mmdb.worker.connections import open_connection, open_shared
 from mmdb.worker.steps import Steps
 from mmdb.worker.values import Task
+from tests import patience
 from tests.conftest import Database, Server, temporary_database
 
 Connection = psycopg.Connection[Any]
 HASH = ("hash",)
 QUICK = WorkerOptions(poll_seconds=0.1, models=HASH)
 ONCE = WorkerOptions(poll_seconds=0.1, once=True, models=HASH)
+PATIENCE, until = patience.PATIENCE, patience.until
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +107,6 @@ def ask(database: Database, text: str) -> Any:
         return conn.execute("select mmdb.embed(%s, 'hash')::real[]", [text]).fetchone()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 class Gate(HashEmbedder):
     """Stops in the model until it is let go on; counts what it embeds."""
 
@@ -125,7 +118,7 @@ class Gate(HashEmbedder):
     def embed_batch(self, modality: Any, items: Any, purpose: Purpose) -> Vectors:
         self.seen += items
         self.entered.set()
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(PATIENCE)
         return super().embed_batch(modality, items, purpose)
 
 

@@ -18,7 +18,7 @@ from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, background
 from mmdb.worker.values import Row
 from tests.conftest import Database
-from tests.db.conftest import QUICK, Gate, hash_task, registered, until
+from tests.db.conftest import PATIENCE, QUICK, Gate, hash_task, registered, until
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]
@@ -90,7 +90,7 @@ def test_a_change_of_either_source_makes_the_row_pending(goods: Connection, drai
 
 def test_a_source_that_changes_while_it_is_embedded(goods: Connection, database: Database, gate: Gate) -> None:
     with background(database.url, options=QUICK):
-        assert gate.entered.wait(20)
+        assert gate.entered.wait(PATIENCE)
         goods.execute("update goods set title = 'changed' where id = 1")
         goods.execute("update goods set photo = %s where id = 3", (picture("black"),))
         goods.execute("update goods set price = 7 where id = 2")

@@ -462,6 +462,7 @@ class Load:
         return step
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("model", ["wide", "mirror"])
 def test_under_load_nothing_fails_and_nothing_is_mixed(embedded: Connection, database: Database, model: str) -> None:
     load = Load(database)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +11,7 @@ import pytest
 from mmdb import install
 from mmdb.server import embedded
 from mmdb.worker import background
-from tests.conftest import QUICK, Database, needs_embedded
+from tests.conftest import QUICK, Database, needs_embedded, open_folder
 from tests.db.conftest import QUICK as HASH_WORKER
 
 Connection = psycopg.Connection[Any]
@@ -161,18 +158,16 @@ def test_a_model_that_no_live_worker_serves(goods: Connection, worker: None) -> 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Database]:
     """A database on a server that counts the statements inside functions."""
-    home = Path(tempfile.mkdtemp(prefix="mmdb-counting-"))
-    home.chmod(0o755)
     preloaded = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"}
-    try:
-        server = embedded.start(home, settings={**QUICK, **preloaded})
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute("create database counting")
-        install.install(server.url_for("counting"))
-        yield Database("counting", server.url_for("counting"))
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home)
+    with open_folder("mmdb-counting-") as home:
+        try:
+            server = embedded.start(home, settings={**QUICK, **preloaded})
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("create database counting")
+            install.install(server.url_for("counting"))
+            yield Database("counting", server.url_for("counting"))
+        finally:
+            embedded.stop(home)
 
 
 @needs_embedded

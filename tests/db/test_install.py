@@ -128,6 +128,7 @@ def test_second_install_changes_nothing(server: Server, empty_database: Database
     assert state(server, empty_database) == before
 
 
+@pytest.mark.soak
 def test_twenty_at_once(roles: Roles, server: Server, empty_database: Database) -> None:
     with ThreadPoolExecutor(20) as pool:
         reports = list(pool.map(lambda _: install(empty_database.url, roles), range(20)))

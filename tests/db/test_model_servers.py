@@ -91,19 +91,20 @@ def test_a_server_that_is_down_costs_no_row_an_attempt(
     notes: Connection, database: Database, remote: EmbeddingServer, settings: Settings
 ) -> None:
     remote.always = fails(503, "overloaded")
+    began = time.monotonic()
     with background(database.url, options=OPTIONS, settings=settings):
         until(lambda: 'answered 503 "overloaded"' in drift(notes))
-        until(lambda: not pending(notes, "others"), 10)
+        until(lambda: not pending(notes, "others"))
         with pytest.raises(psycopg.Error, match='answered 503 "overloaded"'):
             notes.execute("select mmdb.embed('red shoes', 'remote')")
         time.sleep(1.5)  # and a few more tries
         assert pending(notes) == [1, 2, 3]
         assert notes.execute("select count(*) from mmdb.failures").fetchone() == (0,)
-        asked = len(remote.requests)
+        asked, seconds = len(remote.requests), time.monotonic() - began
         remote.always = type(remote.requests[0]).well
         until(lambda: not pending(notes))
         until(lambda: drift(notes) == "")
-        assert asked < 60, "it rests in between"
+        assert asked < 20 * (1 + seconds), "it rests in between"
     check(notes)
 
 

@@ -14,7 +14,7 @@ from mmdb.install import install
 from mmdb.install.uninstall import uninstall
 from mmdb.worker import Totals, background
 from tests.conftest import Database, Server, temporary_database
-from tests.db.conftest import QUICK, Gate, expected, until
+from tests.db.conftest import PATIENCE, QUICK, Gate, expected, until
 from tests.migration.dump import run_program
 
 Connection = psycopg.Connection[Any]
@@ -148,7 +148,7 @@ def test_a_change_and_another_and_back(filled: Connection, drain: Drain) -> None
 def test_a_source_that_changes_again_while_it_is_embedded(filled: Connection, database: Database, gate: Gate) -> None:
     filled.execute("update items set txt = 'first' where id in (2, 3)")
     with background(database.url, options=QUICK):
-        assert gate.entered.wait(20)
+        assert gate.entered.wait(PATIENCE)
         filled.execute("update items set txt = 'second' where id = 2")
         filled.execute("update items set txt = null where id = 3")
         gate.go_on.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import psycopg
@@ -16,17 +15,15 @@ from tests.db.conftest import QUICK, Connection, check_rows
 
 @pytest.fixture
 def lazy_worker(database: Database) -> object:
-    """A worker that would look for pending rows in a minute."""
-    with background(database.url, options=replace(QUICK, poll_seconds=60)):
+    """A worker that would look for pending rows in an hour."""
+    with background(database.url, options=replace(QUICK, poll_seconds=3600)):
         yield
 
 
 def test_it_wakes_the_worker_and_returns_when_all_is_embedded(items: Connection, lazy_worker: None) -> None:
     items.execute("select mmdb.wait_until_embedded('items')")
     items.execute("insert into items values (6, 'six')")
-    began = time.monotonic()
     items.execute("select mmdb.wait_until_embedded('items', array['6'])")
-    assert time.monotonic() - began < 20
     check_rows(items)
 
 

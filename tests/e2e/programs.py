@@ -6,25 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import patience
+
+until = patience.until
 ROOT = Path(__file__).parents[2]
-LIMIT = 120.0
+LIMIT = 200.0
 """Seconds after which a command counts as hanging."""
-
-
-@contextmanager
-def new_home() -> Iterator[Path]:
-    """A folder for a server of one's own: where we are root the server's user has to get there."""
-    with tempfile.TemporaryDirectory(prefix="mmdb-cli-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        yield home
 
 
 @dataclass(frozen=True)
@@ -84,11 +75,3 @@ def finish(process: subprocess.Popen[str]) -> Answer:
 def end(process: subprocess.Popen[str], number: signal.Signals) -> Answer:
     process.send_signal(number)
     return finish(process)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

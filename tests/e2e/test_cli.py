@@ -13,13 +13,14 @@ from pathlib import Path
 import psycopg
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from mmdb.cli import detached
 from mmdb.cli.app import app
 from mmdb.errors import EmbeddedError
 from mmdb.server import embedded
-from tests.conftest import Database, Role, Server, temporary_database
-from tests.e2e.programs import Answer, Program, end, finish, new_home, until
+from tests.conftest import Database, Role, Server, open_folder, temporary_database
+from tests.e2e.programs import Answer, Program, end, finish, until
 
 pytestmark = pytest.mark.xdist_group("cli")  # for the databases of the module are filled once
 
@@ -78,11 +79,18 @@ def refused(answer: Answer, code: int, message: str) -> None:
 # Help and errors.
 
 
-def test_help_of_every_command_has_an_example(tmp_path: Path) -> None:
-    help_text = Program(tmp_path).out("--help")
+def help_of(*command: str) -> str:
+    """What `mmdb COMMAND --help` prints, in this process: a start of Python for each command would take 20 s."""
+    answer = CliRunner().invoke(app, [*command, "--help"], prog_name="mmdb")
+    assert answer.exit_code == 0
+    return answer.stdout
+
+
+def test_help_of_every_command_has_an_example() -> None:
+    help_text = help_of()
     for command in COMMANDS:
         assert f"\n  {command} " in help_text
-        lines = Program(tmp_path).out(command, "--help").splitlines()
+        lines = help_of(command).splitlines()
         assert lines[0].startswith(f"Usage: mmdb {command}")
         assert lines[lines.index("  Example:") + 1].strip().startswith(("mmdb ", 'psql "$(mmdb '))
 
@@ -467,7 +475,7 @@ def test_second_signal_ends_at_once(database: Database, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Program]:
-    with new_home() as home:
+    with open_folder("mmdb-cli-") as home:
         yield Program(home)
         assert not embedded.stop(home), "a test left the server running"
 

@@ -20,8 +20,8 @@ from mmdb.cli.demo import shop_module
 from mmdb.config import Settings
 from mmdb.errors import MediaError
 from mmdb.server import embedded
-from tests.conftest import Database, temporary_database
-from tests.e2e.programs import Program, new_home
+from tests.conftest import Database, open_folder, temporary_database
+from tests.e2e.programs import Program
 
 pytestmark = pytest.mark.xdist_group("demo")  # for the databases of the module are filled once
 
@@ -239,7 +239,7 @@ def test_what_is_no_picture_is_refused_first(empty_database: Database, settings:
 
 @pytest.mark.timeout(600)
 def test_demo_stops_the_server_that_it_started() -> None:
-    with new_home() as home:
+    with open_folder("mmdb-cli-") as home:
         program = Program(home)
         try:
             check_demo(program)

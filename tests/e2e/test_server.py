@@ -27,7 +27,7 @@ from mmdb.errors import EmbeddedError
 from mmdb.server import embedded, machine
 from mmdb.server.embedded import ServerInfo
 from mmdb.server.machine import until
-from tests.conftest import needs_embedded
+from tests.conftest import needs_embedded, open_folder
 
 pytestmark = needs_embedded
 NOBODY = 65534
@@ -74,15 +74,6 @@ def make_home(prepared: Path) -> Iterator[MakeHome]:
         yield make
         for home in homes:
             embedded.stop(home)
-
-
-@contextlib.contextmanager
-def open_folder() -> Iterator[Path]:
-    """Not tmp_path, which is closed to the user that root's server runs as."""
-    with tempfile.TemporaryDirectory(prefix="mmdb-home-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
 
 
 @pytest.fixture

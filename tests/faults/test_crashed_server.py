@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
-from pathlib import Path
+from dataclasses import replace
 
 import psycopg
 
 from mmdb.install import install
 from mmdb.server import embedded
 from mmdb.worker import background
-from tests.conftest import needs_embedded
+from tests.conftest import needs_embedded, open_folder
 from tests.db.conftest import QUICK, check_rows, until
 
 
 @needs_embedded
 def test_the_server_crashes_while_a_worker_works() -> None:
-    with tempfile.TemporaryDirectory(prefix="mmdb-crash-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
+    """In small batches: what the crash found in hand is tried row by row, and by itself the model takes 2,048."""
+    with open_folder("mmdb-crash-") as home:
         info = embedded.start(home)
         try:
             install(info.url)
@@ -28,7 +26,7 @@ def test_the_server_crashes_while_a_worker_works() -> None:
                 conn.execute("create table items (id int primary key, txt text)")
                 conn.execute("insert into items select g, 'item ' || g from generate_series(1, 3000) g")
                 conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
-            with background(info.url, options=QUICK):
+            with background(info.url, options=replace(QUICK, batch_size=32)):
                 with psycopg.connect(info.url, autocommit=True) as conn:
                     count = "select count(*) from items where txt_embedding is not null"
                     until(lambda: conn.execute(count).fetchone() > (200,))  # type: ignore[operator]
@@ -37,8 +35,8 @@ def test_the_server_crashes_while_a_worker_works() -> None:
                 until(lambda: not embedded.status(home).running)
                 again = embedded.start(home)
                 with psycopg.connect(again.url, autocommit=True) as conn:
-                    until(lambda: conn.execute(count).fetchone() == (3000,), 60)
-                    until(lambda: conn.execute("select count(*) from mmdb.leases").fetchone() == (0,), 60)
+                    until(lambda: conn.execute(count).fetchone() == (3000,), 200)
+                    until(lambda: conn.execute("select count(*) from mmdb.leases").fetchone() == (0,))
                     check_rows(conn)
                     conn.execute("select mmdb.embed('and answers queries', 'hash')")
         finally:

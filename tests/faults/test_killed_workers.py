@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,24 +12,12 @@ from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import WorkerOptions, work
 from tests.conftest import Database
 from tests.db.conftest import Connection, check_rows, until
+from tests.faults.doomed_worker import kill_at
 
+pytestmark = pytest.mark.soak
 STEPS = ("claim", "load", "embed", "store", "settle")
 KILLS = 10
 """Of each step: fifty in all."""
-ROOT = Path(__file__).parents[2]
-
-
-def kill_at(database: Database, step: str) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.doomed_worker", database.url, step], stdout=subprocess.PIPE, cwd=ROOT
-    )
-    assert worker.stdout is not None
-    try:
-        assert worker.stdout.readline() == b"reached\n"
-    finally:
-        worker.kill()
-        worker.wait()
-        worker.stdout.close()
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -47,7 +32,7 @@ def test_killed_at(conn: Connection, database: Database, step: str, monkeypatch:
             "insert into items select g, 'item ' || g from generate_series(%s::int, %s::int) g",
             [kill * 20, kill * 20 + 19],
         )
-        kill_at(database, step)
+        kill_at(database.url, step)
         conn.execute("update items set txt = txt || '!' where id %% 7 = %s", [kill % 7])
         until(lambda: conn.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
     work(database.url, options=WorkerOptions(models=("hash",), once=True, poll_seconds=0.1))
@@ -70,7 +55,7 @@ def test_killed_at_with_weights(conn: Connection, database: Database, step: str)
         conn.execute(
             "insert into items select g, 'title ' || g, 'body ' || g from generate_series(%s::int, %s::int) g", numbers
         )
-        kill_at(database, step)
+        kill_at(database.url, step)
         conn.execute("update items set body = case id %% 3 when 0 then null else body || '!' end where id %% 7 < 3", [])
         until(lambda: conn.execute("select count(*) from mmdb.live_workers()").fetchone() == (0,))
     work(database.url, options=WorkerOptions(models=("hash",), once=True, poll_seconds=0.1))

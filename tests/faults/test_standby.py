@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import random
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -16,16 +14,16 @@ from psycopg import errors as pg
 
 from mmdb.install import Loopback, install
 from mmdb.server import embedded
-from mmdb.server.machine import server_user
+from mmdb.server.layout import ADDRESS, PORTS
+from mmdb.server.machine import is_free, server_user
 from mmdb.worker import background
+from tests.conftest import open_folder
 from tests.db.conftest import QUICK, until
 
 
 @pytest.fixture
 def primary() -> Iterator[embedded.ServerInfo]:
-    with tempfile.TemporaryDirectory(prefix="mmdb-primary-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
+    with open_folder("mmdb-primary-") as home:
         try:
             yield embedded.start(home)
         finally:
@@ -42,9 +40,8 @@ def standby_of(primary: embedded.ServerInfo) -> Iterator[str]:
     backup = [str(installation / "bin/pg_basebackup"), "-D", str(data), "-R", "-X", "stream", "-c", "fast"]
     backup += ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
     subprocess.run(backup, env=environment, check=True, cwd="/", timeout=60, **user.process_arguments())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    # None that the system hands out by itself: tests beside this one connect all the time.
+    port = next(port for port in random.sample(PORTS, 100) if is_free(ADDRESS, port))
     options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
     server = subprocess.Popen(
         [str(installation / "bin/postgres"), "-D", str(data), *options],
