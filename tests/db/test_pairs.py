@@ -368,3 +368,22 @@ def test_row_policies_hold_in_pairs(
         finally:
             goods.execute("drop policy own on goods; alter table goods disable row level security")
             goods.execute(f"drop owned by {role.name}")
+
+
+@pytest.mark.parametrize("key", ["name text primary key", "name text, number int, primary key (name, number)"])
+def test_neighbours_of_tables_whose_keys_are_of_other_types(database: Database, vectors: Any, key: str) -> None:
+    with database.connect() as conn:
+        register_types(conn)
+        fill(conn, "goods", vectors[:50])
+        conn.execute(f"create table wanted ({key}, txt text, txt_embedding halfvec(64))".encode())
+        names = "name, number" if "number" in key else "name"
+        values = "'one', 1" if "number" in key else "'one'"
+        conn.execute(
+            f"insert into wanted ({names}, txt, txt_embedding) select {values}, txt, txt_embedding from goods "
+            "where id = 3".encode()
+        )
+        conn.execute("select name from mmdb.add_embedding('wanted', 'txt', model => 'hash')")
+        call = "select right_key from mmdb.neighbours(%s, 'txt', %s, 'txt', 1)"
+        assert conn.execute(call, ["wanted", "goods"]).fetchall() == [("3",)]
+        found = conn.execute(call + " where left_key = '3'", ["goods", "wanted"]).fetchall()
+        assert found == [("{one,1}" if "number" in key else "one",)]

@@ -316,3 +316,26 @@ def test_joined_and_lateral(goods: Connection) -> None:
     ).fetchall()
     assert len(rows) == 10
     assert all(left != right for left, right in rows)
+
+
+def test_the_same_search_again_and_again_over_partitions(conn: Connection) -> None:
+    """From the sixth call on PostgreSQL may plan for any value, and prune partitions before it looks at a CASE."""
+    conn.execute(
+        "create table parted (id int primary key, txt text, txt_embedding halfvec(64)) partition by range (id)"
+    )
+    conn.execute("create table lower partition of parted for values from (0) to (50)")
+    conn.execute("create table upper partition of parted for values from (50) to (100)")
+    conn.execute(
+        "insert into parted select g, 'item ' || g, array_fill(1 + g, array[64])::halfvec from generate_series(0, 99) g"
+    )
+    conn.execute("select name from mmdb.add_embedding('parted', 'txt', model => 'hash')")
+    conn.execute("set plan_cache_mode = force_generic_plan")
+    calls = [
+        "select id from parted_top_by_txt((select txt_embedding from parted where id = 7), 5)",
+        "select id from parted_like(7, 5)",
+        "select id from parted_recommend(liked => array[7], k => 5)",
+    ]
+    for call in calls:
+        first = conn.execute(call).fetchall()
+        assert len(first) == 5
+        assert [conn.execute(call).fetchall() for _ in range(7)] == [first] * 7

@@ -9,6 +9,10 @@ VERSIONS = Path(__file__).parents[2] / "migrations/versions"
 LANDED = {
     "0010_base.py": "c8bacf39b3c974ded47bd7cfadbb8ee6a940c7b9c44fea8a4db48f3c5b5161c8",
     "0010_base.sql": "98d6d9cd56ba2089b59550e7091bc86e5fb1658cbd95b71e78b949663caa71c1",
+    "0011_derivations.py": "676e6b004d5a92bef9b2106fac9a791faab87cbdef7623ba3c33b889989cacc6",
+    "0011_derivations.sql": "08a45e69ba80e11935a819733e4c5694946aa887d03ccb813aa25dd36cf2c0da",
+    "0012_requests.py": "8e55d778dade822821d4db687d8c7e5c5d8efebdc56452c8669096d9a3de5efa",
+    "0012_requests.sql": "2b6c60dddf092c5d43bd259dcca8a38c1867581158ba22221c2e03e4aec39e97",
 }
 """The SHA-256 of each file."""
 
@@ -17,7 +21,7 @@ def test_migrations_that_landed_are_as_they_were() -> None:
     edited = [name for name, digest in LANDED.items() if digest_of(VERSIONS / name) != digest]
     assert not edited, (
         f"{', '.join(edited)} is not what databases were made by: restore it, and make the change in a new migration "
-        "(alembic revision --rev-id 0011 -m '…'), which those databases run too"
+        "(alembic revision --rev-id 0013 -m '…'), which those databases run too"
     )
 
 
