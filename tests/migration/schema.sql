@@ -5963,13 +5963,8 @@ declare
   enough integer := greatest(least_rows, least(1.6 * least_rows, 0.8 * depth));
   -- The rows that a probe returns: never too few to tell whether distances are flat.
   most constant integer := case when by_signs then depth else greatest(enough, 16) end;
-  -- The rows that the deep road is asked for.
-  wanted constant integer := greatest(least_rows, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
   estimate record;
-  needed real;
-  expected real;  -- what the deep road will cost
   passed bigint := 0;
-  flat boolean;
 begin
   if k is null or k not between 1 and 10000 then
     raise exception 'k is %, expected 1 to 10000', k using errcode = 'invalid_parameter_value';
@@ -6001,24 +5996,10 @@ begin
       from mmdb.top_probe(pieces, later, vector, within, case when by_signs then depth else enough end, depth);
     end loop;
     if passed < enough then
-      -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
-      flat := mmdb.is_flat(distances);
-      needed := greatest(2 * least_rows * depth / (passed + 0.5), case when flat then 1000 end);
-      expected := cost.walked * wanted * depth / (passed + 0.5);
-      passed := 0;
+      select * into passed, keys, distances
+      from mmdb.top_longer(pieces, later, vector, within, k, depth, passed, mmdb.is_flat(distances),
+                           estimate.exact_cost);
       enough := least_rows;
-      if needed <= 1000 and cost.walked * needed < estimate.exact_cost * 0.6 then
-        select * into passed, keys, distances
-        from mmdb.top_probe(pieces, later, vector, within, case when by_signs and flat then 1000 else enough end,
-                            ceil(needed)::integer);
-      end if;
-      -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a
-      -- quarter of the cost, where the exact road would take a quarter of a second.
-      if passed < enough and (expected < estimate.exact_cost or estimate.exact_cost > 200000) then
-        select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
-        from mmdb.top_deep(pieces, later, vector, within, k, wanted,
-          (estimate.exact_cost / cost.scanned / case when expected < estimate.exact_cost then 1 else 4 end)::integer) d;
-      end if;
     end if;
   end if;
   if passed is null or passed < enough then
@@ -6157,6 +6138,39 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) IS 'Every row that passes is measured.';
+CREATE FUNCTION mmdb.top_longer(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, depth integer, seen bigint, flat boolean, exact_cost real, OUT passed bigint, OUT keys text[], OUT distances double precision[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  cost constant record := mmdb.top_costs();
+  by_signs constant boolean := pieces.walk <> pieces.distance;
+  enough constant integer := k * mmdb.oversampling(by_signs);
+  -- The rows that the deep road is asked for.
+  wanted constant integer := greatest(enough, case when k <= 125 then 16 * k else greatest(2000, 2 * k) end);
+  -- How deep a walk must go for enough rows to pass, if the share that passed in the probe holds further on.
+  needed constant real := greatest(2 * enough * depth / (seen + 0.5), case when flat then 1000 end);
+  expected constant real := cost.walked * wanted * depth / (seen + 0.5);  -- what the deep road will cost
+begin
+  passed := 0;
+  if needed <= 1000 and cost.walked * needed < exact_cost * 0.6 then
+    select * into passed, keys, distances
+    from mmdb.top_probe(pieces, passes, vector, within, case when by_signs and flat then 1000 else enough end,
+                        ceil(needed)::integer);
+  end if;
+  -- If the deep road is expected to cost more than the exact one, it may still be lucky. That is tried, for a quarter
+  -- of the cost, where the exact road would take a quarter of a second.
+  if passed < enough and (expected < exact_cost or exact_cost > 200000) then
+    select d.passed - wanted + enough, d.keys, d.distances into passed, keys, distances
+    from mmdb.top_deep(pieces, passes, vector, within, k, wanted,
+                       (exact_cost / cost.scanned / case when expected < exact_cost then 1 else 4 end)::integer) d;
+  end if;
+  if passed < enough then
+    passed := null;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.top_longer(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, depth integer, seen bigint, flat boolean, exact_cost real, OUT passed bigint, OUT keys text[], OUT distances double precision[]) IS 'After a probe of `depth` rows, of which `seen` passed: the rows of a longer walk; passed is NULL where none paid.';
 CREATE FUNCTION mmdb.top_name(prefix text, name text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select prefix || '_top_by_' || name $$;
@@ -7986,6 +8000,9 @@ GRANT ALL ON FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, 
 REVOKE ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_longer(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, depth integer, seen bigint, flat boolean, exact_cost real, OUT passed bigint, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_longer(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, depth integer, seen bigint, flat boolean, exact_cost real, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_longer(pieces mmdb.search_pieces, passes text, vector public.vector, within text[], k integer, depth integer, seen bigint, flat boolean, exact_cost real, OUT passed bigint, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_name(prefix text, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_name(prefix text, name text) TO mmdb_worker;
