@@ -4,6 +4,7 @@
 create or replace function mmdb.declaration_options()
 returns table (name text, type text, default_value jsonb, description text)
 language sql immutable security invoker rows 10
+set search_path = pg_catalog, pg_temp
 as $$
   values
     ('sources', 'array', null::jsonb, 'the columns that are embedded'),

@@ -20,6 +20,7 @@ comment on function mmdb.worker_verbs(text) is 'The functions that are made for 
 
 create or replace function mmdb.pass_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
   if sha256(convert_to(pass::text, 'UTF8')) is distinct from {pass_hash} then
@@ -30,6 +31,7 @@ comment on function mmdb.pass_template() is 'The statement by which a generated 
 
 create or replace function mmdb.pending_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 begin{pass}
@@ -47,6 +49,7 @@ comment on function mmdb.pending_template() is 'Page through the pending rows in
 
 create or replace function mmdb.load_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 begin{pass}
@@ -66,6 +69,7 @@ comment on function mmdb.load_template() is
 -- A row for each source, NULLs too, so that the worker tells them apart by their order; each has a limit of its own.
 create or replace function mmdb.weighted_load_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 begin{pass}
@@ -87,6 +91,7 @@ comment on function mmdb.weighted_load_template() is
 -- a locked row is passed over and stays pending, and our own locks last for this statement alone.
 create or replace function mmdb.store_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 declare
@@ -126,6 +131,7 @@ comment on function mmdb.store_template() is
 -- as the owner, who may not be able to call mmdb.table_rows: so the estimate stands here once more.
 create or replace function mmdb.count_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 begin{pass}
@@ -147,6 +153,7 @@ comment on function mmdb.count_template() is 'Rows of a table by state, for mmdb
 -- Called by the worker's sweep: once the table is gone, its functions go too, by the right of their owner.
 create or replace function mmdb.clean_template() returns text
 language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 declare

@@ -1,13 +1,13 @@
-"""`mmdb init`: everything mmdb has in a database, made or brought up to date in one transaction.
+"""`mmdb init`: everything mmdb has in a database, made or brought up to date.
 
-Tables by migration, functions replaced whole, roles, the loopback connection, the database's settings. An
-advisory lock lets any number of installs run at once; a restored or cloned database is repaired by the same call.
-What is made belongs to the role that owns schema mmdb, whoever runs this.
+In one transaction: tables by migration, functions replaced whole, roles, the loopback connection, the database's
+settings. Then, in one for each table, the functions that were made for tables in another way; until then these go on
+answering. An advisory lock lets any number of installs run at once; a restored or cloned database is repaired by the
+same call. What is made belongs to the role that owns schema mmdb, whoever runs this.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,8 +21,9 @@ from psycopg import errors as pg
 
 from mmdb.catalogue import write_spec
 from mmdb.database.problems import said
-from mmdb.database.statements import function_files, resource
+from mmdb.database.statements import resource
 from mmdb.errors import DatabaseError, InstallError
+from mmdb.install.functions import drop_former, replace_functions
 from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles, script
 from mmdb.install.transaction import Database, transaction
 from mmdb.install.uninstall import uninstall
@@ -33,8 +34,6 @@ __all__ = ["Loopback", "Report", "Roles", "install", "repoint", "script", "unins
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
 MINIMUM_VECTOR = (0, 8)
 MINIMUM_SERVER = 150000
-CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
-"""PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
 LAST_OF_THE_CHAIN = "cfd95bb"
 """The last commit that has migrations 0001 to 0010 one by one; they are one since."""
 ALEMBIC = threading.Lock()
@@ -56,7 +55,9 @@ def install(url: str | None = None, roles: Roles | None = None, loopback: Loopba
     Roles and loopback, where not given, stay as they are or get their defaults.
     """
     with transaction(url) as database:
-        report = _install(database, roles, loopback or Loopback())
+        report, former = _install(database, roles, loopback or Loopback())
+    report.warnings += _refresh_out_of_date(url)
+    drop_former(url, former)
     report.warnings += _check_loopback(url)
     return report
 
@@ -71,22 +72,23 @@ def repoint(url: str) -> None:
             database.run("grant_privileges")
 
 
-def _install(database: Database, roles: Roles | None, loopback: Loopback) -> Report:
+def _install(database: Database, roles: Roles | None, loopback: Loopback) -> tuple[Report, list[str]]:
+    """Returns also the functions that only an older version has."""
     database.run("lock")
     facts = _check_server(database)
     schemas = _ensure_extensions(database)
     owner = _ensure_schema(database)
-    with database.acting_as(owner):
+    with database.acting_as(owner), database.pinned_path():
         report = Report(facts["version_text"], _migrate(database))
     report.warnings += make_roles(database, owner, roles)
     make_loopback(database, owner, loopback)
     with database.acting_as(owner):
-        _replace_functions(database, schemas)
+        with database.pinned_path():
+            former = replace_functions(database, schemas)
         report.warnings += _register_models(database)
         database.run("grant_privileges")
-    report.warnings += _refresh_out_of_date(database)
     report.warnings += _set_iterative_scan(database, facts)
-    return report
+    return report, former
 
 
 def _check_server(database: Database) -> dict[str, Any]:
@@ -183,54 +185,6 @@ def _check_revision(current: str, scripts: ScriptDirectory) -> None:
     )
 
 
-def _replace_functions(database: Database, schemas: Mapping[str, str]) -> None:
-    # SQL functions may name functions of a later file.
-    database.run("unchecked_bodies")
-    # A view binds its operators when it is made: none that a stranger left in a schema of our path may fit better.
-    path = database.value("search_path")
-    database.run("pin_search_path")
-    database.run(
-        "load_extensions"
-    )  # only a setting that is known can be attached to a function without being superuser
-    before = database.rows("functions")
-    texts = [_in_schemas(file.read_text("utf-8"), schemas) for file in function_files()]
-    try:
-        with database.raw.transaction():
-            for text in texts:
-                database.raw.execute(text.encode())
-    except (pg.InvalidFunctionDefinition, pg.InvalidTableDefinition):
-        # An older version returns something else somewhere. Views stand in the way of functions, and are made again.
-        views = ", ".join(view["name"] for view in database.rows("views"))
-        if views:
-            database.raw.execute(f"drop view {views}".encode())
-        for text in texts:
-            _replace(database, text)
-    for function in database.rows("functions"):
-        if function in before:  # what no file has made again is of an older version
-            database.raw.execute(f"drop routine {function['function']}".encode())
-    database.run("set_search_path", {"path": path})
-
-
-def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:
-    for extension, schema in schemas.items():
-        text = text.replace(f"@extschema:{extension}@", schema)
-    return text
-
-
-def _replace(database: Database, text: str) -> None:
-    """Run a file of functions. One whose result is another than that of an older version is dropped first."""
-    while True:
-        try:
-            with database.raw.transaction():
-                database.raw.execute(text.encode())
-            return
-        except pg.InvalidFunctionDefinition as error:
-            changed = CHANGED_RESULT.search(error.diag.message_hint or "")
-            if changed is None:
-                raise
-            database.raw.execute(f"drop function {changed[1]}".encode())
-
-
 def _register_models(database: Database) -> list[str]:
     warnings = []
     for spec in builtin_specs():
@@ -242,17 +196,25 @@ def _register_models(database: Database) -> list[str]:
     return warnings
 
 
-def _refresh_out_of_date(database: Database) -> list[str]:
-    """After a restore, a clone, or an upgrade of mmdb. Only the tables' owners may set that right."""
-    warnings = []
-    for table in database.rows("out_of_date"):
-        relation = table["relation"]
+def _refresh_out_of_date(url: str | None) -> list[str]:
+    """After a restore, a clone, or an upgrade of mmdb. Only the tables' owners may set that right.
+
+    Each table by itself: a search has its table locked before it reads ours, which a migration locks.
+    """
+    with transaction(url) as database:
+        tables = [table["relation"] for table in database.rows("out_of_date")]
+    return [warning for relation in tables for warning in _refresh(url, relation)]
+
+
+def _refresh(url: str | None, relation: str) -> list[str]:
+    with transaction(url) as database:
+        database.run("lock")
         try:
             database.attempt("refresh", {"relation": relation})
         except psycopg.Error as error:
             message = f"the functions of {relation} are out of date until: select mmdb.refresh('{relation}')"
-            warnings.append(f"{message} ({said(error)})")
-    return warnings
+            return [f"{message} ({said(error)})"]
+    return []
 
 
 def _set_iterative_scan(database: Database, facts: Mapping[str, Any]) -> list[str]:

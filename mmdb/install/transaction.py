@@ -50,6 +50,14 @@ class Database:
         return row[0] if row else None
 
     @contextmanager
+    def pinned_path(self) -> Iterator[None]:
+        """What is made inside binds PostgreSQL's own operators, none that a stranger left in a schema of our path."""
+        path = self.value("search_path")
+        self.run("pin_search_path")
+        yield
+        self.run("set_search_path", {"path": path})
+
+    @contextmanager
     def acting_as(self, role: str) -> Iterator[None]:
         """What is created inside belongs to `role`. After an error the transaction is over, and so is the role."""
         self.run("set_role", role=role)

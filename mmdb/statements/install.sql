@@ -59,6 +59,20 @@ select p.oid::regprocedure::text as function, p.xmin::text as version
 from pg_proc p
 where p.pronamespace = 'mmdb'::regnamespace
 
+-- name: ambiguous
+select f.oid::regprocedure::text as function
+from pg_proc f
+where f.oid::regprocedure::text = any(%(former)s) and exists (
+  select from pg_proc p
+  cross join lateral (select least(p.pronargs, f.pronargs) - 1) shared(last)
+  where p.pronamespace = f.pronamespace and p.proname = f.proname and p.oid::regprocedure::text <> all(%(former)s)
+    and (p.proargtypes::oid[])[0:shared.last] = (f.proargtypes::oid[])[0:shared.last])
+
+-- name: running
+select l.virtualtransaction as transaction
+from pg_catalog.pg_locks l
+where l.locktype = 'virtualxid' and l.pid <> pg_catalog.pg_backend_pid()
+
 -- name: views
 select c.oid::regclass::text as name
 from pg_class c

@@ -1126,6 +1126,7 @@ $_$;
 COMMENT ON FUNCTION mmdb.classify(embedding public.vector, labels text[], label_vectors public.vector[], scale double precision) IS 'The same with vectors of the labels that are there already: of mmdb.embed_labels, or centroids of rows that somebody has labelled. The scale is that of the default model unless given.';
 CREATE FUNCTION mmdb.clean_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 declare
@@ -1440,6 +1441,7 @@ $$;
 COMMENT ON FUNCTION mmdb.count_rows_of(id bigint) IS 'mmdb.count_rows by an embedding''s id; no row where a count would run code of a stranger, which the planner does for an index or a policy of his.';
 CREATE FUNCTION mmdb.count_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 begin{pass}
@@ -1485,6 +1487,7 @@ $$;
 COMMENT ON FUNCTION mmdb.declaration(declared mmdb.embeddings) IS 'What would declare this embedding again.';
 CREATE FUNCTION mmdb.declaration_options() RETURNS TABLE(name text, type text, default_value jsonb, description text)
     LANGUAGE sql IMMUTABLE ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   values
     ('sources', 'array', null::jsonb, 'the columns that are embedded'),
@@ -3383,6 +3386,7 @@ $$;
 COMMENT ON FUNCTION mmdb.live_workers() IS 'The ids of the workers whose session is alive now.';
 CREATE FUNCTION mmdb.load_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 begin{pass}
@@ -4102,6 +4106,7 @@ $$;
 COMMENT ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
 CREATE FUNCTION mmdb.pass_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
   if sha256(convert_to(pass::text, 'UTF8')) is distinct from {pass_hash} then
@@ -4151,6 +4156,7 @@ $_$;
 COMMENT ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) IS 'The condition "this row waits to be embedded".';
 CREATE FUNCTION mmdb.pending_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 begin{pass}
@@ -5706,6 +5712,7 @@ $_$;
 COMMENT ON PROCEDURE mmdb.store_near_duplicates(IN relation regclass, IN name text, IN max_distance double precision, IN target text, IN neighbours integer, IN batch integer) IS 'Write mmdb.near_duplicates into a new table `target` (key_a, key_b, distance), page by page, each in its own transaction: for tables of millions of rows. Called again after an interruption it goes on where it was; that is kept in the table TARGET_progress, which goes in the end. Not inside a transaction.';
 CREATE FUNCTION mmdb.store_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 declare
@@ -6591,6 +6598,7 @@ CREATE FUNCTION mmdb.weight_of(weights jsonb, name text) RETURNS double precisio
 COMMENT ON FUNCTION mmdb.weight_of(weights jsonb, name text) IS 'A weight, 1 unless given.';
 CREATE FUNCTION mmdb.weighted_load_template() RETURNS text
     LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select $body$
 begin{pass}

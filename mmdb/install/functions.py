@@ -1,0 +1,94 @@
+"""The functions and views of schema mmdb: replaced whole at every install, from the files in sql/.
+
+What no file makes any more goes last, once nobody is left in the middle of it: a search that waited for the install
+goes on in the functions of the version before.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+
+from psycopg import errors as pg
+
+from mmdb.database.statements import function_files
+from mmdb.install.transaction import Database, transaction
+
+CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
+"""PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
+PATIENCE_SECONDS = 10.0
+"""How long to wait for the transactions that ran when the new functions came."""
+LOOK_SECONDS = 0.05
+"""How often to look whether they have ended."""
+
+
+def replace_functions(database: Database, schemas: Mapping[str, str]) -> list[str]:
+    """Make everything in sql/ again; `schemas` is where each extension lives. Returns what no file makes any more."""
+    # SQL functions may name functions of a later file.
+    database.run("unchecked_bodies")
+    database.run("load_extensions")  # only a setting that is known can be attached without being superuser
+    before = database.rows("functions")
+    texts = [_in_schemas(file.read_text("utf-8"), schemas) for file in function_files()]
+    try:
+        with database.raw.transaction():
+            for text in texts:
+                database.raw.execute(text.encode())
+    except (pg.InvalidFunctionDefinition, pg.InvalidTableDefinition):
+        # An older version returns something else somewhere. Views stand in the way of functions, and are made again.
+        views = ", ".join(view["name"] for view in database.rows("views"))
+        if views:
+            database.raw.execute(f"drop view {views}".encode())
+        for text in texts:
+            _replace(database, text)
+    former = [function["function"] for function in database.rows("functions") if function in before]
+    # Beside one whose parameters begin like its own no call with fewer arguments would be clear.
+    ambiguous = [function["function"] for function in database.rows("ambiguous", {"former": former})]
+    _drop(database, ambiguous)
+    return [function for function in former if function not in ambiguous]
+
+
+def drop_former(url: str | None, functions: Sequence[str]) -> None:
+    """Drop functions of an older version; where somebody may still be in the middle of one, the next install does."""
+    if not functions:
+        return
+    with transaction(url) as database:
+        running = _running(database)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while running & _running(database):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(LOOK_SECONDS)
+        database.run("lock")
+        with database.acting_as(database.rows("schema_owner")[0]["owner"]):
+            _drop(database, functions)
+
+
+def _drop(database: Database, functions: Sequence[str]) -> None:
+    for function in functions:
+        database.raw.execute(f"drop routine if exists {function}".encode())
+
+
+def _running(database: Database) -> set[str]:
+    """The transactions that run now; anybody may see that."""
+    return {row["transaction"] for row in database.rows("running")}
+
+
+def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:
+    for extension, schema in schemas.items():
+        text = text.replace(f"@extschema:{extension}@", schema)
+    return text
+
+
+def _replace(database: Database, text: str) -> None:
+    """Run a file of functions. One whose result is another than that of an older version is dropped first."""
+    while True:
+        try:
+            with database.raw.transaction():
+                database.raw.execute(text.encode())
+            return
+        except pg.InvalidFunctionDefinition as error:
+            changed = CHANGED_RESULT.search(error.diag.message_hint or "")
+            if changed is None:
+                raise
+            database.raw.execute(f"drop function {changed[1]}".encode())
