@@ -12,6 +12,7 @@ from psycopg import errors as pg
 from psycopg.sql import SQL, Identifier
 
 from mmdb.worker import Totals
+from tests.conftest import MakeRole
 
 Connection = psycopg.Connection[Any]
 ROWS = 20_000
@@ -298,3 +299,14 @@ def test_a_dropped_embedding_column_is_named(items: Connection) -> None:
     assert "mmdb.drop_embedding" in drift[0]
     items.execute("select mmdb.drop_embedding('items', 'txt')")
     assert items.execute("select count(*) from mmdb.embeddings").fetchone() == (0,)
+
+
+def test_a_view_over_search_functions_survives_a_refresh(items: Connection, make_role: MakeRole) -> None:
+    """They are replaced as long as they return what they did, and their grants stay."""
+    found = "select oid, proacl::text from pg_proc where oid = 'items_by_txt(text)'::regprocedure"
+    items.execute("create view found as select id from items_by_txt('item 3') where id < 9")
+    items.execute("create view first as select id from items_top_by_txt('item 3', 1)")
+    items.execute(f"grant execute on function items_by_txt(text) to {make_role().name}".encode())
+    before = items.execute(found).fetchone()
+    items.execute("select mmdb.refresh('items')")
+    assert items.execute(found).fetchone() == before
