@@ -54,26 +54,27 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   declared constant mmdb.embeddings := mmdb.embedding_of(relation, name);
+  indexed constant regclass := mmdb.indexed_relation(declared);
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(declared, declared.relation, kind) is not null
+    if mmdb.serving_index(declared, indexed, kind) is not null
        or (kind = 'hnsw' and declared.index_options ->> 'type' = 'none') then
       continue;
-    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = declared.relation) then
+    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = indexed) then
       return query select mmdb.partition_index_statements(declared, kind);
     elsif concurrent then
       return query select * from unnest(array[
         format('drop index concurrently if exists %s.%I', declared.function_schema, mmdb.index_name(declared, kind)),
         format('create index concurrently %I on %s %s', mmdb.index_name(declared, kind),
-               mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind))]);
+               mmdb.relation_sql(indexed), mmdb.index_definition(declared, kind))]);
     else
       -- An index that was left by an earlier declaration, with other options, over a column that it had adopted.
       return query select format('drop index %s.%I', declared.function_schema, c.relname)
       from pg_index i join pg_class c on c.oid = i.indexrelid
-      where i.indrelid = declared.relation and c.relname = mmdb.index_name(declared, kind);
+      where i.indrelid = indexed and c.relname = mmdb.index_name(declared, kind);
       return next format('create index %I on %s %s', mmdb.index_name(declared, kind),
-                         mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind));
+                         mmdb.relation_sql(indexed), mmdb.index_definition(declared, kind));
     end if;
   end loop;
 end
@@ -93,7 +94,7 @@ as $$
            mmdb.short_name(format('%s_%s', mmdb.index_name(declared, kind), case when t.level > 0 then c.relname end),
                            c.oid::bigint) as leaf_name,
            mmdb.index_name(declared, kind) as root_name
-    from pg_partition_tree(declared.relation) t
+    from pg_partition_tree(mmdb.indexed_relation(declared)) t
     join pg_class c on c.oid = t.relid
     join pg_namespace n on n.oid = c.relnamespace
   ), named as (

@@ -39,7 +39,8 @@ as $$
     || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
     and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
-    and statement ~ ' offset \$?\d+\) p order by ' and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and position('/* mmdb.top_exact */' in statement) > 0
+    and statement !~ '^\s*explain' and statement !~ ' or | is not true'
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
 $$;
 comment on function mmdb.exact_conditions(regclass, text) is

@@ -224,9 +224,11 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only.
+  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only. By
+  -- the comment mmdb.exact_conditions knows the statement again where pg_stat_statements has counted it.
   execute format($query$
-    select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
+    select /* mmdb.top_exact */ array_agg(%s order by p.mmdb_distance, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
           order by p.mmdb_distance, %2$s limit %7$s) p
   $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, k)

@@ -89,12 +89,12 @@ def _batches(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
 def _item(source: Source, place: int) -> Item:
     from PIL import Image
 
-    from mmdb.media.image import decode_image
+    from mmdb.media.kinds import item_of
 
     if isinstance(source, str | Image.Image):
         return source
     try:
-        return decode_image(source if isinstance(source, bytes) else Path(source).read_bytes())
+        return item_of(source if isinstance(source, bytes) else Path(source).read_bytes())
     except OSError as error:
         raise MediaError(f'source {place}: "{source!r}" cannot be read: {error.strerror}') from error
     except MediaError as error:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import InstanceState
 
 from mmdb.errors import MediaError, QueryError
-from mmdb.media.image import decode_image
+from mmdb.media.kinds import item_of
 from mmdb.models.embed.base import Embedder, Item
 from mmdb.orm.declared import INFO, MappedEmbedding
 from mmdb.orm.types import Embedding, as_vector
@@ -83,7 +83,7 @@ def _embedded(
             f"{where}: the embedder makes {embedder.dimensions} dimensions, expected {mapped.dimensions}",
             hint=f'give the model of the embedding: mmdb.load_model("{mapped.model}")',
         )
-    item: Item = query if isinstance(query, str | Image.Image) else decode_image(picture(query))
+    item: Item = query if isinstance(query, str | Image.Image) else item_of(picture(query))
     return _bound(embedder.embed([item], "query")[0], mapped)
 
 

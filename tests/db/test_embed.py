@@ -137,6 +137,6 @@ def test_bytes_that_the_model_does_not_take_are_refused_by_the_worker(
     monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: HashEmbedder())
     with (
         background(database.url, options=QUICK),
-        pytest.raises(pg.DataException, match='the model does not embed modality "image"'),
+        pytest.raises(pg.DataException, match="the bytes are a PNG image, and the model takes text"),
     ):
         conn.execute("select mmdb.embed(%b::bytea, 'hash')", [picture("red")])
