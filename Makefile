@@ -15,9 +15,10 @@ demo: install ## the poster shop: tables, pictures, searches
 	  | xargs -0 du -smc $(VENV) | tail -n 1 | awk '{print $$1 " MB on disk: $(VENV), the database, the models."}'
 	@echo "From the start of make it took $$(($$(date +%s) - $(STARTED))) s."
 
-# Three processes for two cores: a test that waits for a worker or a server leaves its core to another.
+# Three processes for two cores: a test that waits for a worker or a server leaves its core to another. File by file: what a
+# module's tests share takes up to half a minute to make.
 test: $(VENV)/dev ## the whole suite
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-models: .venv-models/ready ## the backends that need the largest PyTorch, in an environment of 6 GB
 	.venv-models/bin/python -m pytest tests/models tests/unit/test_models_embed_sentence_transformers.py

@@ -160,14 +160,6 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["mmdb_home"] = str(node.config.stash[HOME])
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a database of their module run in one process: some take half a minute to fill."""
-    for item in items:
-        if "module_database" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave no process and no folder."""
     if hasattr(config, "workerinput") or HOME not in config.stash:

@@ -22,8 +22,6 @@ from mmdb.server import embedded
 from tests.conftest import Database, Role, Server, open_folder, temporary_database
 from tests.e2e.programs import Answer, Program, end, finish, until
 
-pytestmark = pytest.mark.xdist_group("cli")  # for the databases of the module are filled once
-
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 

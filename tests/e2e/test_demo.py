@@ -23,8 +23,6 @@ from mmdb.server import embedded
 from tests.conftest import Database, open_folder, temporary_database
 from tests.e2e.programs import Program
 
-pytestmark = pytest.mark.xdist_group("demo")  # for the databases of the module are filled once
-
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 demo = shop_module("demo")
 data = shop_module("data")

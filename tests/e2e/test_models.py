@@ -20,7 +20,6 @@ from tests.made_models import BERT_WIDTH, CLIP_WIDTH, make_bert, make_clip
 Connection = psycopg.Connection[Any]
 
 pytestmark = [
-    pytest.mark.xdist_group("torch"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),  # the libraries' own
 ]
 

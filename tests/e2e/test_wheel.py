@@ -17,8 +17,6 @@ from tests.conftest import Database, newest_revision
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.xdist_group("wheel")  # which is built once
-
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     answer = subprocess.run(

@@ -16,10 +16,7 @@ from mmdb.database.types import register_types
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Server, temporary_database
 
-pytestmark = [
-    pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}"),
-    pytest.mark.xdist_group("hybrid_quality"),
-]
+pytestmark = pytest.mark.skipif(not STAMPS.is_dir(), reason=f"the stamps data is not at {STAMPS}")
 
 # Measured on these questions: fused above the best leg, the captions, by 0.015 (stamp) and 0.075 (kind).
 MARGIN = 0.01

@@ -28,7 +28,6 @@ from mmdb.models.spec import ModelSpec
 from tests.made_models import BERT_WIDTH, CLIP_WIDTH, TOKENS, make_bert, make_clip
 
 pytestmark = [
-    pytest.mark.xdist_group("torch"),  # importing it takes a process some seconds
     pytest.mark.filterwarnings(
         "ignore::DeprecationWarning", "ignore::FutureWarning"
     ),  # of the libraries among themselves
