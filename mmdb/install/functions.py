@@ -1,7 +1,7 @@
 """The functions and views of schema mmdb: replaced whole at every install, from the files in sql/.
 
-What no file makes any more goes last, once nobody is left in the middle of it: a search that waited for the install
-goes on in the functions of the version before.
+What no file makes any more, or makes with another result or other names of parameters, goes last, once nobody is left
+in the middle of it: a search that waited for the install goes on in the functions of the version before.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 
 from psycopg import errors as pg
 
@@ -17,6 +18,8 @@ from mmdb.install.transaction import Database, transaction
 
 CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
 """PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
+ASIDE = "set_aside_"
+"""How the names of functions begin that made room for others of their signature: a plan knows them by number."""
 PATIENCE_SECONDS = 10.0
 """How long to wait for the transactions that ran when the new functions came."""
 LOOK_SECONDS = 0.05
@@ -44,8 +47,10 @@ def replace_functions(database: Database, schemas: Mapping[str, str]) -> list[st
     former = [function["function"] for function in database.rows("functions") if function in before]
     # Beside one whose parameters begin like its own no call with fewer arguments would be clear.
     ambiguous = [function["function"] for function in database.rows("ambiguous", {"former": former})]
-    _drop(database, ambiguous)
-    return [function for function in former if function not in ambiguous]
+    for function in ambiguous:
+        _set_aside(database, function)
+    aside = [function["function"] for function in database.rows("functions") if f".{ASIDE}" in function["function"]]
+    return [*(function for function in former if function not in ambiguous), *aside]
 
 
 def drop_former(url: str | None, functions: Sequence[str]) -> None:
@@ -61,12 +66,8 @@ def drop_former(url: str | None, functions: Sequence[str]) -> None:
             time.sleep(LOOK_SECONDS)
         database.run("lock")
         with database.acting_as(database.rows("schema_owner")[0]["owner"]):
-            _drop(database, functions)
-
-
-def _drop(database: Database, functions: Sequence[str]) -> None:
-    for function in functions:
-        database.raw.execute(f"drop routine if exists {function}".encode())
+            for function in functions:
+                database.raw.execute(f"drop routine if exists {function}".encode())
 
 
 def _running(database: Database) -> set[str]:
@@ -81,7 +82,7 @@ def _in_schemas(text: str, schemas: Mapping[str, str]) -> str:
 
 
 def _replace(database: Database, text: str) -> None:
-    """Run a file of functions. One whose result is another than that of an older version is dropped first."""
+    """Run a file of functions. One whose result is another than that of an older version is set aside first."""
     while True:
         try:
             with database.raw.transaction():
@@ -91,4 +92,8 @@ def _replace(database: Database, text: str) -> None:
             changed = CHANGED_RESULT.search(error.diag.message_hint or "")
             if changed is None:
                 raise
-            database.raw.execute(f"drop function {changed[1]}".encode())
+            _set_aside(database, changed[1])
+
+
+def _set_aside(database: Database, function: str) -> None:
+    database.raw.execute(f"alter routine {function} rename to {ASIDE}{token_hex(8)}".encode())

@@ -2127,7 +2127,7 @@ COMMENT ON FUNCTION mmdb.embedding_of(relation regclass, name text) IS 'The row 
 CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS TABLE(name text, operator text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
   select a.attname::text, m.parts[1]
   from pg_attribute a
   cross join lateral regexp_matches(statement,
@@ -2135,9 +2135,10 @@ CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS
     || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
     and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
-    and statement ~ ' offset \$?\d+\) p order by ' and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and position('/* mmdb.top_exact */' in statement) > 0
+    and statement !~ '^\s*explain' and statement !~ ' or | is not true'
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
-$_$;
+$$;
 COMMENT ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) IS 'The filtered columns and their operators in a statement by which mmdb.top_exact measured rows of this table; none in any other statement.';
 CREATE FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) RETURNS public.vector
     LANGUAGE plpgsql STABLE
@@ -3005,26 +3006,27 @@ CREATE FUNCTION mmdb.index_statements(relation regclass, name text, concurrent b
     AS $$
 declare
   declared constant mmdb.embeddings := mmdb.embedding_of(relation, name);
+  indexed constant regclass := mmdb.indexed_relation(declared);
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(declared, declared.relation, kind) is not null
+    if mmdb.serving_index(declared, indexed, kind) is not null
        or (kind = 'hnsw' and declared.index_options ->> 'type' = 'none') then
       continue;
-    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = declared.relation) then
+    elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = indexed) then
       return query select mmdb.partition_index_statements(declared, kind);
     elsif concurrent then
       return query select * from unnest(array[
         format('drop index concurrently if exists %s.%I', declared.function_schema, mmdb.index_name(declared, kind)),
         format('create index concurrently %I on %s %s', mmdb.index_name(declared, kind),
-               mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind))]);
+               mmdb.relation_sql(indexed), mmdb.index_definition(declared, kind))]);
     else
       -- An index that was left by an earlier declaration, with other options, over a column that it had adopted.
       return query select format('drop index %s.%I', declared.function_schema, c.relname)
       from pg_index i join pg_class c on c.oid = i.indexrelid
-      where i.indrelid = declared.relation and c.relname = mmdb.index_name(declared, kind);
+      where i.indrelid = indexed and c.relname = mmdb.index_name(declared, kind);
       return next format('create index %I on %s %s', mmdb.index_name(declared, kind),
-                         mmdb.relation_sql(declared.relation), mmdb.index_definition(declared, kind));
+                         mmdb.relation_sql(indexed), mmdb.index_definition(declared, kind));
     end if;
   end loop;
 end
@@ -4078,7 +4080,7 @@ CREATE FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind t
            mmdb.short_name(format('%s_%s', mmdb.index_name(declared, kind), case when t.level > 0 then c.relname end),
                            c.oid::bigint) as leaf_name,
            mmdb.index_name(declared, kind) as root_name
-    from pg_partition_tree(declared.relation) t
+    from pg_partition_tree(mmdb.indexed_relation(declared)) t
     join pg_class c on c.oid = t.relid
     join pg_namespace n on n.oid = c.relnamespace
   ), named as (
@@ -6135,9 +6137,11 @@ CREATE FUNCTION mmdb.top_exact(pieces mmdb.search_pieces, passes text, vector pu
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 begin
-  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only.
+  -- "offset 0" keeps the HNSW index out of this, has each distance computed once, and keys written for k rows only. By
+  -- the comment mmdb.exact_conditions knows the statement again where pg_stat_statements has counted it.
   execute format($query$
-    select array_agg(%s order by p.mmdb_distance, %2$s), array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
+    select /* mmdb.top_exact */ array_agg(%s order by p.mmdb_distance, %2$s),
+           array_agg(p.mmdb_distance order by p.mmdb_distance, %2$s)
     from (select * from (select %2$s, %3$s as mmdb_distance from %4$s where %5$s and %6$s offset 0) p
           order by p.mmdb_distance, %2$s limit %7$s) p
   $query$, pieces.key, pieces.columns, pieces.distance, pieces.source, pieces.present, passes, k)
