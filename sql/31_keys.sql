@@ -188,12 +188,12 @@ create or replace function mmdb.known_key_sql(relation regclass, parameter text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select mmdb.filled($sql$case when {parameter} is not null then mmdb.known_key({relation}, {given},
-      (select {key} from {source} p, (select {given}) k(key) where {matches})) end$sql$, jsonb_build_object(
-    'parameter', parameter, 'relation', quote_literal(mmdb.relation_sql(relation)),
+  select mmdb.filled($sql$mmdb.known_key({relation}, {given},
+      (select {key} from {source} p, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
+    'relation', quote_literal(mmdb.relation_sql(relation)),
     'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
     'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $$;
 comment on function mmdb.known_key_sql(regclass, text) is
-  'The key of the row that a parameter names, as a search finds it; an error where there is none.';
+  'The key of the row that a parameter names, as a search finds it; an error where there is none. Not for NULL.';

@@ -246,10 +246,14 @@ as $outer$
 #variable_conflict use_column
 declare
   mmdb_found record;
+  mmdb_after text;
 begin
+  if $10 is not null then
+    mmdb_after := {after};
+  end if;
   mmdb_found := mmdb.search(
     legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
-    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => {after});
+    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after);
   return query
   select {selected}, found_.score, found_.ranks
   from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)

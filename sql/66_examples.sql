@@ -187,9 +187,12 @@ as $outer$
 declare
   mmdb_examples record;
   mmdb_found record;
+  mmdb_after text;
 begin
   if {nothing} then
     return;
+  elsif {after} is not null then
+    mmdb_after := {known_after};
   end if;
   select array_agg(k.key order by k.place) as keys,
          array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
@@ -201,7 +204,7 @@ begin
   mmdb_found := mmdb.recommend(
     legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
     liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
-    diversity => {diversity}, depth => {depth}, after => {after});
+    diversity => {diversity}, depth => {depth}, after => mmdb_after);
   return query
   select {selected}, found_.score, found_.ranks
   from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
@@ -220,9 +223,10 @@ $body$, jsonb_build_object(
     'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
     'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
     'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
+    'known_after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
-        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth']) with ordinality a(name, place)))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
+             with ordinality a(name, place)))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
        (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
        (select case verb when 'like' then 2 else 3 end) f(place)

@@ -359,8 +359,8 @@ COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the
 CREATE FUNCTION mmdb.call_attributes() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
-  select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' set '
-         'extra_float_digits = 1'
+  select 'language plpgsql stable security invoker rows 10 set hnsw.ef_search = 100 set datestyle = ''ISO'' '
+         'set extra_float_digits = 1 set plan_cache_mode = force_generic_plan'
 $$;
 COMMENT ON FUNCTION mmdb.call_attributes() IS 'What the functions that are told k are declared as; of dates only the writing is fixed, not the order in which they are read.';
 CREATE FUNCTION mmdb.call_drift(declared mmdb.embeddings) RETURNS text
@@ -2181,9 +2181,12 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
 declare
   mmdb_examples record;
   mmdb_found record;
+  mmdb_after text;
 begin
   if {nothing} then
     return;
+  elsif {after} is not null then
+    mmdb_after := {known_after};
   end if;
   select array_agg(k.key order by k.place) as keys,
          array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
@@ -2195,7 +2198,7 @@ begin
   mmdb_found := mmdb.recommend(
     legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
     liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
-    diversity => {diversity}, depth => {depth}, after => {after});
+    diversity => {diversity}, depth => {depth}, after => mmdb_after);
   return query
   select {selected}, found_.score, found_.ranks
   from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
@@ -2214,9 +2217,10 @@ $body$, jsonb_build_object(
     'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
     'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
     'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
+    'known_after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
-        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth']) with ordinality a(name, place)))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
+             with ordinality a(name, place)))
   from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
        (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
        (select case verb when 'like' then 2 else 3 end) f(place)
@@ -3255,14 +3259,14 @@ CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS te
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select mmdb.filled($sql$case when {parameter} is not null then mmdb.known_key({relation}, {given},
-      (select {key} from {source} p, (select {given}) k(key) where {matches})) end$sql$, jsonb_build_object(
-    'parameter', parameter, 'relation', quote_literal(mmdb.relation_sql(relation)),
+  select mmdb.filled($sql$mmdb.known_key({relation}, {given},
+      (select {key} from {source} p, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
+    'relation', quote_literal(mmdb.relation_sql(relation)),
     'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
     'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $_$;
-COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none.';
+COMMENT ON FUNCTION mmdb.known_key_sql(relation regclass, parameter text) IS 'The key of the row that a parameter names, as a search finds it; an error where there is none. Not for NULL.';
 CREATE FUNCTION mmdb.label_probabilities(embedding public.vector, label_vectors public.vector[], scale double precision) RETURNS double precision[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5353,10 +5357,14 @@ CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
 #variable_conflict use_column
 declare
   mmdb_found record;
+  mmdb_after text;
 begin
+  if $10 is not null then
+    mmdb_after := {after};
+  end if;
   mmdb_found := mmdb.search(
     legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
-    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => {after});
+    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after);
   return query
   select {selected}, found_.score, found_.ranks
   from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)
@@ -5959,9 +5967,10 @@ CREATE FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k inte
     AS $$
 #variable_conflict use_variable
 declare
-  passes constant text := mmdb.filter(pieces.relation, filter, 'p')
+  -- A call that is not needed costs a hundredth of a search.
+  passes constant text := case when filter is null then 'true' else mmdb.filter(pieces.relation, filter, 'p') end
     || case when within is null then '' else ' and ' || pieces.within end;
-  later constant text := passes || mmdb.top_after(pieces, vector, after);
+  later constant text := passes || case when after is null then '' else mmdb.top_after(pieces, vector, after) end;
   cost constant record := mmdb.top_costs();
   by_signs constant boolean := pieces.walk <> pieces.distance;
   -- The least number of rows of a walk from which the k are taken. Over signs they are taken from all rows of the walk,
@@ -6063,9 +6072,13 @@ CREATE FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) RETURNS tex
 #variable_conflict use_column
 declare
   mmdb_found record;
+  mmdb_after text;
 begin
+  if $5 is not null then
+    mmdb_after := {after};
+  end if;
   mmdb_found := mmdb.top(pieces => {pieces}, vector => {vector}, k => $2, filter => $3, within => $4::text[],
-                         after => {after});
+                         after => mmdb_after);
   return query
   select {selected}, found_.distance
   from unnest(mmdb_found.keys, mmdb_found.distances) with ordinality found_(key, distance, place)
@@ -6117,8 +6130,10 @@ CREATE FUNCTION mmdb.top_estimate(pieces mmdb.search_pieces, passes text, vector
 declare
   plan json;
   cost constant record := mmdb.top_costs();
-  total constant real := greatest(mmdb.table_rows(pieces.relation), 1);
+  -- Looked up here first: mmdb.table_rows would take a hundredth of a search.
+  total real := (select c.reltuples from pg_class c where c.oid = pieces.relation and c.relkind = 'r');
 begin
+  total := greatest(coalesce(total, mmdb.table_rows(pieces.relation)), 1);
   if passes = 'true' and not row_security_active(pieces.relation) then
     rows := total;
   else
