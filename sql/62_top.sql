@@ -355,8 +355,9 @@ comment on function mmdb.top(mmdb.search_pieces, @extschema:vector@.vector, inte
   'The keys and distances of the k nearest rows that pass a filter, of those that come after the row `after`: what '
   'T_top_by_NAME returns whole rows of.';
 
--- The keys go through arrays, so that the rows are read by a plain join, which a server with shards plans too. Both
--- statements see the snapshot of the query that called: what is promised of the rows holds while others write.
+-- The keys go through arrays, so that the rows are read by a plain join, which a server with shards plans too. All
+-- statements see the snapshot of the query that called: what is promised of the rows holds while others write. The
+-- first one locks the table: from then on no switch of models comes between the vector of the query and the search.
 create or replace function mmdb.top_body(declared mmdb.embeddings, vector text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -367,6 +368,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;
   if $5 is not null then
     mmdb_after := {after};
   end if;

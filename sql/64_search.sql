@@ -248,6 +248,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;  -- see mmdb.top_body
   if $10 is not null then
     mmdb_after := {after};
   end if;

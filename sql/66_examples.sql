@@ -189,6 +189,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;  -- see mmdb.top_body
   if {nothing} then
     return;
   elsif {after} is not null then

@@ -2183,6 +2183,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;  -- see mmdb.top_body
   if {nothing} then
     return;
   elsif {after} is not null then
@@ -5359,6 +5360,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;  -- see mmdb.top_body
   if $10 is not null then
     mmdb_after := {after};
   end if;
@@ -6074,6 +6076,7 @@ declare
   mmdb_found record;
   mmdb_after text;
 begin
+  perform from {source} where false;
   if $5 is not null then
     mmdb_after := {after};
   end if;
