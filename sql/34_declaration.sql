@@ -1,5 +1,5 @@
--- What an embedding is declared with, as one value: {"sources": ["title"], "model": "lite", "weights": null, …}. Every
--- layer takes it whole; which options there are is said once, here.
+-- What an embedding is declared with, as one value: {"sources": ["title"], "model": "lite", "weights": null, …}.
+-- Every layer takes it whole; which options there are is said once, here.
 
 create or replace function mmdb.declaration_options()
 returns table (name text, type text, default_value jsonb, description text)
@@ -71,11 +71,10 @@ create or replace function mmdb.declaration(declared mmdb.embeddings) returns js
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp set extra_float_digits = 1
 as $$
-  select jsonb_build_object(
+  select declared.options || jsonb_build_object(
     'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
     'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
     'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
-    || declared.options
 $$;
 comment on function mmdb.declaration(mmdb.embeddings) is 'What would declare this embedding again.';
 

@@ -63,6 +63,7 @@ begin
   from mmdb.describe_sources(declared.relation, mmdb.column_numbers(declared.relation, declared.sources),
                              declared.modality, declared.weights) s;
   perform mmdb.check_index_options(declared.index_options);
+  perform mmdb.check_declaration(declared.options);
   if (declared.stale_column is null) <> (declared.stale_number is null)
      or declared.stale_column is not null and not exists (
        select from pg_attribute a
@@ -78,6 +79,7 @@ begin
                        mmdb.attachment(declared.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = declared.relation and c.relkind in ('r', 'p'))
      or declared.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or declared.options is distinct from mmdb.other_options(declared.options)
      or exists (select from mmdb.embeddings e
                 where e.id = declared.id
                   and (e.weights, e.source_modalities) is distinct from (declared.weights, declared.source_modalities))
@@ -204,8 +206,8 @@ begin
 end
 $$;
 comment on function mmdb.add_embedding(regclass, jsonb, boolean) is
-  'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3], "name": '
-  '"poster"}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
+  'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3]}. '
+  'mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
 
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,

@@ -9,7 +9,7 @@ as $$
 declare
   pieces mmdb.search_pieces := mmdb.row_pieces(former.relation);
 begin
-  pieces.vector := replace(former.present, ' is not null', '::@extschema:vector@.vector');
+  pieces.vector := left(former.present, -length(' is not null')) || '::@extschema:vector@.vector';
   pieces.distance := former.distance;
   pieces.walk := coalesce(former.walk, former.distance);
   pieces.present := former.present;

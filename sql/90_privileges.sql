@@ -17,7 +17,8 @@ declare
   for_owner constant text[] := array[
     'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
-    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query'];
+    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    'trim_queries', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -34,7 +35,8 @@ begin
                 when p.proname = any(for_worker) then array[worker_role]
                 else array[user_role, worker_role] end as roles
     from pg_proc p
-    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+    -- What an install set aside keeps the rights that it had, for who is in the middle of it.
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner) and p.proname not like 'set\_aside\_%'
   loop
     execute format('grant execute on routine %s to %s', granted.function,
                    (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));

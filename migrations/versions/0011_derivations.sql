@@ -6,7 +6,8 @@ alter table mmdb.embeddings
     add column dimensions integer,
     add column options jsonb not null default '{}',
     add column relation_name text,
-    add constraint embeddings_kind check (kind in ('embedding'));
+    add constraint embeddings_kind check (kind in ('embedding')),
+    add constraint embeddings_options check (jsonb_typeof(options) = 'object');
 update mmdb.embeddings e
 set vector_type = case when e.column_type like '%halfvec(%' then 'halfvec' else 'vector' end,
     dimensions = substring(e.column_type from '\((\d+)\)$')::integer,

@@ -11,13 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
 
+import psycopg
 from psycopg import errors as pg
 
+from mmdb.database.problems import said
 from mmdb.database.statements import function_files
 from mmdb.install.transaction import Database, transaction
 
-CHANGED_RESULT = re.compile(r"DROP FUNCTION (mmdb\..+) first")
-"""PostgreSQL's hint about a function that cannot be replaced because it returns something else."""
+CHANGED_RESULT = re.compile(r"DROP (?:FUNCTION|PROCEDURE) (mmdb\..+\))")
+"""In PostgreSQL's hint, of any language, about a function that cannot be replaced because it returns something else."""
 ASIDE = "set_aside_"
 """How the names of functions begin that made room for others of their signature: a plan knows them by number."""
 PATIENCE_SECONDS = 10.0
@@ -53,21 +55,36 @@ def replace_functions(database: Database, schemas: Mapping[str, str]) -> list[st
     return [*(function for function in former if function not in ambiguous), *aside]
 
 
-def drop_former(url: str | None, functions: Sequence[str]) -> None:
-    """Drop functions of an older version; where somebody may still be in the middle of one, the next install does."""
+def drop_former(url: str | None, functions: Sequence[str]) -> list[str]:
+    """Drop functions of an older version. Returns warnings about those that stay: the next install tries again."""
     if not functions:
-        return
+        return []
     with transaction(url) as database:
-        running = _running(database)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while running & _running(database):
-            if time.monotonic() > deadline:
-                return
-            time.sleep(LOOK_SECONDS)
+        if not _wait_for_others(database):
+            return [f"{len(functions)} functions of the former version stay for transactions that run: run it again"]
         database.run("lock")
         with database.acting_as(database.rows("schema_owner")[0]["owner"]):
-            for function in functions:
-                database.raw.execute(f"drop routine if exists {function}".encode())
+            return [warning for function in functions for warning in _drop(database, function)]
+
+
+def _wait_for_others(database: Database) -> bool:
+    """Whether the transactions that run now have ended in time."""
+    running = _running(database)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while running & _running(database):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _drop(database: Database, function: str) -> list[str]:
+    try:
+        with database.raw.transaction():
+            database.raw.execute(f"drop routine if exists {function}".encode())
+    except psycopg.Error as error:
+        return [f"function {function} of the former version stays: {said(error)}"]
+    return []
 
 
 def _running(database: Database) -> set[str]:

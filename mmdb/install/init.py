@@ -52,12 +52,13 @@ class Report:
 def install(url: str | None = None, roles: Roles | None = None, loopback: Loopback | None = None) -> Report:
     """Bring the database at `url` up to date. Raises InstallError and changes nothing where it cannot.
 
-    Roles and loopback, where not given, stay as they are or get their defaults.
+    Roles and loopback, where not given, stay as they are or get their defaults. What follows table by table, once that
+    is committed, ends in warnings at worst.
     """
     with transaction(url) as database:
         report, former = _install(database, roles, loopback or Loopback())
     report.warnings += _refresh_out_of_date(url)
-    drop_former(url, former)
+    report.warnings += drop_former(url, former)
     report.warnings += _check_loopback(url)
     return report
 

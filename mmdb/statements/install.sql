@@ -70,8 +70,9 @@ where f.oid::regprocedure::text = any(%(former)s) and exists (
 
 -- name: running
 select l.virtualtransaction as transaction
-from pg_catalog.pg_locks l
+from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'virtualxid' and l.pid <> pg_catalog.pg_backend_pid()
+  and a.datname = pg_catalog.current_database()
 
 -- name: views
 select c.oid::regclass::text as name

@@ -56,7 +56,7 @@ HANDLERS: dict[str, Handler] = {"embedding": embed}
 
 
 class Answers:
-    """Listens on `connection`, which is in autocommit. A notification without a model wakes the backfills."""
+    """Listens on `connection`, which is in autocommit. A notification without a model wakes the conductors."""
 
     def __init__(self, connection: Connection, worker: int, name: str, model: Embedder) -> None:
         self.connection = connection

@@ -1,6 +1,6 @@
 """Each step of the flow against the database: page, claim, load, store, settle, fail.
 
-The rules are SQL functions (sql/40_worker.sql, and those that sql/32_generate.sql makes for each table); here
+The rules are SQL functions (sql/40_worker.sql, and those that sql/36_worker_functions.sql makes for each table); here
 they are called, in transactions as short as they can be.
 """
 

@@ -74,6 +74,14 @@ def test_an_entry_for_a_table_that_does_not_exist_is_refused(mallory: Connection
         forge(mallory, id=777, relation="4000000000")
 
 
+@pytest.mark.parametrize("options", [{"name": "other"}, {"weights": None}, {"unheard": 1}, [], "text", 1])
+def test_options_that_nobody_can_declare_are_refused(mallory: Connection, options: object) -> None:
+    """They would say something else to mmdb.declarations() than the columns of the entry."""
+    declare(mallory, "mal.t")
+    with pytest.raises(psycopg.Error):
+        forge(mallory, options=options)
+
+
 def test_a_number_taken_in_advance_keeps_nobody_from_declaring(mallory: Connection, conn: Connection) -> None:
     made = declare(mallory, "mal.t")
     for ahead in range(1, 6):

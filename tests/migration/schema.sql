@@ -83,6 +83,7 @@ CREATE TABLE mmdb.embeddings (
     CONSTRAINT embeddings_kind CHECK ((kind = 'embedding'::text)),
     CONSTRAINT embeddings_mixed CHECK (((modality <> 'mixed'::text) OR (weights IS NOT NULL))),
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text, 'mixed'::text]))),
+    CONSTRAINT embeddings_options CHECK ((jsonb_typeof(options) = 'object'::text)),
     CONSTRAINT embeddings_storage CHECK ((storage = ANY (ARRAY['column'::text, 'companion'::text]))),
     CONSTRAINT embeddings_vector_type CHECK ((vector_type = ANY (ARRAY['halfvec'::text, 'vector'::text]))),
     CONSTRAINT embeddings_weights CHECK ((((weights IS NULL) = (source_modalities IS NULL)) AND ((weights IS NULL) OR ((cardinality(weights) = cardinality(sources)) AND (cardinality(source_modalities) = cardinality(sources))))))
@@ -132,7 +133,7 @@ begin
   return mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) IS 'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3], "name": "poster"}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) IS 'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3]}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
 CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -781,6 +782,7 @@ begin
   from mmdb.describe_sources(declared.relation, mmdb.column_numbers(declared.relation, declared.sources),
                              declared.modality, declared.weights) s;
   perform mmdb.check_index_options(declared.index_options);
+  perform mmdb.check_declaration(declared.options);
   if (declared.stale_column is null) <> (declared.stale_number is null)
      or declared.stale_column is not null and not exists (
        select from pg_attribute a
@@ -796,6 +798,7 @@ begin
                        mmdb.attachment(declared.relation), true_source.by_uri, true_source.modalities, 'column')
      or not exists (select from pg_class c where c.oid = declared.relation and c.relkind in ('r', 'p'))
      or declared.id > (select q.last_value from mmdb.embeddings_id_seq q)
+     or declared.options is distinct from mmdb.other_options(declared.options)
      or exists (select from mmdb.embeddings e
                 where e.id = declared.id
                   and (e.weights, e.source_modalities) is distinct from (declared.weights, declared.source_modalities))
@@ -1478,11 +1481,10 @@ CREATE FUNCTION mmdb.declaration(declared mmdb.embeddings) RETURNS jsonb
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET extra_float_digits TO '1'
     AS $$
-  select jsonb_build_object(
+  select declared.options || jsonb_build_object(
     'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
     'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
     'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
-    || declared.options
 $$;
 COMMENT ON FUNCTION mmdb.declaration(declared mmdb.embeddings) IS 'What would declare this embedding again.';
 CREATE FUNCTION mmdb.declaration_options() RETURNS TABLE(name text, type text, default_value jsonb, description text)
@@ -2630,7 +2632,7 @@ CREATE FUNCTION mmdb.former_pieces(former mmdb.search_source) RETURNS mmdb.searc
 declare
   pieces mmdb.search_pieces := mmdb.row_pieces(former.relation);
 begin
-  pieces.vector := replace(former.present, ' is not null', '::public.vector');
+  pieces.vector := left(former.present, -length(' is not null')) || '::public.vector';
   pieces.distance := former.distance;
   pieces.walk := coalesce(former.walk, former.distance);
   pieces.present := former.present;
@@ -2785,7 +2787,8 @@ declare
   for_owner constant text[] := array[
     'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
-    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query'];
+    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    'trim_queries', 'query_hash'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -2802,7 +2805,8 @@ begin
                 when p.proname = any(for_worker) then array[worker_role]
                 else array[user_role, worker_role] end as roles
     from pg_proc p
-    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+    -- What an install set aside keeps the rights that it had, for who is in the middle of it.
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner) and p.proname not like 'set\_aside\_%'
   loop
     execute format('grant execute on routine %s to %s', granted.function,
                    (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
