@@ -141,8 +141,8 @@ def measure(spec: ModelSpec, settings: Settings) -> Trial:
     embedder = load(spec, settings)
     loading = time.monotonic() - began
     speeds = [_speed(embedder, modality) for modality in spec.modalities]
-    grown = (_most_memory() - held) // MEGABYTE
-    return Trial(spec.name, spec.identity, embedder.dimensions, loading, grown, speeds)
+    most = max(held, _memory(), _most_memory())  # the system's maximum may lag behind
+    return Trial(spec.name, spec.identity, embedder.dimensions, loading, (most - held) // MEGABYTE, speeds)
 
 
 def _speed(embedder: Embedder, modality: Modality) -> Speed:

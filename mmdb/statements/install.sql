@@ -72,7 +72,7 @@ where f.oid::regprocedure::text = any(%(former)s) and exists (
 select l.virtualtransaction as transaction
 from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'virtualxid' and l.pid <> pg_catalog.pg_backend_pid()
-  and a.datname = pg_catalog.current_database()
+  and a.datname = pg_catalog.current_database() and a.backend_type is distinct from 'autovacuum worker'
 
 -- name: views
 select c.oid::regclass::text as name

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
+from mmdb.install import functions as functions_module
 from mmdb.install import init as install_module
 from mmdb.worker import work
 from tests.conftest import Database, MakeRole, Role, Server, newest_revision, temporary_database
@@ -160,6 +161,32 @@ def test_functions_that_are_no_more_go(empty_database: Database) -> None:
     run(empty_database, "create function mmdb.of_an_earlier_version() returns int language sql as 'select 1'")
     install(empty_database.url)
     assert value(empty_database, "select to_regproc('mmdb.of_an_earlier_version')") is None
+
+
+def test_functions_that_are_no_more_stay_while_somebody_may_be_in_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions_module, "PATIENCE_SECONDS", 0.2)
+    run(database, "create function mmdb.of_an_earlier_version() returns int language sql as 'select 1'")
+    with database.connect() as visitor, visitor.transaction():
+        visitor.execute("select mmdb.of_an_earlier_version()")
+        [warning] = install(database.url).warnings
+        assert warning == "functions of the former version stay (1), for transactions that run: run mmdb init again"
+        assert value(database, "select mmdb.of_an_earlier_version()") == 1
+    assert install(database.url).warnings == []
+    assert value(database, "select to_regproc('mmdb.of_an_earlier_version')") is None
+
+
+def test_functions_that_are_no_more_stay_where_something_depends_on_them(database: Database) -> None:
+    run(
+        database,
+        "create function mmdb.of_an_earlier_version() returns int language sql as 'select 1'",
+        "create view wall as select mmdb.of_an_earlier_version() as one",
+    )
+    [warning] = install(database.url).warnings
+    assert warning.startswith("function mmdb.of_an_earlier_version() of the former version stays: ")
+    run(database, "drop view wall")
+    assert install(database.url).warnings == []
 
 
 def test_extensions_in_a_schema_of_their_own(empty_database: Database) -> None:

@@ -34,6 +34,7 @@ Answers = dict[str, list[Any]]
 FORMER_COMMIT = "cfd95bb"
 FOLDER = Path(__file__).parent
 TABLES = ("Goods", "notes", "parts", "items", "switched", "fresh")
+STAYS = "of the former version stay"
 WORKER = WorkerOptions(poll_seconds=0.05, models=("hash", "wide"))
 ADD_MODEL = (
     "select mmdb.add_model('wide', 'hash', 'sha256', 96, array['text', 'image'], 'hash/1 dimensions=96', "
@@ -260,6 +261,7 @@ def test_every_search_answers_before_during_and_after_an_upgrade(
             assert differences(before, upgraded.answers()) == []
         assert set().union(*drifts(upgraded).values()) == {None}
     if upgraded.by_superuser:
+        install(upgraded.installer)  # who was in the middle of a former function has left
         fresh = dump_schema(server, database.url)
         assert dump_schema(server, upgraded.database.url) == fresh, "an upgraded schema is that of a fresh install"
 
@@ -272,7 +274,7 @@ def check_drift(upgraded: Upgraded, warnings: list[str]) -> None:
     for place, drifted in said.items():
         remedy = f": select mmdb.refresh('{place[1]}')"
         assert {drift and drift.endswith(remedy) for drift in drifted} == ({True} if place in left else {None})
-    assert {warning.partition(" (")[0] for warning in warnings} == {
+    assert {warning.partition(" (")[0] for warning in warnings if STAYS not in warning} == {
         f"the functions of {relation} are out of date until: select mmdb.refresh('{relation}')" for _, relation in left
     }
 
