@@ -61,9 +61,7 @@ def drop_former(url: str | None, functions: Sequence[str]) -> list[str]:
         return []
     with transaction(url) as database:
         if not _wait_for_others(database):
-            return [
-                f"functions of the former version stay ({len(functions)}), for transactions that run: run mmdb init again"
-            ]
+            return [f"{len(functions)} functions of the former version stay, transactions ran on: run mmdb init again"]
         database.run("lock")
         with database.acting_as(database.rows("schema_owner")[0]["owner"]):
             return [warning for function in functions for warning in _drop(database, function)]

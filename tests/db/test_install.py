@@ -171,7 +171,7 @@ def test_functions_that_are_no_more_stay_while_somebody_may_be_in_one(
     with database.connect() as visitor, visitor.transaction():
         visitor.execute("select mmdb.of_an_earlier_version()")
         [warning] = install(database.url).warnings
-        assert warning == "functions of the former version stay (1), for transactions that run: run mmdb init again"
+        assert warning == "1 functions of the former version stay, transactions ran on: run mmdb init again"
         assert value(database, "select mmdb.of_an_earlier_version()") == 1
     assert install(database.url).warnings == []
     assert value(database, "select to_regproc('mmdb.of_an_earlier_version')") is None
