@@ -16,7 +16,14 @@ from mmdb.server import embedded
 
 FOLDER = Path(__file__).parent
 CALLED = {
-    "Declaring": ("add_embedding", "drop_embedding", "refresh", "index_statements"),
+    "Declaring": (
+        "add_embedding",
+        "drop_embedding",
+        "refresh",
+        "index_statements",
+        "declaration_options",
+        "declarations",
+    ),
     "Changing the model": ("change_model", "compare_models", "switch_model", "rollback_model", "drop_generation"),
     "Searching": ("add_keywords", "drop_keywords", "filter", "rrf", "words_query", "embed", "embed_for", "model_of"),
     "Stored queries": ("find", "context"),

@@ -67,41 +67,28 @@ $$;
 comment on function mmdb.remove_model(text) is
   'Forget a model that no embedding uses, and the queries that it has embedded.';
 
-create or replace function mmdb.check_model(model text, modality text) returns mmdb.models
+create or replace function mmdb.check_model(model text, modalities text[]) returns mmdb.models
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   chosen mmdb.models;
+  missing text;
 begin
   select m.* into chosen from mmdb.models m where m.name = check_model.model;
-  if not found then
+  select u.modality into missing from unnest(check_model.modalities) with ordinality u(modality, place)
+  where u.modality <> all(chosen.modalities) order by u.place limit 1;
+  if chosen.name is null then
     raise exception 'model "%" does not exist', model
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
-  elsif modality <> all(chosen.modalities) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
+  elsif missing is not null then
+    raise exception 'model "%" does not embed modality "%"', model, missing
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
   elsif chosen.dimensions > 4000 then
     raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes',
                     model, chosen.dimensions
       using errcode = 'program_limit_exceeded', hint = 'choose a model or a dimensions option with fewer';
   end if;
-  return chosen;
-end
-$$;
-comment on function mmdb.check_model(text, text) is 'The model, if it exists and embeds this modality.';
-
-create or replace function mmdb.check_model(model text, modalities text[]) returns mmdb.models
-language plpgsql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  modality text;
-  chosen mmdb.models;
-begin
-  foreach modality in array modalities loop
-    chosen := mmdb.check_model(model, modality);
-  end loop;
   return chosen;
 end
 $$;

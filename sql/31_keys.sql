@@ -134,14 +134,14 @@ comment on function mmdb.after_sql(regclass, text) is
 create or replace function mmdb.key_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select left(mmdb.within_type(relation), -2) $$;
+as $$ select case count(*) when 1 then min(k.type_name) else 'text' end from mmdb.key_columns(relation) k $$;
 comment on function mmdb.key_type(regclass) is
   'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
 
 create or replace function mmdb.within_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
+as $$ select mmdb.key_type(relation) || '[]' $$;
 comment on function mmdb.within_type(regclass) is
   'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
 

@@ -333,7 +333,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   relation constant text := mmdb.relation_sql(declared.relation);
-  pending constant regclass := mmdb.serving_index(declared, declared.relation, 'pending');
+  pending constant regclass := mmdb.serving_index(declared, 'pending');
 begin
   if declared.adopted and pending is not null then
     execute format('drop index %s', pending);

@@ -50,12 +50,23 @@ $$;
 comment on function mmdb.check_declaration(jsonb) is
   'A declaration with all options, those that are not given by their defaults; an error for what is no option.';
 
+create or replace function mmdb.column_options(declared mmdb.embeddings) returns jsonb
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp set extra_float_digits = 1
+as $$
+  select jsonb_build_object(
+    'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
+    'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
+    'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
+$$;
+comment on function mmdb.column_options(mmdb.embeddings) is
+  'The options for which mmdb.embeddings has columns, as this embedding has them.';
+
 create or replace function mmdb.other_options(declaration jsonb) returns jsonb
-language sql immutable security invoker
+language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_strip_nulls(declaration - array['sources', 'name', 'model', 'modality', 'storage', 'prefix',
-                                               'index_options', 'distance', 'weights', 'on_change'])
+  select jsonb_strip_nulls(declaration - array(select jsonb_object_keys(mmdb.column_options(null))))
 $$;
 comment on function mmdb.other_options(jsonb) is
   'The options for which mmdb.embeddings has no column of their own: it keeps them as they were given.';
@@ -69,13 +80,8 @@ comment on function mmdb.on_change(mmdb.embeddings) is
 
 create or replace function mmdb.declaration(declared mmdb.embeddings) returns jsonb
 language sql stable security invoker
-set search_path = pg_catalog, pg_temp set extra_float_digits = 1
-as $$
-  select declared.options || jsonb_build_object(
-    'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
-    'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
-    'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
-$$;
+set search_path = pg_catalog, pg_temp
+as $$ select declared.options || mmdb.column_options(declared) $$;
 comment on function mmdb.declaration(mmdb.embeddings) is 'What would declare this embedding again.';
 
 create or replace function mmdb.declarations()
@@ -107,7 +113,7 @@ end
 $$;
 comment on function mmdb.declarations() is
   'Every declared embedding with the names that its table and columns have now, for tools that compare it with '
-  'something else: Alembic''s autogenerate, the command line.';
+  'something else, as Alembic''s autogenerate.';
 
 create or replace function mmdb.own_indexes() returns table (schema text, name text)
 language sql stable security invoker
@@ -115,9 +121,9 @@ set search_path = pg_catalog, pg_temp
 as $$
   select n.nspname::text, i.relname::text
   from (
-    select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    select mmdb.serving_index(e, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
-    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    select mmdb.serving_index(e, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     where e.generation_of is not null
     union all
     select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation

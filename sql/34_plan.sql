@@ -1,4 +1,4 @@
--- From the arguments of add_embedding to one complete row of mmdb.embeddings, or an error with a remedy.
+-- From a declaration to one complete row of mmdb.embeddings, or an error with a remedy.
 
 create or replace function mmdb.check_relation(relation regclass) returns void
 language plpgsql stable security invoker
@@ -70,11 +70,8 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  found_type text;
+  found_type constant text := (mmdb.read_column(planned)).column_type;
 begin
-  select format_type(a.atttypid, a.atttypmod) into found_type
-  from pg_attribute a
-  where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
   if found_type is null then
     return false;
   elsif found_type not in (mmdb.column_type('halfvec', planned.dimensions),
@@ -180,7 +177,6 @@ declare
   planned mmdb.embeddings;
   chosen mmdb.models;
 begin
-  perform mmdb.check_relation(relation);
   planned.relation := relation;
   planned.sources := mmdb.check_sources(relation, declaration -> 'sources');
   planned.source_numbers := mmdb.column_numbers(relation, planned.sources);

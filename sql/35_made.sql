@@ -13,6 +13,19 @@ set search_path = pg_catalog, pg_temp
 as $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
 comment on function mmdb.is_made_by(oid, bigint) is 'Whether a function carries the mark of this embedding.';
 
+-- Joined, not asked one by one: a schema has many functions, and `mmdb.status` comes by here for each embedding.
+create or replace function mmdb.made_functions(declared mmdb.embeddings) returns setof pg_proc
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select p.*
+  from pg_proc p
+  join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
+  where p.pronamespace = to_regnamespace(declared.function_schema)
+    and d.description like (select '%' || mmdb.made_for(declared.id))
+$$;
+comment on function mmdb.made_functions(mmdb.embeddings) is 'The functions that mmdb made for an embedding.';
+
 -- Nothing is cut out of what is spliced: a table may have a parenthesis in its name, and a superuser makes its
 -- functions again.
 create or replace function mmdb.create_made(
@@ -68,12 +81,9 @@ as $$
     select p.oid::regprocedure from pg_proc p
     where p.pronamespace = to_regnamespace(declared.function_schema)
       and format('%s.%I', declared.function_schema, p.proname) = name
-      and case when name in (select format('%s.%I', declared.function_schema, declared.prefix || '_' || v)
-                             from unnest(mmdb.table_verbs()) v) then true
+      and case when name in (select mmdb.table_call(declared, v) from unnest(mmdb.table_verbs()) v) then true
                else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
-      and (mmdb.is_made_by(p.oid, declared.id)
-           or exists (select from mmdb.embeddings e
-                      where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id))))
+      and exists (select from mmdb.embeddings e where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id)))
 $$;
 comment on function mmdb.earlier_forms(mmdb.embeddings, text, text) is
   'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there '

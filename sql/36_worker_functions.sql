@@ -238,28 +238,24 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  worker_role constant text := mmdb.setting('worker_role');
   made record;
-  made_function regprocedure;
+  name text;
 begin
   perform mmdb.let_worker_in(declared);
   perform mmdb.drop_made(declared, (
     select array_agg(format('mmdb_%s_%s', v, declared.id)) from unnest(mmdb.worker_verbs(declared.kind)) v));
   for made in select w.* from mmdb.worker_functions(declared) w loop
+    name := mmdb.worker_function(declared, made.verb);
     -- The text of a key must not depend on the settings of the session that asks.
     perform mmdb.create_made(
-      declared, mmdb.worker_function(declared, made.verb) || made.parameters,
+      declared, name || made.parameters,
       format('%s language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
              'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 '
              'set bytea_output = ''hex'' set timezone = ''UTC''', made.result, made.volatility),
       made.body, made.purpose);
-  end loop;
-  for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = declared.function_schema::regnamespace and p.prosecdef
-      and mmdb.is_made_by(p.oid, declared.id)
-  loop
-    execute format('revoke all on function %s from public', made_function);
-    execute format('grant execute on function %s to %I', made_function, mmdb.setting('worker_role'));
+    execute format('revoke all on function %s from public', name);
+    execute format('grant execute on function %s to %I', name, worker_role);
   end loop;
 end
 $$;

@@ -26,7 +26,7 @@ $$;
 comment on function mmdb.index_definition(mmdb.embeddings, text) is 'What stands behind "create index … on T".';
 
 -- An index that serves may have been made by anybody: it is known by its condition, an HNSW index by its column.
-create or replace function mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) returns regclass
+create or replace function mmdb.serving_index(declared mmdb.embeddings, kind text) returns regclass
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -35,7 +35,7 @@ as $$
   join pg_class c on c.oid = i.indexrelid
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = declared.column_name
-  where i.indrelid = serving_index.relation and i.indisvalid
+  where i.indrelid = mmdb.indexed_relation(declared) and i.indisvalid
     and case when kind = 'pending' then m.amname = 'btree'
                and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null
@@ -44,7 +44,7 @@ as $$
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
 $$;
-comment on function mmdb.serving_index(mmdb.embeddings, regclass, text) is
+comment on function mmdb.serving_index(mmdb.embeddings, text) is
   'A valid index that serves this embedding, NULL where there is none.';
 
 create or replace function mmdb.index_statements(relation regclass, name text, concurrent boolean default true)
@@ -58,7 +58,7 @@ declare
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(declared, indexed, kind) is not null
+    if mmdb.serving_index(declared, kind) is not null
        or (kind = 'hnsw' and declared.index_options ->> 'type' = 'none') then
       continue;
     elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = indexed) then

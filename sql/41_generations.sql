@@ -124,8 +124,8 @@ begin
     raise exception 'what is embedded by model "%" cannot be counted', other.model
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select drift from mmdb.status where name = %L', other.name);
-  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null
-    and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+  elsif mmdb.serving_index(serving, 'hnsw') is not null
+    and mmdb.serving_index(other, 'hnsw') is null then
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
@@ -210,9 +210,7 @@ declare
   made_function regprocedure;
 begin
   for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef
-      and mmdb.is_made_by(p.oid, serving.id)
+    select p.oid from mmdb.made_functions(serving) p where not p.prosecdef
   loop
     execute format('comment on function %s is %L', made_function,
                    replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id),
@@ -244,8 +242,8 @@ begin
   set_aside := mmdb.generation_name(name, serving.model);
   before := array(select q.argument from mmdb.query_arguments(serving) q);
   now := array(select q.argument from mmdb.query_arguments(other) q);
-  indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
-                   mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
+  indexes := array[mmdb.serving_index(serving, 'hnsw'), mmdb.serving_index(other, 'hnsw'),
+                   mmdb.serving_index(serving, 'pending'), mmdb.serving_index(other, 'pending')];
   perform mmdb.rename_storage(serving, set_aside || '_embedding', set_aside || '_stale');
   perform mmdb.rename_storage(other, serving.column_name, serving.stale_column);
   perform mmdb.record_switch(serving.id, other.id);

@@ -55,10 +55,11 @@ begin
     when (declared.sources, declared.column_name, declared.column_type, declared.stale_column) is distinct from
          (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then
       'a column was renamed or changed' || remedy
-    when mmdb.function_drift(declared) is not null then mmdb.function_drift(declared) || remedy
-    when mmdb.trigger_drift(declared) is not null then mmdb.trigger_drift(declared) || remedy
-    when mmdb.serving_index(declared, declared.relation, 'pending') is null then
-      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared))
+    else coalesce(
+      mmdb.function_drift(declared) || remedy,
+      mmdb.trigger_drift(declared) || remedy,
+      case when mmdb.serving_index(declared, 'pending') is null then
+        format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared)) end)
   end;
 end
 $$;
@@ -85,8 +86,7 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with made_functions as (
-    select p.* from pg_proc p
-    where p.pronamespace = to_regnamespace(declared.function_schema) and mmdb.is_made_by(p.oid, declared.id)
+    select * from mmdb.made_functions(declared)
   ), expected as (
     select array_agg(a.name order by a.place) || mmdb.distance_name(declared.relation) as names,
            array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
@@ -148,23 +148,20 @@ as $$
 declare
   outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
 begin
-  if exists (select from pg_proc p
+  if exists (select from mmdb.made_functions(declared) p
              left join mmdb.query_arguments(declared) q on format_type(p.proargtypes[0], null) = q.argument
-             where p.pronamespace = to_regnamespace(declared.function_schema)
-               and p.proname = mmdb.top_name(declared.prefix, declared.name)
-               and p.prosrc is distinct from mmdb.top_body(declared, q.vector)
-               and mmdb.is_made_by(p.oid, declared.id)) then
+             where p.proname = mmdb.search_name(declared.prefix, declared.name)
+                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector)
+                or p.proname = mmdb.top_name(declared.prefix, declared.name)
+                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector)) then
     return outdated;
-  elsif declared.id <> (select min(e.id) from mmdb.embeddings e
-                    where e.relation = declared.relation and e.generation_of is null)
-        or declared.generation_of is not null then
+  elsif declared.id is distinct from (mmdb.first_declared(declared.relation)).id then
     return null;  -- the functions of the table are the first one's
   elsif exists (
     select from unnest(mmdb.table_verbs()) v(verb)
     where not exists (
-      select from pg_proc p
-      where p.pronamespace = to_regnamespace(declared.function_schema) and p.proname = declared.prefix || '_' || v.verb
-        and mmdb.is_made_by(p.oid, declared.id)
+      select from mmdb.made_functions(declared) p
+      where p.proname = declared.prefix || '_' || v.verb
         and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(declared.relation)
                                    else mmdb.examples_body(declared.relation, v.verb) end)) then
     return outdated;

@@ -51,15 +51,15 @@ as $$
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
-  where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
+  where mmdb.serving_index(e, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need),
                 current_setting('maintenance_work_mem')),
          format('before building it: set maintenance_work_mem = ''%sMB''', g.need / 1048576 + 64)
-  from mmdb.embeddings e join pg_class c on c.oid = e.relation join mmdb.models m on m.name = e.model
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
   -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
-  cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
+  cross join lateral (select (c.reltuples * (e.dimensions * 2 + 512))::bigint) g(need)
   where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
 $$;
 comment on function mmdb.doctor() is

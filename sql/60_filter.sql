@@ -91,10 +91,7 @@ begin
     if found_column.atttypid is distinct from 'jsonb'::regtype
        and found_column.atttypid is distinct from 'json'::regtype
        or cardinality(path) < 2 then
-      raise exception 'table % has no column "%"', relation, key
-        using errcode = 'undefined_column',
-              hint = (select format('its columns: %s', string_agg(quote_ident(a.attname), ', ' order by a.attnum))
-                      from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped);
+      perform mmdb.column_numbers(relation, array[key]);  -- has the error
     end if;
   end if;
   return coalesce((

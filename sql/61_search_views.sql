@@ -122,9 +122,8 @@ declare
   made_function regprocedure;
 begin
   for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = declared.function_schema::regnamespace and mmdb.is_made_by(p.oid, declared.id)
-      and p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
+    select p.oid from mmdb.made_functions(declared) p
+    where p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
     execute format('drop function %s', made_function);

@@ -9,8 +9,8 @@
 -- Over an index of signs (index_options: quantization) a walk is in the order of the bits that differ. It is asked for
 -- several times k rows (mmdb.oversampling), and these are measured.
 --
--- All functions but the estimate are STABLE: each of their statements sees the snapshot of the query that called them,
--- so no row comes or goes after its key was found and before it is read.
+-- Functions that read rows are STABLE, all but the estimate: each of their statements sees the snapshot of the query
+-- that called them, so no row comes or goes after its key was found and before it is read.
 
 -- The unit is one row that passes the filter, fetched by an index and measured: 1.3 microseconds at 512 dimensions on
 -- the machine that measured the costs. Only their ratios count; bench/filters.py shows the roads that they lead to. A
@@ -358,7 +358,9 @@ comment on function mmdb.top(mmdb.search_pieces, @extschema:vector@.vector, inte
 -- The keys go through arrays, so that the rows are read by a plain join, which a server with shards plans too. All
 -- statements see the snapshot of the query that called: what is promised of the rows holds while others write. The
 -- first one locks the table: from then on no switch of models comes between the vector of the query and the search.
-create or replace function mmdb.top_body(declared mmdb.embeddings, vector text) returns text
+create or replace function mmdb.found_body(
+  relation regclass, search text, found text[], after text, variables text default '', before text default ''
+) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $outer$
@@ -366,28 +368,42 @@ as $outer$
 #variable_conflict use_column
 declare
   mmdb_found record;
-  mmdb_after text;
+  mmdb_after text;{variables}
 begin
-  perform from {source} where false;
-  if $5 is not null then
-    mmdb_after := {after};
+  perform from {source} where false;{before}
+  if {after} is not null then
+    mmdb_after := {known_after};
   end if;
-  mmdb_found := mmdb.top(pieces => {pieces}, vector => {vector}, k => $2, filter => $3, within => $4::text[],
-                         after => mmdb_after);
+  mmdb_found := {search};
   return query
-  select {selected}, found_.distance
-  from unnest(mmdb_found.keys, mmdb_found.distances) with ordinality found_(key, distance, place)
+  select {selected}, {values}
+  from unnest({found}) with ordinality found_(key, {names}, place)
   join {source} on {matches}
   order by found_.place;
 end
 $body$, jsonb_build_object(
-    'pieces', mmdb.pieces_sql(mmdb.search_pieces(declared)), 'vector', vector || '::@extschema:vector@.vector',
-    'selected', c.selected,
-    'source', mmdb.relation_sql(declared.relation) || ' p',
-    'matches', mmdb.key_matches(declared.relation, 'found_.key'),
-    'after', mmdb.known_key_sql(declared.relation, '$5')))
-  from mmdb.search_columns(declared.relation) c
+    'source', mmdb.relation_sql(relation) || ' p', 'variables', variables, 'before', before, 'after', after,
+    'known_after', mmdb.known_key_sql(relation, after), 'search', search, 'selected', c.selected,
+    'matches', mmdb.key_matches(relation, 'found_.key')) || f.pieces)
+  from mmdb.search_columns(relation) c, (
+    select jsonb_build_object(
+      'found', string_agg('mmdb_found.' || u.name, ', ' order by u.place),
+      'names', string_agg('value' || u.place, ', ' order by u.place) filter (where u.place > 1),
+      'values', string_agg('found_.value' || u.place, ', ' order by u.place) filter (where u.place > 1))
+    from unnest(found) with ordinality u(name, place)) f(pieces)
 $outer$;
+comment on function mmdb.found_body(regclass, text, text[], text, text, text) is
+  'The body of a function that returns rows of a table: those whose keys a search finds, and beside each what the '
+  'other arrays of its record hold. `after` is the parameter for the key after which they come.';
+
+create or replace function mmdb.top_body(declared mmdb.embeddings, vector text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.found_body(declared.relation, format(
+    'mmdb.top(pieces => %s, vector => %s::@extschema:vector@.vector, k => $2, filter => $3, within => $4::text[], '
+    'after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), vector), array['keys', 'distances'], '$5')
+$$;
 comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
 
 create or replace function mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) returns void

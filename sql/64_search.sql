@@ -228,45 +228,32 @@ comment on function mmdb.search(
 ) is
   'Keys, scores and reasons of the rows that the legs find together: what T_search returns whole rows of.';
 
-create or replace function mmdb.table_call(relation regclass, verb text) returns text
+-- Functions of a table belong to the first of its embeddings; with the last one they go.
+create or replace function mmdb.first_declared(relation regclass) returns mmdb.embeddings
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
-  from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
+  select e from mmdb.embeddings e
+  where e.relation = first_declared.relation and e.generation_of is null order by e.id limit 1
 $$;
-comment on function mmdb.table_call(regclass, text) is
+comment on function mmdb.first_declared(regclass) is 'The embedding for which the functions of a table are made.';
+
+create or replace function mmdb.table_call(declared mmdb.embeddings, verb text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select format('%s.%I', declared.function_schema, declared.prefix || '_' || verb) $$;
+comment on function mmdb.table_call(mmdb.embeddings, text) is
   'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 
 create or replace function mmdb.search_table_body(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $outer$
-  select mmdb.filled($body$
-#variable_conflict use_column
-declare
-  mmdb_found record;
-  mmdb_after text;
-begin
-  perform from {source} where false;  -- see mmdb.top_body
-  if $10 is not null then
-    mmdb_after := {after};
-  end if;
-  mmdb_found := mmdb.search(
-    legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
-    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after);
-  return query
-  select {selected}, found_.score, found_.ranks
-  from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)
-  join {source} on {matches}
-  order by found_.place;
-end
-$body$, jsonb_build_object(
-    'legs', mmdb.legs_sql(mmdb.search_legs(relation)), 'selected', c.selected,
-    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'after', mmdb.known_key_sql(relation, '$10')))
-  from mmdb.search_columns(relation) c
-$outer$;
+as $$
+  select mmdb.found_body(relation, format(
+    'mmdb.search(legs => %s, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3, '
+    'filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after)',
+    mmdb.legs_sql(mmdb.search_legs(relation))), array['keys', 'scores', 'ranks'], '$10')
+$$;
 comment on function mmdb.search_table_body(regclass) is 'The body of T_search.';
 
 create or replace function mmdb.table_verbs() returns text[]
@@ -274,24 +261,19 @@ language sql immutable security invoker
 as $$ select array['search', 'like', 'recommend'] $$;
 comment on function mmdb.table_verbs() is 'The functions that are made once for a table.';
 
--- Functions of a table belong to the first of its embeddings; with the last one they go.
 create or replace function mmdb.make_table_functions(relation regclass) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 #variable_conflict use_variable
 declare
-  first_made mmdb.embeddings;
-  name text;
+  first_made constant mmdb.embeddings := mmdb.first_declared(relation);
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null
-  order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
   perform '[1]'::@extschema:vector@.vector;  -- only a setting that is known can be attached without being superuser
-  name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
     '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s '
@@ -301,7 +283,7 @@ begin
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
     mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
-  perform mmdb.make_public_function(first_made, name, parameters,
+  perform mmdb.make_public_function(first_made, mmdb.table_call(first_made, 'search'), parameters,
     format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation),
            mmdb.key_type(relation)),
     mmdb.call_attributes(), mmdb.search_table_body(relation),

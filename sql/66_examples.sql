@@ -182,18 +182,34 @@ create or replace function mmdb.examples_body(relation regclass, verb text) retu
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $outer$
-  select mmdb.filled($body$
-#variable_conflict use_column
-declare
-  mmdb_examples record;
-  mmdb_found record;
-  mmdb_after text;
-begin
-  perform from {source} where false;  -- see mmdb.top_body
+  with e(legs) as materialized (
+    select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)
+  ), p(pieces) as materialized (
+    select jsonb_build_object(
+      'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+      'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
+      'key', k.expression,
+      'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
+                  from unnest(e.legs) with ordinality l),
+      'given', mmdb.given_key_sql(relation, 'g.given'),
+      'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+      'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
+      'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
+    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
+             with ordinality a(name, place))
+    from mmdb.key_sql(relation) k, e,
+         (select case verb when 'like' then 2 else 3 end) f(place)
+  )
+  select mmdb.found_body(relation, mmdb.filled(
+    $search$mmdb.recommend(
+    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
+    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
+    diversity => {diversity}, depth => {depth}, after => mmdb_after)$search$, p.pieces),
+    array['fused_keys', 'fused_scores', 'ranks'], p.pieces ->> 'after', $variables$
+  mmdb_examples record;$variables$, mmdb.filled($before$
   if {nothing} then
     return;
-  elsif {after} is not null then
-    mmdb_after := {known_after};
   end if;
   select array_agg(k.key order by k.place) as keys,
          array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
@@ -201,36 +217,8 @@ begin
   into mmdb_examples
   from (select case when g.given is not null then {given} end, g.place
         from unnest({keys}) with ordinality g(given, place)) k(key, place)
-  left join {source} on {example_matches};
-  mmdb_found := mmdb.recommend(
-    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
-    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
-    diversity => {diversity}, depth => {depth}, after => mmdb_after);
-  return query
-  select {selected}, found_.score, found_.ranks
-  from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
-    with ordinality found_(key, score, ranks, place)
-  join {source} on {matches}
-  order by found_.place;
-end
-$body$, jsonb_build_object(
-    'nothing', case verb when 'like' then '$1 is null' else 'false' end,
-    'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
-    'key', k.expression,
-    'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
-                from unnest(e.legs) with ordinality l),
-    'given', mmdb.given_key_sql(relation, 'g.given'),
-    'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-    'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
-    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
-    'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'known_after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
-    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
-        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
-             with ordinality a(name, place)))
-  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
-       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
-       (select case verb when 'like' then 2 else 3 end) f(place)
+  left join {source} on {matches};$before$, p.pieces))
+  from p
 $outer$;
 comment on function mmdb.examples_body(regclass, text) is 'The body of T_like and of T_recommend.';
 
@@ -253,12 +241,12 @@ declare
                                   (select c.definitions from mmdb.search_columns(relation) c),
     mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
 begin
-  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'like'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(declared, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)),
     columns);
-  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'recommend'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(declared, 'recommend'),
     format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type,
            mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),

@@ -142,7 +142,7 @@ declare
 begin
   -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
   if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
-     and mmdb.serving_index(rights, rights.relation, 'hnsw') is not null then
+     and mmdb.serving_index(rights, 'hnsw') is not null then
     return query select p.* from mmdb.walked_pairs(lefts, rights, passes, depth, after, upto, within) p;
   else
     return query select p.* from mmdb.measured_pairs(lefts, rights, passes, depth, after, upto, within) p;

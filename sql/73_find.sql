@@ -5,7 +5,7 @@ create or replace function mmdb.search_call(relation regclass, has_text boolean,
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select mmdb.table_call(search_call.relation, 'search')
+  select mmdb.table_call(mmdb.first_declared(search_call.relation), 'search')
   where has_table_privilege(search_call.relation, 'select') and exists (
     select from mmdb.embeddings e join mmdb.models m on m.name = e.model
     where e.relation = search_call.relation and e.generation_of is null

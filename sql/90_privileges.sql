@@ -1,5 +1,6 @@
--- Who may call what. Everything is revoked first; a function that nobody names here can be called by nobody but
--- mmdb's owner. The roles' names are settings, so the grants are written by a loop.
+-- Who may call what. Everything is revoked first; what no list here names, users and workers may call. So a function
+-- that is for the worker, the loopback or mmdb's owner alone must be named. The roles' names are settings, so the
+-- grants are written by a loop.
 
 create or replace function mmdb.grant_privileges() returns void
 language plpgsql volatile security invoker
@@ -18,6 +19,7 @@ declare
     'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
     'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    -- Of the version before, while they stand.
     'trim_queries', 'query_hash'];
   granted record;
 begin

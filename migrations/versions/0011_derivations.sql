@@ -12,7 +12,8 @@ update mmdb.embeddings e
 set vector_type = case when e.column_type like '%halfvec(%' then 'halfvec' else 'vector' end,
     dimensions = substring(e.column_type from '\((\d+)\)$')::integer,
     relation_name = coalesce((select format('%I.%I', n.nspname, c.relname)
-                              from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = e.relation), '');
+                              from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                              where c.oid = e.relation), '');
 alter table mmdb.embeddings
     alter column vector_type set not null,
     alter column dimensions set not null,
@@ -22,7 +23,7 @@ comment on column mmdb.embeddings.kind is 'What is derived: an embedding, one ve
 comment on column mmdb.embeddings.vector_type is 'pgvector''s type of the column: halfvec or vector.';
 comment on column mmdb.embeddings.dimensions is 'How many numbers a vector has.';
 comment on column mmdb.embeddings.relation_name is 'What the table was called when its functions were made.';
-comment on column mmdb.embeddings.column_type is 'Both as the column declares them.';
+comment on column mmdb.embeddings.column_type is 'The type and width of a vector, as its column declares them.';
 comment on column mmdb.embeddings.options is 'What it was declared with besides: options that have no column here.';
 
 -- What a search is made of. Functions that are made for tables hold it as jsonb, so that an attribute may come to these

@@ -227,7 +227,7 @@ def _source(connection: psycopg.Connection[Any], relation: str, name: str, into:
         **{part: SQL(row[part]) for part in ("relation", "column_type", "into_table", "centroids_table")},
     }
     label = f'{row["relation"]} by "{row["name"]}"'
-    halfvec = "halfvec" in row["column_type"]
+    halfvec = row["vector_type"] == "halfvec"
     return _Source(label, row["dimensions"], halfvec, row["into_table"], row["centroids_table"], filled)
 
 

@@ -16,7 +16,6 @@ TOPIC = "declare"
 class Embedding:
     """An embedding that serves searches, and the function that searches by it."""
 
-    id: int
     name: str
     schema: str
     function: str

@@ -1,7 +1,7 @@
 -- What is declared of a table, and its declaration.
 
 -- name: embeddings_of
-select e.id, e.name, e.function_schema as schema, mmdb.search_name(e.prefix, e.name) as function,
+select e.name, e.function_schema as schema, mmdb.search_name(e.prefix, e.name) as function,
        mmdb.declaration(e) as declaration
 from mmdb.embeddings e
 where e.relation = %(relation)s::text::regclass and e.generation_of is null

@@ -1,11 +1,10 @@
 -- What mmdb.clusters asks of a database, with the rights of whoever asks.
 
 -- name: source
-select mmdb.relation_sql(e.relation) as relation, e.column_name, e.column_type, e.name,
+select mmdb.relation_sql(e.relation) as relation, e.column_name, e.column_type, e.name, e.dimensions, e.vector_type,
        array(select k.name from mmdb.key_columns(e.relation) k order by k.place) as key,
        mmdb.free_name(e.relation, 'cluster') as cluster, mmdb.free_name(e.relation, 'distance') as distance,
-       mmdb.table_name(%(into)s) as into_table, mmdb.table_name(%(into)s, '_centroids') as centroids_table,
-       substring(e.column_type from '\((\d+)\)$')::integer as dimensions
+       mmdb.table_name(%(into)s) as into_table, mmdb.table_name(%(into)s, '_centroids') as centroids_table
 from mmdb.resolved(mmdb.embedding_of(%(relation)s::text::regclass, %(name)s)) e
 
 -- name: found

@@ -61,6 +61,28 @@ def goods(module_database: Database) -> Iterator[Connection]:
         yield conn
 
 
+def test_searches_outlive_what_comes_to_their_types(goods: Connection, module_database: Database) -> None:
+    """As a migration would: functions hold no record as text, which one attribute more makes unreadable."""
+    searches = (
+        "select id from goods_by_look(%(look)s::halfvec) order by distance limit 3",
+        "select id from goods_top_by_look(%(look)s::halfvec, 3)",
+        "select id from goods_search('many', k => 3)",
+        "select id from goods_like(5, 3)",
+        "select id from goods_recommend(array[5], array[7], 3)",
+    )
+    look = {"look": str(LOOKS[5].tolist())}
+    with background(module_database.url, options=QUICK):
+        before = [goods.execute(search, look).fetchall() for search in searches]
+        for type_name in ("search_pieces", "leg"):
+            goods.execute(f"alter type mmdb.{type_name} add attribute later text")
+        try:
+            with module_database.connect() as fresh:
+                assert [fresh.execute(search, look).fetchall() for search in searches] == before
+        finally:
+            for type_name in ("search_pieces", "leg"):
+                goods.execute(f"alter type mmdb.{type_name} drop attribute later")
+
+
 def rows(conn: Connection, columns: str, function: str, *arguments: Any, **options: Any) -> list[tuple[Any, ...]]:
     written = ["%s" for _ in arguments] + [f"{key} => %s" for key in options]
     values = [json.dumps(value) if isinstance(value, dict) else value for value in (*arguments, *options.values())]

@@ -619,6 +619,21 @@ def test_an_install_of_the_same_version_leaves_views_upon_it(database: Database)
     assert value(database, "select count(*) from wall") == 0
 
 
+@pytest.mark.parametrize("function", ["items_by_txt", "items_top_by_txt", "items_search", "items_like"])
+def test_a_search_function_of_other_words_is_made_again(
+    items: psycopg.Connection[Any], database: Database, function: str
+) -> None:
+    text = "select min(prosrc) from pg_proc where proname = %s"
+    before = value(database, text, function)
+    items.execute(
+        "do $$ begin execute (select string_agg(replace(pg_get_functiondef(oid), E'\\n', E'\\n\\n'), ';') "
+        f"from pg_proc where proname = '{function}'); end $$"
+    )
+    assert value(database, text, function) != before
+    assert install(database.url).warnings == []
+    assert value(database, text, function) == before
+
+
 def test_functions_of_an_older_version_are_made_again(items: psycopg.Connection[Any], database: Database) -> None:
     """As an upgrade of mmdb would find them."""
     items.execute("drop function mmdb_pending_1")

@@ -90,7 +90,7 @@ CREATE TABLE mmdb.embeddings (
 );
 COMMENT ON TABLE mmdb.embeddings IS 'One row for each declared embedding: which column of which table follows which sources by which model.';
 COMMENT ON COLUMN mmdb.embeddings.source_numbers IS 'The sources'' column numbers: they survive a rename and are valid while attached_to names this very table.';
-COMMENT ON COLUMN mmdb.embeddings.column_type IS 'Both as the column declares them.';
+COMMENT ON COLUMN mmdb.embeddings.column_type IS 'The type and width of a vector, as its column declares them.';
 COMMENT ON COLUMN mmdb.embeddings.adopted IS 'The column was there before: drop_embedding leaves it.';
 COMMENT ON COLUMN mmdb.embeddings.attached_to IS 'Cluster, database and table in which the column numbers were taken; after a restore the names count instead.';
 COMMENT ON COLUMN mmdb.embeddings.pass_hash IS 'SHA-256 of the pass that the functions of this embedding ask for.';
@@ -371,23 +371,20 @@ CREATE FUNCTION mmdb.call_drift(declared mmdb.embeddings) RETURNS text
 declare
   outdated constant text := 'mmdb was upgraded, or what a search looks among was changed';
 begin
-  if exists (select from pg_proc p
+  if exists (select from mmdb.made_functions(declared) p
              left join mmdb.query_arguments(declared) q on format_type(p.proargtypes[0], null) = q.argument
-             where p.pronamespace = to_regnamespace(declared.function_schema)
-               and p.proname = mmdb.top_name(declared.prefix, declared.name)
-               and p.prosrc is distinct from mmdb.top_body(declared, q.vector)
-               and mmdb.is_made_by(p.oid, declared.id)) then
+             where p.proname = mmdb.search_name(declared.prefix, declared.name)
+                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector)
+                or p.proname = mmdb.top_name(declared.prefix, declared.name)
+                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector)) then
     return outdated;
-  elsif declared.id <> (select min(e.id) from mmdb.embeddings e
-                    where e.relation = declared.relation and e.generation_of is null)
-        or declared.generation_of is not null then
+  elsif declared.id is distinct from (mmdb.first_declared(declared.relation)).id then
     return null;  -- the functions of the table are the first one's
   elsif exists (
     select from unnest(mmdb.table_verbs()) v(verb)
     where not exists (
-      select from pg_proc p
-      where p.pronamespace = to_regnamespace(declared.function_schema) and p.proname = declared.prefix || '_' || v.verb
-        and mmdb.is_made_by(p.oid, declared.id)
+      select from mmdb.made_functions(declared) p
+      where p.proname = declared.prefix || '_' || v.verb
         and p.prosrc = case v.verb when 'search' then mmdb.search_table_body(declared.relation)
                                    else mmdb.examples_body(declared.relation, v.verb) end)) then
     return outdated;
@@ -455,11 +452,8 @@ CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  found_type text;
+  found_type constant text := (mmdb.read_column(planned)).column_type;
 begin
-  select format_type(a.atttypid, a.atttypmod) into found_type
-  from pg_attribute a
-  where a.attrelid = planned.relation and a.attname = planned.column_name and a.attnum > 0 and not a.attisdropped;
   if found_type is null then
     return false;
   elsif found_type not in (mmdb.column_type('halfvec', planned.dimensions),
@@ -671,29 +665,17 @@ CREATE FUNCTION mmdb.check_model(model text, modalities text[]) RETURNS mmdb.mod
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  modality text;
   chosen mmdb.models;
-begin
-  foreach modality in array modalities loop
-    chosen := mmdb.check_model(model, modality);
-  end loop;
-  return chosen;
-end
-$$;
-COMMENT ON FUNCTION mmdb.check_model(model text, modalities text[]) IS 'The model, if it exists and embeds all of these modalities.';
-CREATE FUNCTION mmdb.check_model(model text, modality text) RETURNS mmdb.models
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-declare
-  chosen mmdb.models;
+  missing text;
 begin
   select m.* into chosen from mmdb.models m where m.name = check_model.model;
-  if not found then
+  select u.modality into missing from unnest(check_model.modalities) with ordinality u(modality, place)
+  where u.modality <> all(chosen.modalities) order by u.place limit 1;
+  if chosen.name is null then
     raise exception 'model "%" does not exist', model
       using errcode = 'undefined_object', hint = 'select name from mmdb.models lists them; `mmdb models` does too';
-  elsif modality <> all(chosen.modalities) then
-    raise exception 'model "%" does not embed modality "%"', model, modality
+  elsif missing is not null then
+    raise exception 'model "%" does not embed modality "%"', model, missing
       using errcode = 'feature_not_supported', hint = format('it embeds: %s', array_to_string(chosen.modalities, ', '));
   elsif chosen.dimensions > 4000 then
     raise exception 'model "%" has % dimensions, more than the 4000 that a halfvec index takes',
@@ -703,7 +685,7 @@ begin
   return chosen;
 end
 $$;
-COMMENT ON FUNCTION mmdb.check_model(model text, modality text) IS 'The model, if it exists and embeds this modality.';
+COMMENT ON FUNCTION mmdb.check_model(model text, modalities text[]) IS 'The model, if it exists and embeds all of these modalities.';
 CREATE FUNCTION mmdb.check_names(planned mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -922,8 +904,8 @@ begin
     raise exception 'what is embedded by model "%" cannot be counted', other.model
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select drift from mmdb.status where name = %L', other.name);
-  elsif mmdb.serving_index(serving, serving.relation, 'hnsw') is not null
-    and mmdb.serving_index(other, other.relation, 'hnsw') is null then
+  elsif mmdb.serving_index(serving, 'hnsw') is not null
+    and mmdb.serving_index(other, 'hnsw') is null then
     raise exception 'column "%" has no index yet: searches would scan the table', other.column_name
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('select mmdb.index_statements(%L, %L) has the statements', other.relation, other.name);
@@ -1180,6 +1162,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) IS 'Column names to numbers, in order; an unknown name is an error.';
+CREATE FUNCTION mmdb.column_options(declared mmdb.embeddings) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET extra_float_digits TO '1'
+    AS $$
+  select jsonb_build_object(
+    'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
+    'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
+    'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
+$$;
+COMMENT ON FUNCTION mmdb.column_options(declared mmdb.embeddings) IS 'The options for which mmdb.embeddings has columns, as this embedding has them.';
 CREATE FUNCTION mmdb.column_type(vector_type text, dimensions integer) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1479,13 +1472,7 @@ COMMENT ON FUNCTION mmdb.create_made(declared mmdb.embeddings, signature text, a
 CREATE FUNCTION mmdb.declaration(declared mmdb.embeddings) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET extra_float_digits TO '1'
-    AS $$
-  select declared.options || jsonb_build_object(
-    'sources', declared.sources, 'name', declared.name, 'model', declared.model, 'modality', declared.modality,
-    'storage', declared.storage, 'prefix', declared.prefix, 'index_options', declared.index_options,
-    'distance', mmdb.distance_of(declared), 'weights', declared.weights, 'on_change', mmdb.on_change(declared))
-$$;
+    AS $$ select declared.options || mmdb.column_options(declared) $$;
 COMMENT ON FUNCTION mmdb.declaration(declared mmdb.embeddings) IS 'What would declare this embedding again.';
 CREATE FUNCTION mmdb.declaration_options() RETURNS TABLE(name text, type text, default_value jsonb, description text)
     LANGUAGE sql IMMUTABLE ROWS 10
@@ -1528,7 +1515,7 @@ begin
   end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now, for tools that compare it with something else: Alembic''s autogenerate, the command line.';
+COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the names that its table and columns have now, for tools that compare it with something else, as Alembic''s autogenerate.';
 CREATE FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1752,15 +1739,15 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
-  where mmdb.serving_index(e, e.relation, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
+  where mmdb.serving_index(e, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need),
                 current_setting('maintenance_work_mem')),
          format('before building it: set maintenance_work_mem = ''%sMB''', g.need / 1048576 + 64)
-  from mmdb.embeddings e join pg_class c on c.oid = e.relation join mmdb.models m on m.name = e.model
+  from mmdb.embeddings e join pg_class c on c.oid = e.relation
   -- An element of pgvector's graph: the vector, about 2 * m neighbours of 8 bytes and 200 bytes of bookkeeping.
-  cross join lateral (select (c.reltuples * (m.dimensions * 2 + 512))::bigint) g(need)
+  cross join lateral (select (c.reltuples * (e.dimensions * 2 + 512))::bigint) g(need)
   where g.need > pg_size_bytes(current_setting('maintenance_work_mem'))
 $_$;
 COMMENT ON FUNCTION mmdb.doctor() IS 'What is wrong with this installation, as seen from the database, with remedies. `mmdb doctor` adds what is seen from the machine.';
@@ -1831,10 +1818,11 @@ begin
     when (declared.sources, declared.column_name, declared.column_type, declared.stale_column) is distinct from
          (now_called.sources, now_called.column_name, now_called.column_type, now_called.stale_column) then
       'a column was renamed or changed' || remedy
-    when mmdb.function_drift(declared) is not null then mmdb.function_drift(declared) || remedy
-    when mmdb.trigger_drift(declared) is not null then mmdb.trigger_drift(declared) || remedy
-    when mmdb.serving_index(declared, declared.relation, 'pending') is null then
-      format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared))
+    else coalesce(
+      mmdb.function_drift(declared) || remedy,
+      mmdb.trigger_drift(declared) || remedy,
+      case when mmdb.serving_index(declared, 'pending') is null then
+        format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared)) end)
   end;
 end
 $$;
@@ -1973,9 +1961,8 @@ declare
   made_function regprocedure;
 begin
   for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = declared.function_schema::regnamespace and mmdb.is_made_by(p.oid, declared.id)
-      and p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
+    select p.oid from mmdb.made_functions(declared) p
+    where p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
     execute format('drop function %s', made_function);
@@ -1989,7 +1976,7 @@ CREATE FUNCTION mmdb.drop_storage(declared mmdb.embeddings) RETURNS void
     AS $$
 declare
   relation constant text := mmdb.relation_sql(declared.relation);
-  pending constant regclass := mmdb.serving_index(declared, declared.relation, 'pending');
+  pending constant regclass := mmdb.serving_index(declared, 'pending');
 begin
   if declared.adopted and pending is not null then
     execute format('drop index %s', pending);
@@ -2010,12 +1997,9 @@ CREATE FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types te
     select p.oid::regprocedure from pg_proc p
     where p.pronamespace = to_regnamespace(declared.function_schema)
       and format('%s.%I', declared.function_schema, p.proname) = name
-      and case when name in (select format('%s.%I', declared.function_schema, declared.prefix || '_' || v)
-                             from unnest(mmdb.table_verbs()) v) then true
+      and case when name in (select mmdb.table_call(declared, v) from unnest(mmdb.table_verbs()) v) then true
                else p.proargtypes[0] = split_part(types, ',', 1)::regtype end
-      and (mmdb.is_made_by(p.oid, declared.id)
-           or exists (select from mmdb.embeddings e
-                      where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id))))
+      and exists (select from mmdb.embeddings e where e.relation = declared.relation and mmdb.is_made_by(p.oid, e.id)))
 $$;
 COMMENT ON FUNCTION mmdb.earlier_forms(declared mmdb.embeddings, name text, types text) IS 'What a generated function replaces: those that mmdb made under its name, for the same kind of query where there are several.';
 CREATE FUNCTION mmdb.embed(image bytea, model text DEFAULT NULL::text) RETURNS public.vector
@@ -2178,18 +2162,15 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select mmdb.filled($body$
-#variable_conflict use_column
-declare
-  mmdb_examples record;
-  mmdb_found record;
-  mmdb_after text;
-begin
-  perform from {source} where false;  -- see mmdb.top_body
+  select mmdb.found_body(relation, mmdb.filled(
+    $search$mmdb.recommend(
+    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
+    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
+    diversity => {diversity}, depth => {depth}, after => mmdb_after)$search$, p.pieces),
+    array['fused_keys', 'fused_scores', 'ranks'], p.pieces ->> 'after', $variables$
+  mmdb_examples record;$variables$, mmdb.filled($before$
   if {nothing} then
     return;
-  elsif {after} is not null then
-    mmdb_after := {known_after};
   end if;
   select array_agg(k.key order by k.place) as keys,
          array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
@@ -2197,19 +2178,8 @@ begin
   into mmdb_examples
   from (select case when g.given is not null then {given} end, g.place
         from unnest({keys}) with ordinality g(given, place)) k(key, place)
-  left join {source} on {example_matches};
-  mmdb_found := mmdb.recommend(
-    legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
-    liked => {liked}, k => {k}, filter => {filter}, within => {within}::text[], weights => {weights},
-    diversity => {diversity}, depth => {depth}, after => mmdb_after);
-  return query
-  select {selected}, found_.score, found_.ranks
-  from unnest(mmdb_found.fused_keys, mmdb_found.fused_scores, mmdb_found.ranks)
-    with ordinality found_(key, score, ranks, place)
-  join {source} on {matches}
-  order by found_.place;
-end
-$body$, jsonb_build_object(
+  left join {source} on {matches};$before$, p.pieces))
+  from (select jsonb_build_object(
     'nothing', case verb when 'like' then '$1 is null' else 'false' end,
     'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
     'key', k.expression,
@@ -2217,16 +2187,14 @@ $body$, jsonb_build_object(
                 from unnest(e.legs) with ordinality l),
     'given', mmdb.given_key_sql(relation, 'g.given'),
     'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-    'source', mmdb.relation_sql(relation) || ' p', 'example_matches', mmdb.key_matches(relation, 'k.key'),
-    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end,
-    'selected', c.selected, 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'known_after', mmdb.known_key_sql(relation, format('$%s', f.place + 6)))
+    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
+    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
         from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
-             with ordinality a(name, place)))
-  from mmdb.search_columns(relation) c, mmdb.key_sql(relation) k,
-       (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
-       (select case verb when 'like' then 2 else 3 end) f(place)
+             with ordinality a(name, place))
+    from mmdb.key_sql(relation) k,
+         (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
+         (select case verb when 'like' then 2 else 3 end) f(place)) p(pieces)
 $_$;
 COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
@@ -2341,10 +2309,7 @@ begin
     if found_column.atttypid is distinct from 'jsonb'::regtype
        and found_column.atttypid is distinct from 'json'::regtype
        or cardinality(path) < 2 then
-      raise exception 'table % has no column "%"', relation, key
-        using errcode = 'undefined_column',
-              hint = (select format('its columns: %s', string_agg(quote_ident(a.attname), ', ' order by a.attnum))
-                      from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped);
+      perform mmdb.column_numbers(relation, array[key]);  -- has the error
     end if;
   end if;
   return coalesce((
@@ -2577,6 +2542,14 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
+CREATE FUNCTION mmdb.first_declared(relation regclass) RETURNS mmdb.embeddings
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select e from mmdb.embeddings e
+  where e.relation = first_declared.relation and e.generation_of is null order by e.id limit 1
+$$;
+COMMENT ON FUNCTION mmdb.first_declared(relation regclass) IS 'The embedding for which the functions of a table are made.';
 CREATE FUNCTION mmdb.first_embedding(legs mmdb.leg[]) RETURNS mmdb.leg
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2640,6 +2613,39 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.former_pieces(former mmdb.search_source) IS 'The pieces of a search of a function that an earlier mmdb made.';
+CREATE FUNCTION mmdb.found_body(relation regclass, search text, found text[], after text, variables text DEFAULT ''::text, before text DEFAULT ''::text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select mmdb.filled($body$
+#variable_conflict use_column
+declare
+  mmdb_found record;
+  mmdb_after text;{variables}
+begin
+  perform from {source} where false;{before}
+  if {after} is not null then
+    mmdb_after := {known_after};
+  end if;
+  mmdb_found := {search};
+  return query
+  select {selected}, {values}
+  from unnest({found}) with ordinality found_(key, {names}, place)
+  join {source} on {matches}
+  order by found_.place;
+end
+$body$, jsonb_build_object(
+    'source', mmdb.relation_sql(relation) || ' p', 'variables', variables, 'before', before, 'after', after,
+    'known_after', mmdb.known_key_sql(relation, after), 'search', search, 'selected', c.selected,
+    'matches', mmdb.key_matches(relation, 'found_.key')) || f.pieces)
+  from mmdb.search_columns(relation) c, (
+    select jsonb_build_object(
+      'found', string_agg('mmdb_found.' || u.name, ', ' order by u.place),
+      'names', string_agg('value' || u.place, ', ' order by u.place) filter (where u.place > 1),
+      'values', string_agg('found_.value' || u.place, ', ' order by u.place) filter (where u.place > 1))
+    from unnest(found) with ordinality u(name, place)) f(pieces)
+$_$;
+COMMENT ON FUNCTION mmdb.found_body(relation regclass, search text, found text[], after text, variables text, before text) IS 'The body of a function that returns rows of a table: those whose keys a search finds, and beside each what the other arrays of its record hold. `after` is the parameter for the key after which they come.';
 CREATE FUNCTION mmdb.free_name(relation regclass, wanted text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2671,8 +2677,7 @@ CREATE FUNCTION mmdb.function_drift(declared mmdb.embeddings) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with made_functions as (
-    select p.* from pg_proc p
-    where p.pronamespace = to_regnamespace(declared.function_schema) and mmdb.is_made_by(p.oid, declared.id)
+    select * from mmdb.made_functions(declared)
   ), expected as (
     select array_agg(a.name order by a.place) || mmdb.distance_name(declared.relation) as names,
            array_agg(a.type order by a.place) || 'float8'::regtype::oid as types
@@ -2788,6 +2793,7 @@ declare
     'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
     'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    -- Of the version before, while they stand.
     'trim_queries', 'query_hash'];
   granted record;
 begin
@@ -2862,9 +2868,7 @@ declare
   made_function regprocedure;
 begin
   for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = serving.function_schema::regnamespace and not p.prosecdef
-      and mmdb.is_made_by(p.oid, serving.id)
+    select p.oid from mmdb.made_functions(serving) p where not p.prosecdef
   loop
     execute format('comment on function %s is %L', made_function,
                    replace(obj_description(made_function, 'pg_proc'), mmdb.made_for(serving.id),
@@ -3019,7 +3023,7 @@ declare
   kind text;
 begin
   foreach kind in array array['pending', 'hnsw'] loop
-    if mmdb.serving_index(declared, indexed, kind) is not null
+    if mmdb.serving_index(declared, kind) is not null
        or (kind = 'hnsw' and declared.index_options ->> 'type' = 'none') then
       continue;
     elsif concurrent and (select c.relkind = 'p' from pg_class c where c.oid = indexed) then
@@ -3178,7 +3182,7 @@ COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ord
 CREATE FUNCTION mmdb.key_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select left(mmdb.within_type(relation), -2) $$;
+    AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end from mmdb.key_columns(relation) k $$;
 COMMENT ON FUNCTION mmdb.key_type(relation regclass) IS 'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
 CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS text
     LANGUAGE sql STABLE
@@ -3472,6 +3476,14 @@ CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+CREATE FUNCTION mmdb.made_functions(declared mmdb.embeddings) RETURNS SETOF pg_proc
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.* from pg_proc p
+  where p.pronamespace = to_regnamespace(declared.function_schema) and mmdb.is_made_by(p.oid, declared.id)
+$$;
+COMMENT ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) IS 'The functions that mmdb made for an embedding.';
 CREATE FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3491,12 +3503,12 @@ declare
                                   (select c.definitions from mmdb.search_columns(relation) c),
     mmdb.free_name(relation, 'score'), mmdb.free_name(relation, 'ranks'));
 begin
-  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'like'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(declared, 'like'),
     format('%I %s, %s', mmdb.free_name(relation, 'key'), key_type, others), format('%s, %s', key_type, other_types),
     mmdb.call_attributes(), mmdb.examples_body(relation, 'like'),
     format('The k rows of %s most like one of them, by all embeddings, best first.', mmdb.relation_sql(relation)),
     columns);
-  perform mmdb.make_public_function(declared, mmdb.table_call(relation, 'recommend'),
+  perform mmdb.make_public_function(declared, mmdb.table_call(declared, 'recommend'),
     format('%I %s, %I %2$s default null, %4$s', mmdb.free_name(relation, 'liked'), keys_type,
            mmdb.free_name(relation, 'disliked'), others),
     format('%s, %1$s, %s', keys_type, other_types),
@@ -3596,17 +3608,13 @@ CREATE FUNCTION mmdb.make_table_functions(relation regclass) RETURNS void
     AS $$
 #variable_conflict use_variable
 declare
-  first_made mmdb.embeddings;
-  name text;
+  first_made constant mmdb.embeddings := mmdb.first_declared(relation);
   parameters text;
 begin
-  select e.* into first_made from mmdb.embeddings e where e.relation = relation and e.generation_of is null
-  order by e.id limit 1;
   if first_made.id is null then
     return;
   end if;
   perform '[1]'::public.vector;  -- only a setting that is known can be attached without being superuser
-  name := mmdb.table_call(relation, 'search');
   parameters := format(
     '%I text default null, %I bytea default null, %I integer default 10, %I jsonb default null, %I %s default null, '
     '%I jsonb default null, %I bytea[] default null, %I integer default null, %I double precision default 0, %I %s '
@@ -3616,7 +3624,7 @@ begin
     mmdb.free_name(relation, 'within'), mmdb.within_type(relation), mmdb.free_name(relation, 'weights'),
     mmdb.free_name(relation, 'images'), mmdb.free_name(relation, 'depth'), mmdb.free_name(relation, 'diversity'),
     mmdb.free_name(relation, 'after'), mmdb.key_type(relation));
-  perform mmdb.make_public_function(first_made, name, parameters,
+  perform mmdb.make_public_function(first_made, mmdb.table_call(first_made, 'search'), parameters,
     format('text, bytea, integer, jsonb, %s, jsonb, bytea[], integer, double precision, %s', mmdb.within_type(relation),
            mmdb.key_type(relation)),
     mmdb.call_attributes(), mmdb.search_table_body(relation),
@@ -3692,28 +3700,24 @@ CREATE FUNCTION mmdb.make_worker_functions(declared mmdb.embeddings) RETURNS voi
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  worker_role constant text := mmdb.setting('worker_role');
   made record;
-  made_function regprocedure;
+  name text;
 begin
   perform mmdb.let_worker_in(declared);
   perform mmdb.drop_made(declared, (
     select array_agg(format('mmdb_%s_%s', v, declared.id)) from unnest(mmdb.worker_verbs(declared.kind)) v));
   for made in select w.* from mmdb.worker_functions(declared) w loop
+    name := mmdb.worker_function(declared, made.verb);
     -- The text of a key must not depend on the settings of the session that asks.
     perform mmdb.create_made(
-      declared, mmdb.worker_function(declared, made.verb) || made.parameters,
+      declared, name || made.parameters,
       format('%s language plpgsql %s security definer set search_path = pg_catalog, pg_temp '
              'set datestyle = ''ISO, YMD'' set intervalstyle = ''postgres'' set extra_float_digits = 1 '
              'set bytea_output = ''hex'' set timezone = ''UTC''', made.result, made.volatility),
       made.body, made.purpose);
-  end loop;
-  for made_function in
-    select p.oid from pg_proc p
-    where p.pronamespace = declared.function_schema::regnamespace and p.prosecdef
-      and mmdb.is_made_by(p.oid, declared.id)
-  loop
-    execute format('revoke all on function %s from public', made_function);
-    execute format('grant execute on function %s to %I', made_function, mmdb.setting('worker_role'));
+    execute format('revoke all on function %s from public', name);
+    execute format('grant execute on function %s to %I', name, worker_role);
   end loop;
 end
 $$;
@@ -3869,7 +3873,7 @@ declare
 begin
   -- A row that passes is read once and measured for each row of the left: about one unit of the costs.
   if cost.walked * greatest(100, depth / estimate.share) < estimate.rows
-     and mmdb.serving_index(rights, rights.relation, 'hnsw') is not null then
+     and mmdb.serving_index(rights, 'hnsw') is not null then
     return query select p.* from mmdb.walked_pairs(lefts, rights, passes, depth, after, upto, within) p;
   else
     return query select p.* from mmdb.measured_pairs(lefts, rights, passes, depth, after, upto, within) p;
@@ -3987,11 +3991,10 @@ end
 $$;
 COMMENT ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) IS 'The generation that waits to serve, or served before.';
 CREATE FUNCTION mmdb.other_options(declaration jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select jsonb_strip_nulls(declaration - array['sources', 'name', 'model', 'modality', 'storage', 'prefix',
-                                               'index_options', 'distance', 'weights', 'on_change'])
+  select jsonb_strip_nulls(declaration - array(select jsonb_object_keys(mmdb.column_options(null))))
 $$;
 COMMENT ON FUNCTION mmdb.other_options(declaration jsonb) IS 'The options for which mmdb.embeddings has no column of their own: it keeps them as they were given.';
 CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
@@ -4028,9 +4031,9 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     AS $$
   select n.nspname::text, i.relname::text
   from (
-    select mmdb.serving_index(e, e.relation, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    select mmdb.serving_index(e, 'pending') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     union all
-    select mmdb.serving_index(e, e.relation, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
+    select mmdb.serving_index(e, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     where e.generation_of is not null
     union all
     select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation
@@ -4209,7 +4212,6 @@ declare
   planned mmdb.embeddings;
   chosen mmdb.models;
 begin
-  perform mmdb.check_relation(relation);
   planned.relation := relation;
   planned.sources := mmdb.check_sources(relation, declaration -> 'sources');
   planned.source_numbers := mmdb.column_numbers(relation, planned.sources);
@@ -5269,7 +5271,7 @@ CREATE FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image 
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select mmdb.table_call(search_call.relation, 'search')
+  select mmdb.table_call(mmdb.first_declared(search_call.relation), 'search')
   where has_table_privilege(search_call.relation, 'select') and exists (
     select from mmdb.embeddings e join mmdb.models m on m.name = e.model
     where e.relation = search_call.relation and e.generation_of is null
@@ -5358,30 +5360,10 @@ CREATE FUNCTION mmdb.search_table_body(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select mmdb.filled($body$
-#variable_conflict use_column
-declare
-  mmdb_found record;
-  mmdb_after text;
-begin
-  perform from {source} where false;  -- see mmdb.top_body
-  if $10 is not null then
-    mmdb_after := {after};
-  end if;
-  mmdb_found := mmdb.search(
-    legs => {legs}, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3,
-    filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after);
-  return query
-  select {selected}, found_.score, found_.ranks
-  from unnest(mmdb_found.keys, mmdb_found.scores, mmdb_found.ranks) with ordinality found_(key, score, ranks, place)
-  join {source} on {matches}
-  order by found_.place;
-end
-$body$, jsonb_build_object(
-    'legs', mmdb.legs_sql(mmdb.search_legs(relation)), 'selected', c.selected,
-    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'found_.key'),
-    'after', mmdb.known_key_sql(relation, '$10')))
-  from mmdb.search_columns(relation) c
+  select mmdb.found_body(relation, format(
+    'mmdb.search(legs => %s, query => $1, images => case when $2 is null then $7 else array[$2] || $7 end, k => $3, '
+    'filter => $4, within => $5::text[], weights => $6, depth => $8, diversity => $9, after => mmdb_after)',
+    mmdb.legs_sql(mmdb.search_legs(relation))), array['keys', 'scores', 'ranks'], '$10')
 $_$;
 COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_search.';
 CREATE FUNCTION mmdb.searched_rows(declared mmdb.embeddings) RETURNS text
@@ -5430,7 +5412,7 @@ CREATE FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) RETU
                  where (s.name, s.identity) = (model.name, model.identity))
 $$;
 COMMENT ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) IS 'Whether a worker has loaded this very model.';
-CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) RETURNS regclass
+CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) RETURNS regclass
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -5439,7 +5421,7 @@ CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, 
   join pg_class c on c.oid = i.indexrelid
   join pg_am m on m.oid = c.relam
   join pg_attribute a on a.attrelid = i.indrelid and a.attname = declared.column_name
-  where i.indrelid = serving_index.relation and i.indisvalid
+  where i.indrelid = mmdb.indexed_relation(declared) and i.indisvalid
     and case when kind = 'pending' then m.amname = 'btree'
                and position(format('(%I IS NULL)', a.attname) in pg_get_expr(i.indpred, i.indrelid)) > 0
              else m.amname = 'hnsw' and i.indpred is null
@@ -5448,7 +5430,7 @@ CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, 
                   and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)
   order by i.indexrelid limit 1
 $$;
-COMMENT ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
+COMMENT ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
 CREATE FUNCTION mmdb.set_setting(name text, value text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5843,8 +5825,8 @@ begin
   set_aside := mmdb.generation_name(name, serving.model);
   before := array(select q.argument from mmdb.query_arguments(serving) q);
   now := array(select q.argument from mmdb.query_arguments(other) q);
-  indexes := array[mmdb.serving_index(serving, relation, 'hnsw'), mmdb.serving_index(other, relation, 'hnsw'),
-                   mmdb.serving_index(serving, relation, 'pending'), mmdb.serving_index(other, relation, 'pending')];
+  indexes := array[mmdb.serving_index(serving, 'hnsw'), mmdb.serving_index(other, 'hnsw'),
+                   mmdb.serving_index(serving, 'pending'), mmdb.serving_index(other, 'pending')];
   perform mmdb.rename_storage(serving, set_aside || '_embedding', set_aside || '_stale');
   perform mmdb.rename_storage(other, serving.column_name, serving.stale_column);
   perform mmdb.record_switch(serving.id, other.id);
@@ -5870,14 +5852,11 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) IS 'Have the other generation serve searches, at once and for all: its column takes the name of the one before. Refused while rows wait to be embedded, unless forced. Waits for statements that use the table, and others wait behind it: set lock_timeout, and try again.';
-CREATE FUNCTION mmdb.table_call(relation regclass, verb text) RETURNS text
-    LANGUAGE sql STABLE
+CREATE FUNCTION mmdb.table_call(declared mmdb.embeddings, verb text) RETURNS text
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select format('%s.%I', e.function_schema, e.prefix || '_' || verb)
-  from mmdb.embeddings e where e.relation = table_call.relation and e.generation_of is null order by e.id limit 1
-$$;
-COMMENT ON FUNCTION mmdb.table_call(relation regclass, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
+    AS $$ select format('%s.%I', declared.function_schema, declared.prefix || '_' || verb) $$;
+COMMENT ON FUNCTION mmdb.table_call(declared mmdb.embeddings, verb text) IS 'The name of a function that is made once for a table: T_search, T_like, T_recommend.';
 CREATE FUNCTION mmdb.table_changes(tables regclass[]) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6074,31 +6053,9 @@ CREATE FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) RETURNS tex
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select mmdb.filled($body$
-#variable_conflict use_column
-declare
-  mmdb_found record;
-  mmdb_after text;
-begin
-  perform from {source} where false;
-  if $5 is not null then
-    mmdb_after := {after};
-  end if;
-  mmdb_found := mmdb.top(pieces => {pieces}, vector => {vector}, k => $2, filter => $3, within => $4::text[],
-                         after => mmdb_after);
-  return query
-  select {selected}, found_.distance
-  from unnest(mmdb_found.keys, mmdb_found.distances) with ordinality found_(key, distance, place)
-  join {source} on {matches}
-  order by found_.place;
-end
-$body$, jsonb_build_object(
-    'pieces', mmdb.pieces_sql(mmdb.search_pieces(declared)), 'vector', vector || '::public.vector',
-    'selected', c.selected,
-    'source', mmdb.relation_sql(declared.relation) || ' p',
-    'matches', mmdb.key_matches(declared.relation, 'found_.key'),
-    'after', mmdb.known_key_sql(declared.relation, '$5')))
-  from mmdb.search_columns(declared.relation) c
+  select mmdb.found_body(declared.relation, format(
+    'mmdb.top(pieces => %s, vector => %s::public.vector, k => $2, filter => $3, within => $4::text[], '
+    'after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), vector), array['keys', 'distances'], '$5')
 $_$;
 COMMENT ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
@@ -6681,7 +6638,7 @@ COMMENT ON FUNCTION mmdb.within_sql(relation regclass, keys text) IS 'The condit
 CREATE FUNCTION mmdb.within_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end || '[]' from mmdb.key_columns(relation) k $$;
+    AS $$ select mmdb.key_type(relation) || '[]' $$;
 COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
 CREATE FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) RETURNS TABLE(key text, rank bigint, closeness double precision)
     LANGUAGE plpgsql STABLE ROWS 100
@@ -7184,9 +7141,6 @@ GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_
 REVOKE ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.check_model(model text, modality text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.check_model(model text, modality text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_names(planned mmdb.embeddings) TO mmdb_worker;
@@ -7248,6 +7202,9 @@ GRANT ALL ON FUNCTION mmdb.column_names(relation regclass, numbers smallint[]) T
 REVOKE ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_numbers(relation regclass, names text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.column_options(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.column_options(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.column_options(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.column_type(vector_type text, dimensions integer) TO mmdb_worker;
@@ -7444,6 +7401,9 @@ GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.first_declared(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.first_declared(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.first_declared(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_worker;
@@ -7461,6 +7421,9 @@ GRANT ALL ON FUNCTION mmdb.former_legs(former mmdb.search_leg[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.former_pieces(former mmdb.search_source) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.found_body(relation regclass, search text, found text[], after text, variables text, before text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.found_body(relation regclass, search text, found text[], after text, variables text, before text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.found_body(relation regclass, search text, found text[], after text, variables text, before text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.free_name(relation regclass, wanted text) TO mmdb_worker;
@@ -7617,6 +7580,9 @@ REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embeddi
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_worker;
@@ -7921,9 +7887,9 @@ REVOKE ALL ON FUNCTION mmdb.seen_statements() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.models) FROM PUBLIC;
-REVOKE ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, relation regclass, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) TO mmdb_user;
@@ -7989,9 +7955,9 @@ GRANT ALL ON FUNCTION mmdb.sweep() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.switch_model(relation regclass, name text, force boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.table_call(relation regclass, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.table_call(declared mmdb.embeddings, verb text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.table_call(declared mmdb.embeddings, verb text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.table_call(declared mmdb.embeddings, verb text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.table_changes(tables regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.table_changes(tables regclass[]) TO mmdb_worker;

@@ -10,7 +10,7 @@ LANDED = {
     "0010_base.py": "c8bacf39b3c974ded47bd7cfadbb8ee6a940c7b9c44fea8a4db48f3c5b5161c8",
     "0010_base.sql": "98d6d9cd56ba2089b59550e7091bc86e5fb1658cbd95b71e78b949663caa71c1",
     "0011_derivations.py": "676e6b004d5a92bef9b2106fac9a791faab87cbdef7623ba3c33b889989cacc6",
-    "0011_derivations.sql": "f71c67ea43e4e0fd607f078b5015a777ffed81739534e5bb144e81c9e24cdaf7",
+    "0011_derivations.sql": "3eff9f97f5f78cefe305d5cac8b78a14a2a0aaab7459be95f733c12c6a654c8d",
     "0012_requests.py": "8e55d778dade822821d4db687d8c7e5c5d8efebdc56452c8669096d9a3de5efa",
     "0012_requests.sql": "2b6c60dddf092c5d43bd259dcca8a38c1867581158ba22221c2e03e4aec39e97",
 }

@@ -34,7 +34,7 @@ Answers = dict[str, list[Any]]
 FORMER_COMMIT = "cfd95bb"
 FOLDER = Path(__file__).parent
 TABLES = ("Goods", "notes", "parts", "items", "switched", "fresh")
-STAYS = "of the former version stay"
+STAYS = "of the former version stay, transactions ran on"
 WORKER = WorkerOptions(poll_seconds=0.05, models=("hash", "wide"))
 ADD_MODEL = (
     "select mmdb.add_model('wide', 'hash', 'sha256', 96, array['text', 'image'], 'hash/1 dimensions=96', "

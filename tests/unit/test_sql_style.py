@@ -68,6 +68,13 @@ def test_a_function_states_volatility_and_security(file: Path) -> None:
     assert silent == []
 
 
+def test_no_type_is_read_out_of_a_text() -> None:
+    """mmdb.embeddings has the type of a vector and its width; only an error's text is made of column_type."""
+    cut = re.compile(r"column_type\b[^,;]*(?: like | ~ |substring)|substring\([^()]*column_type")
+    files = [*FILES, *(PACKAGE / "statements").glob("*.sql")]
+    assert [file.name for file in files if cut.search(file.read_text("utf-8"))] == []
+
+
 def test_a_name_is_defined_in_one_file() -> None:
     """All overloads of a name but those of mmdb.check_weights, which check other things (an array, and jsonb), and what
     stays for functions that an earlier mmdb made.
