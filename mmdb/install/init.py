@@ -24,12 +24,9 @@ from mmdb.database.problems import said
 from mmdb.database.statements import resource
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install.functions import drop_former, replace_functions
-from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles, script
+from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles
 from mmdb.install.transaction import Database, transaction
-from mmdb.install.uninstall import uninstall
 from mmdb.models.registry import builtin_specs
-
-__all__ = ["Loopback", "Report", "Roles", "install", "repoint", "script", "uninstall"]
 
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
 MINIMUM_VECTOR = (0, 8)

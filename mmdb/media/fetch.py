@@ -1,4 +1,4 @@
-"""A URI to bytes, within what the operator allowed (the first half of *load*; `image.py` is the second).
+"""A URI to bytes, within what the operator allowed (the first half of *load*; `kinds.item_of` is the second).
 
 - `file:` below MMDB_MEDIA_ROOTS, and regular files only.
 - `http:` and `https:` to public hosts, or to those of MMDB_MEDIA_ALLOW_PRIVATE; `address.py` says how that

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from PIL import Image
 
 from mmdb.errors import MediaError
-from mmdb.media.sniff import TEXT, sniff
+from mmdb.media.sniff import TEXT, Format, sniff
 
 MAX_TEXT_BYTES = 1_000_000
 """Of a text, in UTF-8."""
@@ -95,17 +95,15 @@ def item_of(content: str | bytes, *, model: str | None = None, takes: Collection
     """
     if isinstance(content, str):
         return content
-    kind = KINDS.get(sniff(content).kind or "image", KINDS["image"])
-    if kind.name == "text":
-        # Not taken for a text, or the page that says "not found" would be embedded where the photo should be.
-        kind = KINDS["image"]
+    found = sniff(content)
+    # Not taken for a text, or the page that says "not found" would be embedded where the photo should be.
+    kind = KINDS["image" if found.kind in (None, "text") else found.kind]
     if kind.decode is None or kind.name not in takes:
-        raise _refusal(content, model, takes)
+        raise _refusal(found, model, takes)
     return kind.decode(content)
 
 
-def _refusal(content: bytes, model: str | None, takes: Collection[str]) -> MediaError:
-    found = sniff(content)
+def _refusal(found: Format, model: str | None, takes: Collection[str]) -> MediaError:
     taker = "the model" if model is None else f'model "{model}"'
     taken = ", ".join(kind for kind in KINDS if kind in takes)
     hint = "give a text as text, not as bytes" if found is TEXT else None

@@ -76,7 +76,7 @@ def hnsw_index(index: Index, dialect: Dialect) -> HnswIndex:
         schema=index.table.schema,
         element=_element_sql(inner, dialect),
         column=inner.name if isinstance(inner, Column) else None,
-        operator_class=_operator_class(expression, options["ops"] or {}, dialect),
+        operator_class=_operator_class(expression, options["ops"] or {}),
         parameters={name: int(value) for name, value in (options["with"] or {}).items()},
         predicate=None if where is None else _sql(where, dialect),
     )
@@ -95,7 +95,7 @@ def _sql(expression: Any, dialect: Dialect) -> str:
     return str(written)
 
 
-def _operator_class(expression: Any, ops: Mapping[str, str], dialect: Dialect) -> str | None:
+def _operator_class(expression: Any, ops: Mapping[str, str]) -> str | None:
     """By the column's or label's key, by the text of the expression, or the only one that there is."""
     for key in (getattr(expression, "key", None), getattr(expression, "name", None)):
         if isinstance(key, str) and key in ops:

@@ -84,12 +84,12 @@ def _declared(column: Any) -> tuple[Any, MappedEmbedding, str]:
 def _compile(element: distance_, compiler: Any, **options: Any) -> str:
     base, mapped, _ = _declared(element.column)
     left = compiler.process(element.column, **options)
-    right = _vector_sql(element.query, base, mapped, compiler, options)
+    right = _vector_sql(element.query, base, compiler, options)
     # The parentheses, because pgvector's operators bind more loosely than "+" and tighter than "<".
     return f"({left} {mapped.operator} {right})"
 
 
-def _vector_sql(query: Any, base: Any, mapped: MappedEmbedding, compiler: Any, options: dict[str, Any]) -> str:
+def _vector_sql(query: Any, base: Any, compiler: Any, options: dict[str, Any]) -> str:
     written = compiler.process(query, **options)
     if isinstance(query.type, Embedding) or query.type.__class__.__name__ in ("HALFVEC", "VECTOR"):
         return str(written)

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from pgvector import Vector
 from psycopg import errors as pg
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from mmdb.database.rows import Connection, read_all
 from mmdb.errors import MmdbError, ModelError, ModelServiceError
 from mmdb.media.kinds import item_of
 from mmdb.models.embed.base import Embedder, Item
-from mmdb.worker.connections import Connection, composed
+from mmdb.worker.connections import composed
 
 BATCH = 32
 LISTEN_SECONDS = 0.5
@@ -78,8 +78,7 @@ class Answers:
 
     def _take(self) -> list[Request]:
         values = {"worker": self.worker, "models": [self.name], "tasks": list(HANDLERS), "count": BATCH}
-        with self.connection.cursor(row_factory=class_row(Request)) as cursor:
-            return cursor.execute(composed("take_requests"), values).fetchall()
+        return read_all(self.connection, Request, composed("take_requests"), values)
 
     def _answer(self, batch: Sequence[Request]) -> None:
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.rows import class_row
 from psycopg.sql import Identifier
 
+from mmdb.database.rows import Connection, Kind, read_all
 from mmdb.database.statements import statement
 from mmdb.database.types import register_types
 from mmdb.errors import DatabaseError
@@ -24,9 +24,6 @@ from mmdb.worker.values import Task
 TOPIC = "worker"
 LOCK_TIMEOUT_MS = 2000
 """Milliseconds. We wait for no user's lock; this is for the moments at which two workers meet on a lease."""
-
-Connection: TypeAlias = "psycopg.Connection[Any]"
-Kind = TypeVar("Kind")
 
 
 @cache
@@ -59,12 +56,6 @@ def open_shared(url: str, worker: int) -> Connection:
     return connection
 
 
-def read_rows(connection: Connection, kind: type[Kind], query: bytes, values: dict[str, Any]) -> list[Kind]:
-    """The rows of an answer, its columns by their names."""
-    with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(query, values).fetchall()
-
-
 class SharedSession:
     """A session in which an embedding's own functions are called, which run as the table's owner."""
 
@@ -90,7 +81,7 @@ class SharedSession:
         if not (found and found[0]):
             raise pg.ObjectNotInPrerequisiteState("a worker function is missing or was altered")
         query = composed(verb, task.schema, task.id)
-        rows = read_rows(self.connection, kind, query, {"pass": task.pass_, **values})
+        rows = read_all(self.connection, kind, query, {"pass": task.pass_, **values})
         # A cursor that was declared with hold would be read to its end at commit, with our rights.
         self.connection.execute(composed("close_cursors"))
         return rows

@@ -19,7 +19,7 @@ from mmdb.config import Settings
 from mmdb.database.problems import said
 from mmdb.errors import MediaError, MmdbError
 from mmdb.media.fetch import fetch
-from mmdb.media.kinds import MODALITIES, Item, item_of, kind_named
+from mmdb.media.kinds import Item, item_of, max_source_bytes
 from mmdb.worker.steps import Steps
 from mmdb.worker.values import Batch, Claim, Claimed, Failure, Mixture, Part, Row, Source, Task
 
@@ -87,9 +87,7 @@ class Fetcher:
 class Load:
     """Loads claimed rows of one model's embeddings. `takes` are the kinds of media that the model takes."""
 
-    def __init__(
-        self, steps: Steps, fetcher: Fetcher, model: str | None = None, takes: Collection[str] = MODALITIES
-    ) -> None:
+    def __init__(self, steps: Steps, fetcher: Fetcher, model: str, takes: Collection[str]) -> None:
         self.steps = steps
         self.fetcher = fetcher
         self.model = model
@@ -120,11 +118,17 @@ class Load:
         batch = Batch(task)
         by_key = {claim.key: claim for claim in claims}
         for sources in self._chunks(task, list(by_key)):
-            batch.failures += [failure for source in sources if (failure := _failed_before(source, by_key[source.key]))]
-            wanted = [source for source in sources if not _failed_before(source, by_key[source.key])]
-            self._note_attempts(task, [source for source in wanted if by_key[source.key].attempts > 1])
-            for source, made in zip(wanted, self._prepare_all(task, wanted), strict=True):
-                _add(batch, source, made)
+            wanted: list[tuple[Row, Source]] = []
+            for source in sources:
+                row = Row(source.key, source.state, source.hash)
+                if failure := _failed_before(row, by_key[row.key]):
+                    batch.failures.append(failure)
+                else:
+                    wanted.append((row, source))
+            self._note_attempts(task, [row for row, _ in wanted if by_key[row.key].attempts > 1])
+            prepared = self._prepare_all(task, [source for _, source in wanted])
+            for (row, _), made in zip(wanted, prepared, strict=True):
+                _add(batch, row, made)
         seen = {row.key for row in batch.rows} | {failure.row.key for failure in batch.failures}
         batch.gone = [key for key in by_key if key not in seen]
         return batch
@@ -134,9 +138,9 @@ class Load:
         for start in range(0, len(keys), size):
             yield self.steps.load(task, keys[start : start + size], task.limits)
 
-    def _note_attempts(self, task: Task, sources: Sequence[Source]) -> None:
-        for source in sources:
-            self.steps.note_attempt(task, _row(source))
+    def _note_attempts(self, task: Task, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self.steps.note_attempt(task, row)
 
     def _prepare_all(self, task: Task, sources: Sequence[Source]) -> Iterator[Mixture | MmdbError]:
         # A decoder lets other threads run: where there are processors to spare, the pictures of a chunk go together.
@@ -178,26 +182,22 @@ class Load:
         if isinstance(content, str) and not content.strip():
             raise MediaError("the URI is empty" if task.by_uri else "the text is empty")
         if isinstance(content, str) and task.by_uri:
-            content = self.fetcher.fetch(content, kind_named(task.modality).max_bytes)
+            content = self.fetcher.fetch(content, max_source_bytes(task.modality))
         return item_of(content, model=self.model, takes=self.takes)
 
 
-def _row(source: Source) -> Row:
-    return Row(source.key, source.state, source.hash)
-
-
-def _failed_before(source: Source, claim: Claim) -> Failure | None:
+def _failed_before(row: Row, claim: Claim) -> Failure | None:
     """The failure for good of the very same source, where there was one."""
-    if claim.failed_error is None or claim.failed_hash != source.hash:
+    if claim.failed_error is None or claim.failed_hash != row.hash:
         return None
-    return Failure(_row(source), claim.failed_error, permanent=True)
+    return Failure(row, claim.failed_error, permanent=True)
 
 
-def _add(batch: Batch, source: Source, made: Mixture | MmdbError) -> None:
+def _add(batch: Batch, row: Row, made: Mixture | MmdbError) -> None:
     if isinstance(made, MmdbError):
-        batch.failures.append(Failure(_row(source), str(made), permanent=getattr(made, "permanent", False)))
+        batch.failures.append(Failure(row, str(made), permanent=getattr(made, "permanent", False)))
     else:
-        batch.rows.append(_row(source))
+        batch.rows.append(row)
         batch.mixtures.append(made)
 
 

@@ -20,7 +20,7 @@ from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.models.embed.base import Embedder
 from mmdb.models.registry import load
 from mmdb.models.spec import ModelSpec
-from mmdb.worker.connections import Connection, open_connection
+from mmdb.worker.connections import open_connection
 from mmdb.worker.report import Reporter, Silence
 from mmdb.worker.session import ModelsChanged, Session, Specs
 from mmdb.worker.values import Totals, WorkerOptions
@@ -121,16 +121,12 @@ class _Worker:
         """Register and work until `stop`, the end of the work, or an error in any thread, which is raised."""
         with ExitStack() as stack:
             control = stack.enter_context(open_connection(self.url))
-            specs = self.specs(control)
+            specs = read_specs(control)
             embedders = self._load_models(specs, running=ready.is_set())
             self._missing = {}
             session = Session(self, control, specs, embedders, stack)
             ready.set()
             session.run(stop)
-
-    def specs(self, connection: Connection) -> Specs:
-        """The models that the database names now."""
-        return read_specs(connection)
 
     def preload(self, specs: Specs) -> None:
         """Load what is new in `specs` while a session goes on."""

@@ -17,14 +17,16 @@ from typing import Protocol, TypeAlias
 import psycopg
 
 import mmdb
+from mmdb.catalogue import read_specs
 from mmdb.config import Settings
 from mmdb.database.problems import brief
+from mmdb.database.rows import Connection, read_all
 from mmdb.models.embed.base import Embedder
 from mmdb.models.spec import ModelSpec
 from mmdb.worker.answer import Answers
 from mmdb.worker.belt import Belt
 from mmdb.worker.conductor import Conductor
-from mmdb.worker.connections import Connection, composed, open_connection, open_shared, read_rows
+from mmdb.worker.connections import composed, open_connection, open_shared
 from mmdb.worker.feed import Feed
 from mmdb.worker.load import Fetcher, Load
 from mmdb.worker.make import Make
@@ -57,8 +59,6 @@ class Owner(Protocol):
     options: WorkerOptions
     reporter: Reporter
     totals: Totals
-
-    def specs(self, connection: Connection) -> Specs: ...
 
     def preload(self, specs: Specs) -> None: ...
 
@@ -179,7 +179,7 @@ class Session:
 
     def _look(self) -> None:
         """A model that is new is loaded, which may mean to download gigabytes, while the others are served."""
-        specs = self.owner.specs(self.control)
+        specs = read_specs(self.control)
         if specs != self.specs:
             self.owner.reporter.log("mmdb.models has changed: loading what is new")
             self.loading = self._thread(partial(self.owner.preload, specs))
@@ -212,7 +212,7 @@ def sweep(control: Connection, steps: Steps, served: Sequence[ModelSpec], report
                 raise
             reporter.log(f"the sweep left something behind: {brief(error)}")
 
-    for dropped in read_rows(control, Dropped, composed("sweep"), {}):
+    for dropped in read_all(control, Dropped, composed("sweep"), {}):
         attempt(partial(steps.clean, dropped))
     for spec in served:
         for task in steps.tasks(spec.name, spec.identity):

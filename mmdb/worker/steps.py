@@ -15,8 +15,9 @@ from pgvector import HalfVector, Vector
 from psycopg import errors as pg
 
 from mmdb.database.problems import said
+from mmdb.database.rows import Connection, read_all
 from mmdb.models.embed.base import Vectors
-from mmdb.worker.connections import Connection, SharedSession, composed, read_rows
+from mmdb.worker.connections import SharedSession, composed
 from mmdb.worker.values import Claim, Dropped, Failure, Outcome, Part, PendingRow, Row, Source, Task
 
 EXACT_UP_TO = 200_000
@@ -72,7 +73,7 @@ class Steps:
 
     def tasks(self, model: str, identity: str) -> list[Task]:
         """The embeddings of this very model whose functions run as their tables' owners."""
-        return read_rows(self.own, Task, composed("tasks"), {"model": model, "identity": identity})
+        return read_all(self.own, Task, composed("tasks"), {"model": model, "identity": identity})
 
     def page(self, task: Task, after: str | None, count: int) -> list[PendingRow]:
         """The next pending rows in key order."""
@@ -89,7 +90,7 @@ class Steps:
     def claim(self, task: Task, rows: Sequence[PendingRow]) -> list[Claim]:
         """Lease those of the rows that nobody holds."""
         asked = {"keys": [row.key for row in rows], "states": [row.state for row in rows], "lease": self.lease}
-        return read_rows(self.own, Claim, composed("claim"), self._lease_of(task) | asked)
+        return read_all(self.own, Claim, composed("claim"), self._lease_of(task) | asked)
 
     def note_attempt(self, task: Task, row: Row) -> None:
         """Write down what is tried before a row is tried of which a worker died."""

@@ -1,4 +1,4 @@
-"""What passes through a worker, from a pending row to what became of its batch. Values only: nothing here acts.
+"""What passes through a worker, from a pending row to what became of its batch.
 
 Task, PendingRow -> Claim -> Source -> Mixture -> Batch -> Done
 """

@@ -22,6 +22,7 @@ from mmdb.worker import background
 from mmdb.worker.answer import HANDLERS
 from tests.conftest import Database
 from tests.db.conftest import QUICK, Gate, ask, one, until
+from tests.patience import PATIENCE
 
 Connection = psycopg.Connection[Any]
 
@@ -56,7 +57,7 @@ def test_a_wait_can_be_ended(database: Database, gate: Gate, how: str) -> None:
         began = time.monotonic()
         with pytest.raises(pg.QueryCanceled):
             conn.execute("select mmdb.embed('x', 'hash')")
-        assert time.monotonic() - began < 10, "the model is held for 30 s"
+        assert time.monotonic() - began < 10, f"the model is held for {PATIENCE} s"
         conn.execute("set statement_timeout = 0")
         gate.go_on.set()
         assert conn.execute("select mmdb.embed('x', 'hash') is not null").fetchone() == (True,)

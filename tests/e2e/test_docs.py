@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +29,7 @@ from mmdb.models.registry import load
 from mmdb.models.spec import ModelSpec
 from mmdb.worker import WorkerOptions, background
 from tests.conftest import Database
+from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ("sql.md", "cli.md")
@@ -73,10 +73,7 @@ def open_shop(conn: Connection) -> None:
 
 def settled(conn: Connection) -> None:
     """Wait until the worker has caught up, as a reader does between two snippets."""
-    deadline = time.monotonic() + 200
-    while conn.execute("select from mmdb.status where pending > 0").fetchone() is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: conn.execute("select from mmdb.status where pending > 0").fetchone() is None, seconds=200)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +100,14 @@ def test_snippets_are_found() -> None:
     named = {language: {parameter.id for parameter in pages_with(language)} for language in ("sql", "python", "sh")}
     assert named["sql"] >= {"README.md", "how-it-works.md", "operating.md", "security.md", "analytics.md"}
     assert named["python"] >= {"sqlalchemy.md", "alembic.md"}
+    assert named["sh"] >= {
+        "README.md",
+        "alembic.md",
+        "models.md",
+        "operating.md",
+        "changing-the-model.md",
+        "analytics.md",
+    }
 
 
 @pytest.mark.parametrize("page", pages_with("sql"))

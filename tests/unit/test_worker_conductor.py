@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,9 +14,11 @@ import pytest
 from mmdb.worker.belt import Belt
 from mmdb.worker.conductor import LOOKS, Conductor, Patience
 from mmdb.worker.values import Batch, Claim, Claimed, Done, Paused, Row, Served, Task, Totals
+from tests import patience
+from tests.unit.worker import NOTES
 
-NOTES = Task(1, UUID(int=1), "notes", "txt", "text", False, "public", True, ["txt"], None, None)
 LONG = 20.0
+until = partial(patience.until, seconds=LONG)
 
 
 class FakeFeed:
@@ -92,13 +94,6 @@ def no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()
     yield
     until(lambda: threading.active_count() <= before)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("stores", [1, 2, 5])

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import cast
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -19,8 +18,8 @@ from mmdb.worker.feed import REST_SECONDS, TEXT_BATCHES, Feed
 from mmdb.worker.report import Silence
 from mmdb.worker.steps import Steps
 from mmdb.worker.values import Claim, Done, Paused, PendingRow, Served, Task
+from tests.unit.worker import NOTES
 
-NOTES = Task(1, UUID(int=1), "notes", "txt", "text", False, "public", True, ["txt"], None, None)
 OTHERS = replace(NOTES, id=2, relation="others")
 MODEL = ModelSpec("hash", "hash", "hash", 64, ("text",), "hash/1")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,8 +15,8 @@ from mmdb.media.kinds import MAX_MEDIA_BYTES, MAX_TEXT_BYTES, MAX_URI_BYTES
 from mmdb.worker.load import Fetcher, Load
 from mmdb.worker.steps import Steps
 from mmdb.worker.values import Batch, Claim, Claimed, Part, Row, Source, Task
+from tests.unit.worker import NOTES
 
-NOTES = Task(1, UUID(int=1), "notes", "txt", "text", False, "public", True, ["txt"], None, None)
 PHOTOS = replace(NOTES, id=2, relation="photos", modality="image")
 
 

@@ -13,8 +13,8 @@ from mmdb.errors import ModelError, ModelServiceError
 from mmdb.models.embed.base import Embedder, Item, Modality, Purpose, Vectors
 from mmdb.worker.make import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Make, fused
 from mmdb.worker.values import Batch, Mixture, Paused, Row, Served, Task
+from tests.unit.worker import NOTES
 
-NOTES = Task(1, UUID(int=1), "notes", "txt", "text", False, "public", True, ["txt"], None, None)
 OTHERS = Task(2, UUID(int=2), "others", "txt", "text", False, "public", True, ["txt"], None, None)
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from mmdb.worker.report import Silence
 from mmdb.worker.steps import RefusedError, Steps
 from mmdb.worker.store import Line, Store
 from mmdb.worker.values import Batch, Done, Failure, Outcome, Row, Task
+from tests.unit.worker import NOTES
 
-NOTES = Task(1, UUID(int=1), "notes", "txt", "text", False, "public", True, ["txt"], None, None)
 AGAIN = replace(NOTES, id=2, name="again")
 OTHERS = replace(NOTES, id=3, relation="others")
 

@@ -1,6 +1,6 @@
 """The contract between mmdb and a model: text or decoded images in, one float32 vector an item out.
 
-A backend is one file beside this one with one required method, `embed_batch`. The base class groups items
+A backend is a file or a folder beside this one with one required method, `embed_batch`. The base class groups items
 by modality, cuts them into batches, halves a batch that does not fit into memory, and checks what comes back, so
 that a wrong width, a NaN or a zero vector is an error that names the item, never a row in somebody's table.
 """
