@@ -173,6 +173,17 @@ $$;
 comment on function mmdb.hash_sql(mmdb.embeddings) is
   'SHA-256 of the source of a row; the worker computes the same over what it loaded.';
 
+create or replace function mmdb.unchanged_sql(declared mmdb.embeddings, alias text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('case when %1$s = %3$s.state then true else %2$s = %3$s.hash end', mmdb.row_state_sql(declared),
+                mmdb.hash_sql(declared), alias)
+$$;
+comment on function mmdb.unchanged_sql(mmdb.embeddings, text) is
+  'The condition that a row has the source of which this FROM item has the row''s state and the hash: the latter is '
+  'computed where the row was touched since. Without a hash a touched row counts as changed.';
+
 create or replace function mmdb.is_quantized(declared mmdb.embeddings) returns boolean
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp

@@ -87,15 +87,23 @@ $outer$;
 comment on function mmdb.weighted_load_template() is
   'The sources of some pending rows, each by itself; those over their limit come without content.';
 
--- Two statements, because the second must see the rows as the locks of the first found them. Nobody waits:
--- a locked row is passed over and stays pending, and our own locks last for this statement alone.
+-- The rows are locked by a statement of their own, because the next one must see them as the locks found them. Nobody
+-- waits: a locked row is passed over and stays pending, and our own locks last for this statement alone.
+--
+-- A table's own triggers and rules may suppress the update, undo it or rewrite the source, and then the row is not what
+-- was embedded: with them there is a look at what became of it. A row that was rewritten is pending again; one that is
+-- rewritten by the update which says so too would be embedded without end.
 create or replace function mmdb.store_template() returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $outer$
   select $body$
 declare
+  has_code constant boolean := {has_code};
   held text[];
+  wanted text[];
+  rewritten text[];
+  rewritten_to bytea[];
 begin{pass}
   select array_agg(l.key) into held
   from (select k.key from unnest(keys) k(key) join {rows} on {matches}
@@ -106,26 +114,42 @@ begin{pass}
   elsif not {same_column} then
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
-  return query
-  with stored as (
-    update {rows} set {set_vector}
-    from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
-    where {matches} and k.key = any(held) and {pending}
-      and @extschema:vector@.l2_norm(k.embedding) > 0
-      and case when {state} = k.state then true else {hash} = k.hash end
-    returning k.key
-  )
-  select k.key, case when s.key is not null then 'stored'
-                     when k.key = any(held) or not exists (select from {rows} where {matches}) then 'changed'
-                     else 'locked' end
-  from unnest(keys) k(key) left join stored s on s.key = k.key;
+  select array_agg(k.key) into wanted
+  from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
+  where k.key = any(held) and {pending} and @extschema:vector@.l2_norm(k.embedding) > 0 and {unchanged};
+  if has_code then
+    perform set_config('search_path', {usual_path}, true);
+  end if;
+  update {rows} set {set_vector} from unnest(keys, embeddings) k(key, embedding)
+  where {matches} and k.key = any(wanted);
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
+  if has_code then
+    select array_agg(k.key), array_agg({hash}) into rewritten, rewritten_to
+    from unnest(keys, hashes) k(key, hash) join {rows} on {matches}
+    where k.key = any(wanted) and {hash} is distinct from k.hash;
+    update {rows} set {unset_vector} from unnest(rewritten) k(key) where {matches};
+    set constraints all immediate;
+    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+  end if;
+  return query
+  select k.key,
+         case when {state} is null then 'changed'
+              when k.key = any(wanted) is not true then
+                case when k.key = any(held) then 'changed' else 'locked' end
+              when not has_code then 'stored'
+              when r.key is not null then case when {hash} is distinct from r.hash then 'rewritten' else 'changed' end
+              when {embedded} then 'stored'
+              else 'undone' end,
+         {state}
+  from unnest(keys) k(key) left join {rows} on {matches} left join unnest(rewritten, rewritten_to) r(key, hash)
+    on r.key = k.key;
 end
 $body$
 $outer$;
 comment on function mmdb.store_template() is
-  'Store vectors where the source is still what was embedded; say of every key what became of it.';
+  'Store vectors where the source is still what was embedded; say of every key what became of it, and what state its '
+  'row has now.';
 
 -- For roles whose sessions must not run code of the table's owner: the planner runs it even for a mere count. It runs
 -- as the owner, who may not be able to call mmdb.table_rows: so the estimate stands here once more.
@@ -174,6 +198,40 @@ $body$
 $outer$;
 comment on function mmdb.clean_template() is 'Drop the functions of an embedding whose table was dropped.';
 
+-- By names, since the owner, as whom it is asked, may not be able to see into schema mmdb.
+create or replace function mmdb.has_code_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format(
+    '(exists (select from pg_rewrite r where r.ev_class = %1$L::regclass and r.ev_type = ''2'') '
+    'or exists (select from pg_trigger t join pg_proc f on f.oid = t.tgfoid '
+    'join pg_namespace n on n.oid = f.pronamespace '
+    'where t.tgrelid in (select %1$L::regclass union all select i.relid from pg_partition_tree(%1$L) i) '
+    'and not t.tgisinternal and (t.tgtype & 16) <> 0 and (n.nspname, f.proname) <> (''mmdb'', ''unset_embedding'')))',
+    mmdb.relation_sql(relation))
+$$;
+comment on function mmdb.has_code_sql(regclass) is
+  'The condition "an update of this table runs triggers or rules of its own".';
+
+-- As a session of theirs would begin: triggers are written by people who name things as they do every day. What they
+-- would find before the system's own is left out, since our own statement is looked up along the same path.
+create or replace function mmdb.usual_path_sql() returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $outer$
+  select $sql$'pg_catalog, ' || coalesce((
+      select substr(c.setting, length('search_path=') + 1)
+      from pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
+      where s.setrole in (0, current_user::regrole)
+        and s.setdatabase in (0, (select d.oid from pg_database d where d.datname = current_database()))
+        and c.setting like 'search_path=%'
+      order by s.setrole = 0, s.setdatabase = 0 limit 1),
+      (select g.reset_val from pg_settings g where g.name = 'search_path')) || ', pg_temp'$sql$
+$outer$;
+comment on function mmdb.usual_path_sql() is
+  'The search_path with which sessions of the current user begin in this database, behind the system''s own schema.';
+
 create or replace function mmdb.worker_pieces(declared mmdb.embeddings) returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -186,6 +244,8 @@ as $$
     'later', mmdb.later_sql(declared.relation, 'after::text[]'),
     'state', mmdb.row_state_sql(declared), 'lock', mmdb.lock_sql(declared), 'pending', mmdb.pending_sql(declared),
     'embedded', mmdb.embedded_sql(declared), 'set_vector', mmdb.set_vector_sql(declared, 'k.embedding'),
+    'unset_vector', mmdb.set_vector_sql(declared, 'null'), 'unchanged', mmdb.unchanged_sql(declared, 'k'),
+    'has_code', mmdb.has_code_sql(declared.relation), 'usual_path', mmdb.usual_path_sql(),
     'content', mmdb.content_sql(declared), 'hash', mmdb.hash_sql(declared),
     'text', case when mmdb.loads_bytes(declared) then 'null::text' else 's.content' end,
     'bytes', case when mmdb.loads_bytes(declared) then 's.content' else 'null::bytea' end,
@@ -219,7 +279,7 @@ as $$
      'The sources of pending rows.'),
     ('store',
      format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', mmdb.vector_type(declared)),
-     'returns table (key text, outcome text)', 'volatile', mmdb.store_template(),
+     'returns table (key text, outcome text, state text)', 'volatile', mmdb.store_template(),
      'Store embeddings whose source is unchanged.'),
     ('count',
      '(pass uuid, exact_up_to bigint, '

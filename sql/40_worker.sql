@@ -2,7 +2,8 @@
 --
 --   (no lease) --claim--> held --settle--> (no lease)          the embedding is stored, or the row changed
 --                          |  \--fail----> waiting --claim--> held …        another try after retry_at
---                          |           \-> failed (retry_at infinity)       void once the source changes
+--                          |           \-> failed (retry_at infinity)
+--                          |               a row that was changed since is free in either
 --                          \--the worker dies--> held, dead --claim, alone--> held
 --
 -- A lease is held while its worker is alive and expires_at is ahead. A worker that takes it over is its worker from
@@ -156,17 +157,15 @@ create or replace function mmdb.is_free(lease mmdb.leases, state text) returns b
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select lease.worker is null
-     and (lease.retry_at <= clock_timestamp()
-          or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+  select lease.worker is null and (lease.retry_at <= clock_timestamp() or lease.state is distinct from is_free.state)
 $$;
 comment on function mmdb.is_free(mmdb.leases, text) is
-  'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
+  'Whether a row with this lease may be claimed: its wait is over, or it was changed since.';
 
 -- The worker takes the pending rows that nobody holds. A row whose worker died is taken alone: if it is the row that
 -- kills workers, it drags no other with it, and is given up after max_attempts deaths.
 create or replace function mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval)
-returns table (key text, attempts integer, failed_hash bytea, failed_error text)
+returns table (key text, attempts integer, failed_state text, failed_hash bytea, failed_error text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -189,9 +188,11 @@ begin
     set (worker, expires_at, attempts, failed_at, retry_at, state)
       = (excluded.worker, excluded.expires_at,
          case when l.retry_at = 'infinity' then 1 else l.attempts + 1 end,
-         case when l.retry_at = 'infinity' then l.failed_at end, null, excluded.state)
+         case when l.retry_at = 'infinity' then l.failed_at end, null,
+         case when l.retry_at = 'infinity' then l.state else excluded.state end)
     where mmdb.is_free(l, excluded.state)
-  returning l.key, l.attempts, case when l.failed_at is not null then l.source_hash end,
+  returning l.key, l.attempts, case when l.failed_at is not null then l.state end,
+            case when l.failed_at is not null then l.source_hash end,
             case when l.failed_at is not null then l.error end;
   if not found then
     return query select * from mmdb.claim_orphan(claim.embedding, claim.worker, keys, states, expiry, live);
@@ -199,12 +200,12 @@ begin
 end
 $$;
 comment on function mmdb.claim(bigint, integer, text[], text[], interval) is
-  'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is '
-  'failed again unembedded.';
+  'Worker only: lease pending rows. A row that had failed comes with the state, hash and error of then: unchanged, it '
+  'is failed again unembedded.';
 
 create or replace function mmdb.claim_orphan(
   embedding bigint, worker integer, keys text[], states text[], expiry timestamptz, live integer[]
-) returns table (key text, attempts integer, failed_hash bytea, failed_error text)
+) returns table (key text, attempts integer, failed_state text, failed_hash bytea, failed_error text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -228,7 +229,7 @@ begin
         and o.worker is not null and (o.worker <> all(live) or o.expires_at < clock_timestamp())
       order by o.attempts, o.key limit 1
       for update skip locked)
-  returning l.key, l.attempts, null::bytea, null::text;
+  returning l.key, l.attempts, null::text, null::bytea, null::text;
 end
 $$;
 comment on function mmdb.claim_orphan(bigint, integer, text[], text[], timestamptz, integer[]) is

@@ -1,16 +1,48 @@
 -- Views for an operator: failures, workers, status; and mmdb.retry. They filter by the caller's rights on the tables:
 -- inside a view current_user is the caller, while the catalogue behind it is read by the view's owner.
 
+-- A failure is void once its source changed, for whoever looks, and not only when a worker came by. A look at the rows
+-- of a table whose owner the caller does not trust would run code of his: there, failures stand until a worker comes.
+create or replace function mmdb.standing_failures(
+  declared mmdb.embeddings, keys text[], states text[], hashes bytea[]
+) returns setof text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits = 1 set bytea_output = 'hex'
+set timezone = 'UTC'
+as $$
+begin
+  if not mmdb.trusts_owner(declared.relation) then
+    return query select unnest(keys);
+    return;
+  end if;
+  return query execute mmdb.filled(
+    'select k.key from unnest($1, $2, $3) k(key, state, hash) join {rows} on {matches} where {pending} and {unchanged}',
+    jsonb_build_object(
+      'rows', mmdb.stored_rows(declared), 'matches', mmdb.key_matches(declared.relation, 'k.key'),
+      'pending', mmdb.pending_sql(declared), 'unchanged', mmdb.unchanged_sql(declared, 'k')))
+  using keys, states, hashes;
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
+  or object_not_in_prerequisite_state or invalid_text_representation then
+  return query select unnest(keys);
+end
+$$;
+comment on function mmdb.standing_failures(mmdb.embeddings, text[], text[], bytea[]) is
+  'Which of these failures, by the keys of their rows, are of the source that the row still has.';
+
 create or replace view mmdb.failures with (security_barrier) as
 select e.relation, e.name, l.key::text[] as key, l.attempts, l.error, l.failed_at,
        l.retry_at = 'infinity' as final,
        case when l.retry_at <> 'infinity' then l.retry_at end as retry_at,
        l.embedding, l.key as key_text
-from mmdb.leases l
-join mmdb.embeddings e on e.id = l.embedding
+from (select f.embedding, pg_catalog.array_agg(f.key) as keys, pg_catalog.array_agg(f.state) as states,
+             pg_catalog.array_agg(f.source_hash) as hashes
+      from mmdb.leases f where f.error is not null and f.worker is null group by f.embedding) g
+join mmdb.embeddings e on e.id = g.embedding
 join pg_catalog.pg_class c on c.oid = e.relation
-where l.error is not null and l.worker is null
-  and pg_catalog.has_table_privilege(e.relation, 'select') and not pg_catalog.row_security_active(e.relation);
+cross join lateral mmdb.standing_failures(e, g.keys, g.states, g.hashes) s(key)
+join mmdb.leases l on l.embedding = g.embedding and l.key = s.key
+where pg_catalog.has_table_privilege(e.relation, 'select') and not pg_catalog.row_security_active(e.relation);
 comment on view mmdb.failures is
   'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. '
   'Empty for who may not read the whole table.';

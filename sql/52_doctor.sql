@@ -48,6 +48,15 @@ as $$
   cross join lateral (select f.subject, regexp_match(f.drift, '^(.*?): (.*)$')) d(subject, parts)
   where f.drift is not null
   union all
+  select format('rows of %s of %s', e.name, e.relation), 'warning',
+         format('%s could not be embedded, of which %s wait for another try', count(*),
+                count(*) filter (where l.retry_at < 'infinity')),
+         format('why: select key, error from mmdb.failures where relation = %L::regclass; then: '
+                'select mmdb.retry(%1$L)', e.relation)
+  from mmdb.leases l join mmdb.embeddings e on e.id = l.embedding join pg_class c on c.oid = e.relation
+  where l.error is not null and l.worker is null
+  group by e.id, e.name, e.relation
+  union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation

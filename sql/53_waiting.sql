@@ -21,7 +21,7 @@ comment on function mmdb.wake_workers() is
   'Have workers look for pending rows now, whatever becomes of this transaction.';
 
 create or replace function mmdb.pending_of(
-  declared mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text
+  declared mmdb.embeddings, ids text[], out pending bigint, out mine bigint, out failure text, out retried text
 )
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -29,27 +29,28 @@ set datestyle = 'ISO, YMD' set intervalstyle = 'postgres' set extra_float_digits
 set timezone = 'UTC'
 as $$
 declare
-  key record := mmdb.key_sql(declared.relation);
   one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(declared.relation));
   keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
 begin
-  execute format($query$
-    select count(*) filter (where f.key_text is null), count(*) filter (where %7$s = $2),
-           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
-             filter (where f.key_text is not null)
-    from %2$s %3$s
-    left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
-    where %6$s
-  $query$, declared.relation,
-    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.stored_rows(declared),
-    case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
-    declared.id, key.expression, mmdb.pending_sql(declared), mmdb.row_state_sql(declared))
-  into pending, mine, failure
+  execute mmdb.filled($query$
+    select count(*) filter (where f.final is not true), count(*) filter (where {state} = $2),
+           min({says}) filter (where f.final), min({says}) filter (where not f.final)
+    from {keys} {rows} {matches}
+    left join mmdb.failures f on f.embedding = {id} and f.key_text = {key}
+    where {pending}
+  $query$, jsonb_build_object(
+    'state', mmdb.row_state_sql(declared), 'rows', mmdb.stored_rows(declared), 'id', declared.id,
+    'says', format('format(''row %%s of %%s cannot be embedded: %%s'', f.key_text, %L, f.error)', declared.relation),
+    'keys', case when ids is null then '' else 'unnest($1) k(key) join' end,
+    'matches', case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
+    'key', (select s.expression from mmdb.key_sql(declared.relation) s), 'pending', mmdb.pending_sql(declared)))
+  into pending, mine, failure, retried
   using keys, pg_current_xact_id_if_assigned()::xid::text;
 end
 $$;
 comment on function mmdb.pending_of(mmdb.embeddings, text[]) is
-  'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
+  'How many of these rows are pending, how many of them this transaction wrote, what failed, and what failed but is '
+  'tried again.';
 
 create or replace function mmdb.check_waiting(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -78,6 +79,7 @@ declare
   give_up constant timestamptz := clock_timestamp() + timeout;
   declared mmdb.embeddings;
   state record;
+  warned text;
   looks integer := 0;
 begin
   perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
@@ -94,12 +96,19 @@ begin
           using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
       end if;
       exit when state.pending = 0;
+      if state.retried is distinct from warned and state.retried is not null then
+        warned := state.retried;
+        raise warning '%', warned using hint = 'it is tried again: mmdb.failures says when';
+      end if;
       if looks = 0 then
         perform mmdb.check_waiting(declared);
         perform mmdb.wake_workers();
       elsif clock_timestamp() > give_up then
         raise exception '% rows of % are not embedded after %', state.pending, relation, timeout
-          using errcode = 'query_canceled', hint = 'see `mmdb status`; give a longer timeout => ''…''';
+          using errcode = 'query_canceled',
+                detail = coalesce(state.retried, ''),
+                hint = case when state.retried is null then 'see `mmdb status`; give a longer timeout => ''…'''
+                            else 'it is tried again: mmdb.failures says when' end;
       end if;
       looks := looks + 1;
       perform pg_sleep(0.01);

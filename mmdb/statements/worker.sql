@@ -39,7 +39,7 @@ select total, embedded, pending, estimated from {function}(%(pass)s, %(exact_up_
 select mmdb.note_counts(%(embedding)s, %(pass)s, %(total)s, %(embedded)s, %(pending)s, %(estimated)s)
 
 -- name: claim
-select key, attempts, failed_hash, failed_error
+select key, attempts, failed_state, failed_hash, failed_error
 from mmdb.claim(%(embedding)s, %(worker)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[],
                 %(lease)s::pg_catalog.interval)
 
@@ -53,9 +53,10 @@ select key, state, size, content, data from {function}(%(pass)s, %(keys)s::pg_ca
 select mmdb.hold(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[])
 
 -- name: store
-select key, outcome
+-- A function that the last version made says nothing of the state.
+select key, outcome, pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(stored), 'state') as state
 from {function}(%(pass)s, %(keys)s::pg_catalog.text[], %(states)s::pg_catalog.text[],
-                %(hashes)s::pg_catalog.bytea[], %(embeddings)b)
+                %(hashes)s::pg_catalog.bytea[], %(embeddings)b) stored
 
 -- name: settle
 select mmdb.settle(%(embedding)s, %(worker)s, %(pass)s, %(keys)s::pg_catalog.text[], %(outcomes)s::pg_catalog.text[])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import psycopg
@@ -187,10 +188,11 @@ class Load:
 
 
 def _failed_before(row: Row, claim: Claim) -> Failure | None:
-    """The failure for good of the very same source, where there was one."""
-    if claim.failed_error is None or claim.failed_hash != row.hash:
+    """The failure for good of the very same source, or of the row as it still is, where there was one."""
+    same_source = claim.failed_hash is not None and claim.failed_hash == row.hash
+    if claim.failed_error is None or not (same_source or claim.failed_state == row.state):
         return None
-    return Failure(row, claim.failed_error, permanent=True)
+    return Failure(replace(row, hash=claim.failed_hash), claim.failed_error, permanent=True)
 
 
 def _add(batch: Batch, row: Row, made: Mixture | MmdbError) -> None:

@@ -24,6 +24,11 @@ EXACT_UP_TO = 200_000
 """Rows of a table that are counted one by one; of a larger one the total is PostgreSQL's estimate."""
 TRY_LATER = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure, pg.QueryCanceled)
 """What passes by itself."""
+IN_VAIN = {
+    "undone": "a trigger or a rule of the table suppresses the update that stores the embedding, or undoes it",
+    "rewritten": "a trigger of the table changes the source each time that the row is updated",
+}
+"""Outcomes of a store that would be the same again, while the row is as it is."""
 
 
 class RefusedError(Exception):
@@ -107,20 +112,20 @@ class Steps:
             parts.setdefault((one.key, one.state), []).append(one.part)
         return [Source(key, state, tuple(made), weighted) for (key, state), made in parts.items()]
 
-    def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> int:
-        """Store what is still to be stored and give the leases up; returns how many rows were stored.
+    def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[Outcome]:
+        """Store what is still to be stored; returns what became of the rows that were still leased.
 
-        One short transaction, in which nobody can take the leases over. Raises RefusedError and stores nothing where
-        the table raises an error, or its code leaves the transaction useless.
+        One short transaction, in which nobody can take the leases over. They are given up in it, but for those of rows
+        that the table's own code did not let be stored. Raises RefusedError and stores nothing where the table raises
+        an error, or its code leaves the transaction useless.
         """
         try:
             with self.shared.transaction():
-                outcomes = self._hold_and_store(task, rows, vectors)
+                return self._hold_and_store(task, rows, vectors)
         except psycopg.Error as error:
             if self.shared.connection.closed or isinstance(error, TRY_LATER):
                 raise
             raise RefusedError(said(error)) from error
-        return sum(one.outcome == "stored" for one in outcomes)
 
     def _hold_and_store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[Outcome]:
         shared = self.shared.connection
@@ -129,7 +134,8 @@ class Steps:
         if not mine:
             return []
         outcomes = self._store(task, [rows[place] for place in mine], vectors[mine])
-        shared.execute(composed("settle"), self._outcomes_of(task, outcomes))
+        settled = [one for one in outcomes if one.outcome not in IN_VAIN]
+        shared.execute(composed("settle"), self._outcomes_of(task, settled))
         return outcomes
 
     def _store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[Outcome]:

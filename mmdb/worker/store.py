@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import takewhile
 
 from mmdb.models.embed.base import Vectors
 from mmdb.worker.report import Reporter
-from mmdb.worker.steps import TRY_LATER, RefusedError, Steps
+from mmdb.worker.steps import IN_VAIN, TRY_LATER, RefusedError, Steps
 from mmdb.worker.values import Batch, Done, Failure, Outcome, Row, Task
 
 LOGGED_FAILURES = 3
@@ -92,12 +93,19 @@ class Store:
     def _store(self, task: Task, rows: Sequence[Row], vectors: Vectors, refused: list[Failure]) -> int:
         """How many rows were stored. Where the table refuses them, one by one; those that it refuses join `refused`."""
         try:
-            return self.steps.store(task, rows, vectors)
+            outcomes = self.steps.store(task, rows, vectors)
         except TRY_LATER:
             self.steps.settle(task, [Outcome(row.key, "locked") for row in rows])
             return 0
         except RefusedError as error:
             if len(rows) == 1:
-                refused.append(Failure(rows[0], f"the table refused the embedding: {error}", permanent=False))
+                row = replace(rows[0], hash=None)
+                refused.append(Failure(row, f"the table refused the embedding: {error}", permanent=False))
                 return 0
             return sum(self._store(task, [row], vectors[[place]], refused) for place, row in enumerate(rows))
+        refused += [_in_vain(one) for one in outcomes if one.outcome in IN_VAIN]
+        return sum(one.outcome == "stored" for one in outcomes)
+
+
+def _in_vain(one: Outcome) -> Failure:
+    return Failure(Row(one.key, one.state or "", hash=None), IN_VAIN[one.outcome], permanent=True)

@@ -89,10 +89,11 @@ class PendingRow(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A leased row. One that had failed before comes with the hash of the source that failed, and why."""
+    """A leased row. One that had failed before comes with the state and hash of what failed, and why."""
 
     key: str
     attempts: int
+    failed_state: str | None
     failed_hash: bytes | None
     failed_error: str | None
 
@@ -157,7 +158,8 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A loaded row on its way to the store."""
+    """A loaded row on its way to the store. Of a failure without a hash the source is not to blame: any change of the
+    row gives it another try."""
 
     key: str
     state: str
@@ -216,10 +218,14 @@ class Batch:
 
 
 class Outcome(NamedTuple):
-    """What became of one row: "stored", "changed" or "locked"."""
+    """What became of one row, and the state that it has then.
+
+    "stored", "changed", "locked"; or "undone" and "rewritten", by triggers and rules of the table itself.
+    """
 
     key: str
     outcome: str
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,8 @@ def test_only_the_sources_that_were_loaded_are_stored(goods: Connection, databas
         source = next(source for source in steps.load(task, ["{1}"], [10**6, 10**6]))
         goods.execute(f"update goods set {change} where id = 1")
         row = Row(source.key, source.state, source.hash)
-        stored = steps.store(task, [row], np.ones((1, 64), np.float32))
-        assert stored == (1 if change.startswith("price") else 0)
+        (outcome,) = steps.store(task, [row], np.ones((1, 64), np.float32))
+        assert outcome.outcome == ("stored" if change.startswith("price") else "changed")
 
 
 def test_moving_bytes_from_one_source_to_the_other_is_a_change(conn: Connection, database: Database) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import psycopg
 import pytest
 from psycopg import errors as pg
 
-from mmdb.worker import background
+from mmdb.worker import Totals, background
 from tests.conftest import Database
 from tests.db.conftest import QUICK, Connection, check_rows
 
@@ -45,6 +46,31 @@ def test_a_failure_is_an_error_with_its_reason(items: Connection, worker: None) 
     with pytest.raises(psycopg.DataError, match=r"row \{3\} of public.items cannot be embedded: the text is empty"):
         items.execute("select mmdb.wait_until_embedded('items')")
     items.execute("select mmdb.wait_until_embedded('items', array['1'])")
+
+
+def test_a_mended_row_is_waited_for(items: Connection, drain: Callable[[], Totals], database: Database) -> None:
+    items.execute("update items set txt = ' ' where id in (3, 4)")
+    drain()
+    items.execute("update items set txt = 'mended' where id = 3")
+    items.execute("delete from items where id = 4")
+    assert items.execute("select key from mmdb.failures").fetchall() == []
+    assert items.execute("select pending, failed from mmdb.status").fetchone() == (1, 0)
+    with background(database.url, options=QUICK):
+        items.execute("select mmdb.wait_until_embedded('items')")
+    check_rows(items)
+
+
+def test_whoever_waits_is_told_what_is_tried_again(items: Connection, database: Database) -> None:
+    told: list[str] = []
+    items.add_notice_handler(lambda notice: told.append(f"{notice.severity}: {notice.message_primary}"))
+    items.execute("update items set price = -1 where id = 3")
+    items.execute("alter table items add constraint sane check (price > 0) not valid")
+    with background(database.url, options=QUICK), pytest.raises(pg.QueryCanceled, match="1 rows of") as raised:
+        items.execute("select mmdb.wait_until_embedded('items', timeout => '3 s')")
+    why = "row {3} of public.items cannot be embedded: the table refused the embedding: new row for relation"
+    assert str(raised.value.diag.message_detail).startswith(why)
+    (warning,) = told
+    assert warning.startswith(f"WARNING: {why}")
 
 
 def test_it_says_why_it_will_not_be(items: Connection, database: Database) -> None:

@@ -193,6 +193,18 @@ def test_retry_frees_a_failure(items: Connection, drain: Drain, monkeypatch: pyt
     assert drain() == Totals(stored=0, failed=2)
 
 
+def test_a_row_that_waits_for_another_try_and_is_mended_does_not_wait(
+    items: Connection, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdb.worker.run.load", lambda _spec, _cache: Poison())
+    items.execute("update items set txt = 'poison' where id = 2")
+    drain()
+    items.execute("update mmdb.leases set retry_at = now() + interval '1 hour'")
+    items.execute("update items set txt = 'cured' where id = 2")
+    assert drain() == Totals(stored=1, failed=0)
+    check_rows(items)
+
+
 @pytest.mark.parametrize("column", ["text", "varchar(20)", "char(5)", "holds_text"])
 def test_an_empty_text_is_as_good_as_none(conn: Connection, database: Database, drain: Drain, column: str) -> None:
     conn.execute("create domain holds_text as text")
@@ -281,7 +293,7 @@ def test_zero_and_non_finite_vectors_are_refused(items: Connection, database: Da
         loaded = steps.load(task, [claim.key for claim in claims], [1000])
         vectors = np.zeros((5, 64), np.float32)
         rows = [Row(source.key, source.state, source.hash) for source in loaded]
-        assert steps.store(task, rows, vectors) == 0
+        assert {one.outcome for one in steps.store(task, rows, vectors)} == {"changed"}
     assert items.execute("select count(*) from items where txt_embedding is null").fetchone() == (5,)
 
 
@@ -297,7 +309,8 @@ def test_a_lease_that_ended_is_a_fence(items: Connection, database: Database) ->
         assert [claim.key for claim in taken] == ["{1}"], "of a worker that may have died of a row, one row at a time"
         sources = slow.load(task, [key for key, _ in page], [1000])
         rows = [Row(source.key, source.state, source.hash) for source in sources]
-        assert slow.store(task, rows, np.ones((5, 64), np.float32)) == 4
+        outcomes = slow.store(task, rows, np.ones((5, 64), np.float32))
+        assert [one.outcome for one in outcomes] == ["stored"] * 4, "the row that was taken over is not ours"
         assert items.execute("select array_agg(id) from items where txt_embedding is null").fetchone() == ([1],)
 
 

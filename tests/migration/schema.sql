@@ -997,7 +997,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) IS 'Refuse weights of legs that are not there.';
-CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_state text, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1020,17 +1020,19 @@ begin
     set (worker, expires_at, attempts, failed_at, retry_at, state)
       = (excluded.worker, excluded.expires_at,
          case when l.retry_at = 'infinity' then 1 else l.attempts + 1 end,
-         case when l.retry_at = 'infinity' then l.failed_at end, null, excluded.state)
+         case when l.retry_at = 'infinity' then l.failed_at end, null,
+         case when l.retry_at = 'infinity' then l.state else excluded.state end)
     where mmdb.is_free(l, excluded.state)
-  returning l.key, l.attempts, case when l.failed_at is not null then l.source_hash end,
+  returning l.key, l.attempts, case when l.failed_at is not null then l.state end,
+            case when l.failed_at is not null then l.source_hash end,
             case when l.failed_at is not null then l.error end;
   if not found then
     return query select * from mmdb.claim_orphan(claim.embedding, claim.worker, keys, states, expiry, live);
   end if;
 end
 $$;
-COMMENT ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) IS 'Worker only: lease pending rows. A row that had failed comes with the hash and error of then: unchanged, it is failed again unembedded.';
-CREATE FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) RETURNS TABLE(key text, attempts integer, failed_hash bytea, failed_error text)
+COMMENT ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) IS 'Worker only: lease pending rows. A row that had failed comes with the state, hash and error of then: unchanged, it is failed again unembedded.';
+CREATE FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) RETURNS TABLE(key text, attempts integer, failed_state text, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1054,7 +1056,7 @@ begin
         and o.worker is not null and (o.worker <> all(live) or o.expires_at < clock_timestamp())
       order by o.attempts, o.key limit 1
       for update skip locked)
-  returning l.key, l.attempts, null::bytea, null::text;
+  returning l.key, l.attempts, null::text, null::bytea, null::text;
 end
 $$;
 COMMENT ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) IS 'Take over one row whose worker died.';
@@ -1736,6 +1738,15 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   cross join lateral (select f.subject, regexp_match(f.drift, '^(.*?): (.*)$')) d(subject, parts)
   where f.drift is not null
   union all
+  select format('rows of %s of %s', e.name, e.relation), 'warning',
+         format('%s could not be embedded, of which %s wait for another try', count(*),
+                count(*) filter (where l.retry_at < 'infinity')),
+         format('why: select key, error from mmdb.failures where relation = %L::regclass; then: '
+                'select mmdb.retry(%1$L)', e.relation)
+  from mmdb.leases l join mmdb.embeddings e on e.id = l.embedding join pg_class c on c.oid = e.relation
+  where l.error is not null and l.worker is null
+  group by e.id, e.name, e.relation
+  union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
@@ -2162,6 +2173,25 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
+  with e(legs) as materialized (
+    select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)
+  ), p(pieces) as materialized (
+    select jsonb_build_object(
+      'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+      'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
+      'key', k.expression,
+      'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
+                  from unnest(e.legs) with ordinality l),
+      'given', mmdb.given_key_sql(relation, 'g.given'),
+      'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+      'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
+      'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
+    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
+        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
+             with ordinality a(name, place))
+    from mmdb.key_sql(relation) k, e,
+         (select case verb when 'like' then 2 else 3 end) f(place)
+  )
   select mmdb.found_body(relation, mmdb.filled(
     $search$mmdb.recommend(
     legs => {legs}, keys => mmdb_examples.keys, known => mmdb_examples.known, vectors => mmdb_examples.vectors,
@@ -2179,22 +2209,7 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
   from (select case when g.given is not null then {given} end, g.place
         from unnest({keys}) with ordinality g(given, place)) k(key, place)
   left join {source} on {matches};$before$, p.pieces))
-  from (select jsonb_build_object(
-    'nothing', case verb when 'like' then '$1 is null' else 'false' end,
-    'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
-    'key', k.expression,
-    'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
-                from unnest(e.legs) with ordinality l),
-    'given', mmdb.given_key_sql(relation, 'g.given'),
-    'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-    'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
-    'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
-    || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
-        from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
-             with ordinality a(name, place))
-    from mmdb.key_sql(relation) k,
-         (select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)) e(legs),
-         (select case verb when 'like' then 2 else 3 end) f(place)) p(pieces)
+  from p
 $_$;
 COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
@@ -2877,6 +2892,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) IS 'Mark the public functions of one generation as the other''s.';
+CREATE FUNCTION mmdb.has_code_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format(
+    '(exists (select from pg_rewrite r where r.ev_class = %1$L::regclass and r.ev_type = ''2'') '
+    'or exists (select from pg_trigger t join pg_proc f on f.oid = t.tgfoid '
+    'join pg_namespace n on n.oid = f.pronamespace '
+    'where t.tgrelid in (select %1$L::regclass union all select i.relid from pg_partition_tree(%1$L) i) '
+    'and not t.tgisinternal and (t.tgtype & 16) <> 0 and (n.nspname, f.proname) <> (''mmdb'', ''unset_embedding'')))',
+    mmdb.relation_sql(relation))
+$_$;
+COMMENT ON FUNCTION mmdb.has_code_sql(relation regclass) IS 'The condition "an update of this table runs triggers or rules of its own".';
 CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3092,11 +3120,9 @@ CREATE FUNCTION mmdb.is_free(lease mmdb.leases, state text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select lease.worker is null
-     and (lease.retry_at <= clock_timestamp()
-          or (lease.retry_at = 'infinity' and lease.state is distinct from is_free.state))
+  select lease.worker is null and (lease.retry_at <= clock_timestamp() or lease.state is distinct from is_free.state)
 $$;
-COMMENT ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) IS 'Whether a row with this lease may be claimed: its wait is over, or it failed and was changed since.';
+COMMENT ON FUNCTION mmdb.is_free(lease mmdb.leases, state text) IS 'Whether a row with this lease may be claimed: its wait is over, or it was changed since.';
 CREATE FUNCTION mmdb.is_made_by(function oid, id bigint) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3480,8 +3506,11 @@ CREATE FUNCTION mmdb.made_functions(declared mmdb.embeddings) RETURNS SETOF pg_p
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select p.* from pg_proc p
-  where p.pronamespace = to_regnamespace(declared.function_schema) and mmdb.is_made_by(p.oid, declared.id)
+  select p.*
+  from pg_proc p
+  join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
+  where p.pronamespace = to_regnamespace(declared.function_schema)
+    and d.description like (select '%' || mmdb.made_for(declared.id))
 $$;
 COMMENT ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) IS 'The functions that mmdb made for an embedding.';
 CREATE FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) RETURNS void
@@ -4128,7 +4157,7 @@ CREATE FUNCTION mmdb.pass_template() RETURNS text
   end if;$body$
 $_$;
 COMMENT ON FUNCTION mmdb.pass_template() IS 'The statement by which a generated function asks for its pass.';
-CREATE FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) RETURNS record
+CREATE FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text, OUT retried text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -4138,26 +4167,26 @@ CREATE FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pendin
     SET "TimeZone" TO 'UTC'
     AS $_$
 declare
-  key record := mmdb.key_sql(declared.relation);
   one_column constant boolean := (select count(*) = 1 from mmdb.key_columns(declared.relation));
   keys constant text[] := case when one_column then (select array_agg(array[i]::text) from unnest(ids) i) else ids end;
 begin
-  execute format($query$
-    select count(*) filter (where f.key_text is null), count(*) filter (where %7$s = $2),
-           min(format('row %%s of %%s cannot be embedded: %%s', f.key_text, %1$L, f.error))
-             filter (where f.key_text is not null)
-    from %2$s %3$s
-    left join mmdb.failures f on f.embedding = %4$s and f.final and f.key_text = %5$s
-    where %6$s
-  $query$, declared.relation,
-    case when ids is null then '' else 'unnest($1) k(key) join ' end || mmdb.stored_rows(declared),
-    case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
-    declared.id, key.expression, mmdb.pending_sql(declared), mmdb.row_state_sql(declared))
-  into pending, mine, failure
+  execute mmdb.filled($query$
+    select count(*) filter (where f.final is not true), count(*) filter (where {state} = $2),
+           min({says}) filter (where f.final), min({says}) filter (where not f.final)
+    from {keys} {rows} {matches}
+    left join mmdb.failures f on f.embedding = {id} and f.key_text = {key}
+    where {pending}
+  $query$, jsonb_build_object(
+    'state', mmdb.row_state_sql(declared), 'rows', mmdb.stored_rows(declared), 'id', declared.id,
+    'says', format('format(''row %%s of %%s cannot be embedded: %%s'', f.key_text, %L, f.error)', declared.relation),
+    'keys', case when ids is null then '' else 'unnest($1) k(key) join' end,
+    'matches', case when ids is null then '' else 'on ' || mmdb.key_matches(declared.relation, 'k.key') end,
+    'key', (select s.expression from mmdb.key_sql(declared.relation) s), 'pending', mmdb.pending_sql(declared)))
+  into pending, mine, failure, retried
   using keys, pg_current_xact_id_if_assigned()::xid::text;
 end
 $_$;
-COMMENT ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) IS 'How many of these rows are pending, how many of them this transaction wrote, and what failed.';
+COMMENT ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text, OUT retried text) IS 'How many of these rows are pending, how many of them this transaction wrote, what failed, and what failed but is tried again.';
 CREATE FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5634,6 +5663,32 @@ CREATE FUNCTION mmdb.stale_sql(declared mmdb.embeddings) RETURNS text
          || case when declared.stale_column is null then '' else ' and ' || mmdb.present_sql(declared) end
 $$;
 COMMENT ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) IS 'The condition "this row is found by the vector of an earlier source".';
+CREATE FUNCTION mmdb.standing_failures(declared mmdb.embeddings, keys text[], states text[], hashes bytea[]) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+begin
+  if not mmdb.trusts_owner(declared.relation) then
+    return query select unnest(keys);
+    return;
+  end if;
+  return query execute mmdb.filled(
+    'select k.key from unnest($1, $2, $3) k(key, state, hash) join {rows} on {matches} where {pending} and {unchanged}',
+    jsonb_build_object(
+      'rows', mmdb.stored_rows(declared), 'matches', mmdb.key_matches(declared.relation, 'k.key'),
+      'pending', mmdb.pending_sql(declared), 'unchanged', mmdb.unchanged_sql(declared, 'k')))
+  using keys, states, hashes;
+exception when undefined_column or undefined_table or insufficient_privilege or undefined_object
+  or object_not_in_prerequisite_state or invalid_text_representation then
+  return query select unnest(keys);
+end
+$_$;
+COMMENT ON FUNCTION mmdb.standing_failures(declared mmdb.embeddings, keys text[], states text[], hashes bytea[]) IS 'Which of these failures, by the keys of their rows, are of the source that the row still has.';
 CREATE FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5714,7 +5769,11 @@ CREATE FUNCTION mmdb.store_template() RETURNS text
     AS $_$
   select $body$
 declare
+  has_code constant boolean := {has_code};
   held text[];
+  wanted text[];
+  rewritten text[];
+  rewritten_to bytea[];
 begin{pass}
   select array_agg(l.key) into held
   from (select k.key from unnest(keys) k(key) join {rows} on {matches}
@@ -5725,25 +5784,40 @@ begin{pass}
   elsif not {same_column} then
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
-  return query
-  with stored as (
-    update {rows} set {set_vector}
-    from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding)
-    where {matches} and k.key = any(held) and {pending}
-      and public.l2_norm(k.embedding) > 0
-      and case when {state} = k.state then true else {hash} = k.hash end
-    returning k.key
-  )
-  select k.key, case when s.key is not null then 'stored'
-                     when k.key = any(held) or not exists (select from {rows} where {matches}) then 'changed'
-                     else 'locked' end
-  from unnest(keys) k(key) left join stored s on s.key = k.key;
+  select array_agg(k.key) into wanted
+  from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
+  where k.key = any(held) and {pending} and public.l2_norm(k.embedding) > 0 and {unchanged};
+  if has_code then
+    perform set_config('search_path', {usual_path}, true);
+  end if;
+  update {rows} set {set_vector} from unnest(keys, embeddings) k(key, embedding)
+  where {matches} and k.key = any(wanted);
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
+  if has_code then
+    select array_agg(k.key), array_agg({hash}) into rewritten, rewritten_to
+    from unnest(keys, hashes) k(key, hash) join {rows} on {matches}
+    where k.key = any(wanted) and {hash} is distinct from k.hash;
+    update {rows} set {unset_vector} from unnest(rewritten) k(key) where {matches};
+    set constraints all immediate;
+    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+  end if;
+  return query
+  select k.key,
+         case when {state} is null then 'changed'
+              when k.key = any(wanted) is not true then
+                case when k.key = any(held) then 'changed' else 'locked' end
+              when not has_code then 'stored'
+              when r.key is not null then case when {hash} is distinct from r.hash then 'rewritten' else 'changed' end
+              when {embedded} then 'stored'
+              else 'undone' end,
+         {state}
+  from unnest(keys) k(key) left join {rows} on {matches} left join unnest(rewritten, rewritten_to) r(key, hash)
+    on r.key = k.key;
 end
 $body$
 $_$;
-COMMENT ON FUNCTION mmdb.store_template() IS 'Store vectors where the source is still what was embedded; say of every key what became of it.';
+COMMENT ON FUNCTION mmdb.store_template() IS 'Store vectors where the source is still what was embedded; say of every key what became of it, and what state its row has now.';
 CREATE FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, search_path text) RETURNS mmdb.stored_query
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6375,6 +6449,14 @@ CREATE FUNCTION mmdb.tuning_ladders(function regprocedure) RETURNS TABLE(ladder 
   order by 1, 2
 $$;
 COMMENT ON FUNCTION mmdb.tuning_ladders(function regprocedure) IS 'The settings that mmdb.tune tries, from cheap to dear. Functions of mmdb choose the way of scanning themselves.';
+CREATE FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('case when %1$s = %3$s.state then true else %2$s = %3$s.hash end', mmdb.row_state_sql(declared),
+                mmdb.hash_sql(declared), alias)
+$_$;
+COMMENT ON FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) IS 'The condition that a row has the source of which this FROM item has the row''s state and the hash: the latter is computed where the row was touched since. Without a hash a touched row counts as changed.';
 CREATE FUNCTION mmdb.unset_all(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6447,6 +6529,20 @@ CREATE FUNCTION mmdb.unspaced() RETURNS text
          '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
 $$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
+CREATE FUNCTION mmdb.usual_path_sql() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select $sql$'pg_catalog, ' || coalesce((
+      select substr(c.setting, length('search_path=') + 1)
+      from pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
+      where s.setrole in (0, current_user::regrole)
+        and s.setdatabase in (0, (select d.oid from pg_database d where d.datname = current_database()))
+        and c.setting like 'search_path=%'
+      order by s.setrole = 0, s.setdatabase = 0 limit 1),
+      (select g.reset_val from pg_settings g where g.name = 'search_path')) || ', pg_temp'$sql$
+$_$;
+COMMENT ON FUNCTION mmdb.usual_path_sql() IS 'The search_path with which sessions of the current user begin in this database, behind the system''s own schema.';
 CREATE FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6475,6 +6571,7 @@ declare
   give_up constant timestamptz := clock_timestamp() + timeout;
   declared mmdb.embeddings;
   state record;
+  warned text;
   looks integer := 0;
 begin
   perform mmdb.embedding_of(relation, wait_until_embedded.name) where wait_until_embedded.name is not null;
@@ -6491,12 +6588,19 @@ begin
           using errcode = 'invalid_transaction_state', hint = 'commit first, then wait';
       end if;
       exit when state.pending = 0;
+      if state.retried is distinct from warned and state.retried is not null then
+        warned := state.retried;
+        raise warning '%', warned using hint = 'it is tried again: mmdb.failures says when';
+      end if;
       if looks = 0 then
         perform mmdb.check_waiting(declared);
         perform mmdb.wake_workers();
       elsif clock_timestamp() > give_up then
         raise exception '% rows of % are not embedded after %', state.pending, relation, timeout
-          using errcode = 'query_canceled', hint = 'see `mmdb status`; give a longer timeout => ''…''';
+          using errcode = 'query_canceled',
+                detail = coalesce(state.retried, ''),
+                hint = case when state.retried is null then 'see `mmdb status`; give a longer timeout => ''…'''
+                            else 'it is tried again: mmdb.failures says when' end;
       end if;
       looks := looks + 1;
       perform pg_sleep(0.01);
@@ -6688,7 +6792,7 @@ CREATE FUNCTION mmdb.worker_functions(declared mmdb.embeddings) RETURNS TABLE(ve
      'The sources of pending rows.'),
     ('store',
      format('(pass uuid, keys text[], states text[], hashes bytea[], embeddings %s[])', mmdb.vector_type(declared)),
-     'returns table (key text, outcome text)', 'volatile', mmdb.store_template(),
+     'returns table (key text, outcome text, state text)', 'volatile', mmdb.store_template(),
      'Store embeddings whose source is unchanged.'),
     ('count',
      '(pass uuid, exact_up_to bigint, '
@@ -6716,6 +6820,8 @@ CREATE FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) RETURNS jsonb
     'later', mmdb.later_sql(declared.relation, 'after::text[]'),
     'state', mmdb.row_state_sql(declared), 'lock', mmdb.lock_sql(declared), 'pending', mmdb.pending_sql(declared),
     'embedded', mmdb.embedded_sql(declared), 'set_vector', mmdb.set_vector_sql(declared, 'k.embedding'),
+    'unset_vector', mmdb.set_vector_sql(declared, 'null'), 'unchanged', mmdb.unchanged_sql(declared, 'k'),
+    'has_code', mmdb.has_code_sql(declared.relation), 'usual_path', mmdb.usual_path_sql(),
     'content', mmdb.content_sql(declared), 'hash', mmdb.hash_sql(declared),
     'text', case when mmdb.loads_bytes(declared) then 'null::text' else 's.content' end,
     'bytes', case when mmdb.loads_bytes(declared) then 's.content' else 'null::bytea' end,
@@ -6822,10 +6928,18 @@ CREATE VIEW mmdb.failures WITH (security_barrier='true') AS
         END AS retry_at,
     l.embedding,
     l.key AS key_text
-   FROM ((mmdb.leases l
-     JOIN mmdb.embeddings e ON ((e.id = l.embedding)))
+   FROM ((((( SELECT f.embedding,
+            array_agg(f.key) AS keys,
+            array_agg(f.state) AS states,
+            array_agg(f.source_hash) AS hashes
+           FROM mmdb.leases f
+          WHERE ((f.error IS NOT NULL) AND (f.worker IS NULL))
+          GROUP BY f.embedding) g
+     JOIN mmdb.embeddings e ON ((e.id = g.embedding)))
      JOIN pg_class c ON ((c.oid = (e.relation)::oid)))
-  WHERE ((l.error IS NOT NULL) AND (l.worker IS NULL) AND has_table_privilege((e.relation)::oid, 'select'::text) AND (NOT row_security_active((e.relation)::oid)));
+     CROSS JOIN LATERAL mmdb.standing_failures(e.*, g.keys, g.states, g.hashes) s(key))
+     JOIN mmdb.leases l ON (((l.embedding = g.embedding) AND (l.key = s.key))))
+  WHERE (has_table_privilege((e.relation)::oid, 'select'::text) AND (NOT row_security_active((e.relation)::oid)));
 COMMENT ON VIEW mmdb.failures IS 'Rows that could not be embedded: final ones wait for mmdb.retry or a changed source, the others for retry_at. Empty for who may not read the whole table.';
 ALTER TABLE mmdb.keywords ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME mmdb.keywords_id_seq
@@ -7454,6 +7568,9 @@ REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_code_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_code_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_code_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
@@ -7679,9 +7796,9 @@ GRANT ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, 
 REVOKE ALL ON FUNCTION mmdb.pass_template() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text, OUT retried text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text, OUT retried text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.pending_of(declared mmdb.embeddings, ids text[], OUT pending bigint, OUT mine bigint, OUT failure text, OUT retried text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pending_sql(declared mmdb.embeddings, alias text) TO mmdb_worker;
@@ -7928,6 +8045,9 @@ GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[]
 REVOKE ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.standing_failures(declared mmdb.embeddings, keys text[], states text[], hashes bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.standing_failures(declared mmdb.embeddings, keys text[], states text[], hashes bytea[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.standing_failures(declared mmdb.embeddings, keys text[], states text[], hashes bytea[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.start_worker(host text, pid integer, version text, models text[], identities text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stop_worker(worker integer) FROM PUBLIC;
@@ -8040,6 +8160,9 @@ GRANT ALL ON FUNCTION mmdb.tuned_settings() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.tuning_ladders(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_worker;
@@ -8052,6 +8175,9 @@ GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.usual_path_sql() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.usual_path_sql() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.usual_path_sql() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text) TO mmdb_worker;

@@ -38,7 +38,7 @@ class FakeFeed:
         if not self.rows or self.resting():
             return None
         self.given += 1
-        return Claimed(NOTES, [Claim(str(self.rows.pop(0)), 1, None, None)])
+        return Claimed(NOTES, [Claim(str(self.rows.pop(0)), 1, None, None, None)])
 
     def note_loaded(self, task: Task, problem: psycopg.Error | None) -> None:
         self.problems += [problem] if problem else []

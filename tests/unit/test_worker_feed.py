@@ -53,7 +53,7 @@ class FakeSteps:
         for key in free:
             self.pending[task.relation].remove(key)
         self.claimed += len(free)
-        return [Claim(key, 1, None, None) for key in free]
+        return [Claim(key, 1, None, None, None) for key in free]
 
     def count(self, task: Task) -> int:
         self.counted.append(task.relation)

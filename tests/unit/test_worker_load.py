@@ -51,7 +51,7 @@ def fetcher() -> Iterator[Fetcher]:
 
 
 def claim(key: str, attempts: int = 1) -> Claim:
-    return Claim(key, attempts, None, None)
+    return Claim(key, attempts, None, None, None)
 
 
 def loaded(fetcher: Fetcher, steps: FakeSteps, *claims: Claim, task: Task = NOTES) -> Batch:
@@ -73,10 +73,17 @@ def test_every_claimed_row_is_somewhere(fetcher: Fetcher) -> None:
 def test_the_very_same_source_that_failed_for_good_is_not_tried_again(fetcher: Fetcher) -> None:
     steps = FakeSteps(a="one", b="two")
     before = Source("a", "1", (Part(3, "one"),)).hash
-    batch = loaded(fetcher, steps, Claim("a", 1, before, "no"), Claim("b", 2, before, "no"))
+    batch = loaded(fetcher, steps, Claim("a", 1, "0", before, "no"), Claim("b", 2, "0", before, "no"))
     assert failures(batch) == {"a": ("no", True)}
     assert [row.key for row in batch.rows] == ["b"], "its source has changed"
     assert [row.key for row in steps.attempts] == ["b"]
+
+
+def test_a_row_that_is_as_it_was_when_the_table_refused_it_is_not_tried_again(fetcher: Fetcher) -> None:
+    steps = FakeSteps(a="one", b="two")
+    batch = loaded(fetcher, steps, Claim("a", 1, "7", None, "no"), Claim("b", 1, "6", None, "no"))
+    assert failures(batch) == {"a": ("no", True)}
+    assert [row.key for row in batch.rows] == ["b"], "it was touched, and the source was not to blame"
 
 
 def test_what_is_tried_again_is_written_down_first(fetcher: Fetcher) -> None:

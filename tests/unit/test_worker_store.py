@@ -23,19 +23,23 @@ AGAIN = replace(NOTES, id=2, name="again")
 OTHERS = replace(NOTES, id=3, relation="others")
 
 
+def all_stored(rows: Sequence[Row]) -> list[Outcome]:
+    return [Outcome(row.key, "stored", "2") for row in rows]
+
+
 class FakeSteps:
     """Notes what is written; `store` does as `answer` says."""
 
-    def __init__(self, answer: Callable[[Sequence[Row]], int] = len) -> None:
+    def __init__(self, answer: Callable[[Sequence[Row]], list[Outcome]] = all_stored) -> None:
         self.answer = answer
         self.settled: list[Outcome] = []
         self.failed: list[Failure] = []
         self.stored: list[tuple[list[str], list[float]]] = []
 
-    def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> int:
-        count = self.answer(rows)
+    def store(self, task: Task, rows: Sequence[Row], vectors: Vectors) -> list[Outcome]:
+        outcomes = self.answer(rows)
         self.stored.append(([row.key for row in rows], vectors[:, 0].tolist()))
-        return count
+        return outcomes
 
     def settle(self, task: Task, outcomes: Iterable[Outcome]) -> None:
         self.settled += outcomes
@@ -74,11 +78,21 @@ def test_nothing_is_written_of_nothing() -> None:
 
 
 def test_rows_that_were_locked_or_changed_are_lost_not_failed() -> None:
-    assert stored(FakeSteps(lambda rows: 1), made("a", "b", "c")) == Done(NOTES, stored=1, lost=2)
+    outcomes = [Outcome("a", "stored"), Outcome("b", "locked"), Outcome("c", "changed")]
+    assert stored(FakeSteps(lambda _: outcomes), made("a", "b", "c")) == Done(NOTES, stored=1, lost=2)
+
+
+def test_rows_that_the_table_undoes_fail_as_they_stand_now_and_any_change_frees_them() -> None:
+    steps = FakeSteps(
+        lambda _: [Outcome("a", "undone", "7"), Outcome("b", "stored", "8"), Outcome("c", "rewritten", "9")]
+    )
+    assert stored(steps, made("a", "b", "c")) == Done(NOTES, stored=1, failed=2)
+    assert [failure.row for failure in steps.failed] == [Row("a", "7", None), Row("c", "9", None)]
+    assert all(failure.permanent for failure in steps.failed)
 
 
 def test_a_table_that_is_locked_is_tried_later() -> None:
-    def locked(rows: Sequence[Row]) -> int:
+    def locked(rows: Sequence[Row]) -> list[Outcome]:
         raise pg.LockNotAvailable
 
     steps = FakeSteps(locked)
@@ -87,10 +101,10 @@ def test_a_table_that_is_locked_is_tried_later() -> None:
 
 
 def test_a_row_that_the_table_refuses_fails_alone_with_its_own_vector_left_out() -> None:
-    def picky(rows: Sequence[Row]) -> int:
+    def picky(rows: Sequence[Row]) -> list[Outcome]:
         if any(row.key == "b" for row in rows):
             raise RefusedError("no embedding for b")
-        return len(rows)
+        return all_stored(rows)
 
     steps = FakeSteps(picky)
     assert stored(steps, made("a", "b", "c")) == Done(NOTES, stored=2, failed=1)
