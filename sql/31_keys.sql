@@ -1,5 +1,36 @@
 -- The key of a business table: how it is written, compared and put in order in the SQL that mmdb makes for it.
 
+create or replace function mmdb.base_type(type oid) returns oid
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive base(oid, typtype, typbasetype) as (
+    select t.oid, t.typtype, t.typbasetype from pg_type t where t.oid = base_type.type
+    union all
+    select t.oid, t.typtype, t.typbasetype from base b join pg_type t on t.oid = b.typbasetype where b.typtype = 'd'
+  )
+  select b.oid from base b where b.typtype <> 'd'
+$$;
+comment on function mmdb.base_type(oid) is 'The type that a domain is of, also through other domains; else the type.';
+
+create or replace function mmdb.is_array(type oid) returns boolean
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select t.typsubscript = 'array_subscript_handler'::regproc from pg_type t where t.oid = type $$;
+comment on function mmdb.is_array(oid) is 'Whether a type is an array of any length.';
+
+-- A key that is searched for need not be one that the column could hold: not cut to its width, not held against the
+-- constraints of its domain, and of integers, as one writes them.
+create or replace function mmdb.key_column_type(type oid) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format_type(case b.type when 'smallint'::regtype then 'integer'::regtype else b.type end, -1)
+  from mmdb.base_type(key_column_type.type) b(type)
+$$;
+comment on function mmdb.key_column_type(oid) is
+  'The type by which a key column of this type is compared with a key that is given.';
+
 -- The operators are those of the key's own index: those of an extension's type are not in pg_catalog, the only place in
 -- which the generated functions look.
 create or replace function mmdb.key_columns(relation regclass)
@@ -7,7 +38,7 @@ returns table (place bigint, name text, type_name text, equal text, greater text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select k.place, a.attname, format_type(a.atttypid, a.atttypmod),
+  select k.place, a.attname, mmdb.key_column_type(a.atttypid),
          max(o.written) filter (where o.strategy = 3), max(o.written) filter (where o.strategy = 5)
   from pg_index i
   cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality k(number, class, place)
@@ -22,7 +53,8 @@ as $$
   group by k.place, a.attname, a.atttypid, a.atttypmod
 $$;
 comment on function mmdb.key_columns(regclass) is
-  'The columns of a table''s primary key, with the operators that its index compares them by.';
+  'The columns of a table''s primary key, with the types and operators by which they are compared with a key that is '
+  'given.';
 
 create or replace function mmdb.key_sql(relation regclass, out expression text, out ordering text, out columns text)
 language plpgsql stable security invoker
@@ -75,7 +107,8 @@ as $$
   select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
                 'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with '
                 'ordinality k(number, place) '
-                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
+                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number '
+                'where k.place <= i.indnkeyatts) = %L::text[])',
                 format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
   from mmdb.key_columns(relation) k
 $$;
@@ -131,39 +164,60 @@ $$;
 comment on function mmdb.after_sql(regclass, text) is
   'The condition that row p comes after the key that this SQL gives as people write it, in the order of keys.';
 
+-- Strings of an extension (citext) are given as text, which does not become one of them by itself; they do become text.
 create or replace function mmdb.key_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select case count(*) when 1 then min(k.type_name) else 'text' end from mmdb.key_columns(relation) k $$;
+as $$
+  select case when count(*) <> 1 then 'text'
+              when bool_and('text'::regtype = any(array(
+                select c.casttarget from pg_cast c where c.castsource = k.type_name::regtype and c.castcontext = 'i'
+                except
+                select c.castsource from pg_cast c where c.casttarget = k.type_name::regtype and c.castcontext = 'i'
+              ))) then 'text'
+              else min(k.type_name) end
+  from mmdb.key_columns(relation) k
+$$;
 comment on function mmdb.key_type(regclass) is
-  'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
+  'The type by which a row is named: one that literals and values of the key''s own type become by themselves, or for '
+  'keys of several columns text as mmdb.failures writes it.';
 
+-- Several arrays make one array only if they are of one length.
 create or replace function mmdb.within_type(relation regclass) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select mmdb.key_type(relation) || '[]' $$;
+as $$
+  select case when mmdb.is_array(k.type::regtype) then 'text' else k.type end || '[]'
+  from mmdb.key_type(relation) k(type)
+$$;
 comment on function mmdb.within_type(regclass) is
-  'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+  'The type of `within`: an array of keys, or for keys that are arrays of their texts, and for keys of several columns '
+  'of texts as mmdb.failures writes them.';
 
 create or replace function mmdb.within_sql(relation regclass, keys text default '$2') returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case count(*) when 1 then format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name))
-              else format('exists (select from unnest(%s) k(key) where %s)', keys, mmdb.key_matches(relation, 'k.key'))
-         end
+  select case when count(*) <> 1 then format('exists (select from unnest(%s) k(key) where %s)', keys,
+                                             mmdb.key_matches(relation, 'k.key'))
+              when bool_or(mmdb.is_array(k.type_name::regtype)) then
+                format('p.%I %s any (select k.key::%s from unnest(%s) k(key))', min(k.name), min(k.equal),
+                       min(k.type_name), keys)
+              else format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name)) end
   from mmdb.key_columns(relation) k
 $$;
 comment on function mmdb.within_sql(regclass, text) is
   'The condition that a row''s key is one of the texts that this SQL gives as an array.';
 
 -- NULL for NULL, and not an empty text: where a plan is made for any value, the partitions that may have the key are
--- sought before the condition is looked at that asks whether there is one.
+-- sought before the condition is looked at that asks whether there is one. (Of a composite value "is not null" would
+-- ask about its columns.)
 create or replace function mmdb.given_key_sql(relation regclass, parameter text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format(case count(*) when 1 then 'case when %1$s is not null then array[format(''%%s'', %1$s)]::text end'
+  select format(case count(*) when 1
+                     then 'case when %1$s is distinct from null then array[format(''%%s'', %1$s)]::text end'
                      else '(%s)::text[]::text' end, parameter)
   from mmdb.key_columns(relation) k
 $$;

@@ -63,7 +63,7 @@ as $$
                    join pg_opclass o on o.oid = k.class
                    where k.number = a.attnum and o.opcname like '%trgm%')
                when operator in ('@>', '<@', '&&') then
-                 m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
+                 m.amname in ('gin', 'gist') and a.attnum = any((i.indkey::smallint[])[:i.indnkeyatts - 1])
                else m.amname = 'btree' and i.indkey[0] = a.attnum
                  or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
 $$;

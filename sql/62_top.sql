@@ -371,7 +371,7 @@ declare
   mmdb_after text;{variables}
 begin
   perform from {source} where false;{before}
-  if {after} is not null then
+  if {after} is distinct from null then
     mmdb_after := {known_after};
   end if;
   mmdb_found := {search};

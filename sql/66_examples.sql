@@ -186,13 +186,13 @@ as $outer$
     select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)
   ), p(pieces) as materialized (
     select jsonb_build_object(
-      'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+      'nothing', case verb when 'like' then '$1 is not distinct from null' else 'false' end,
       'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
       'key', k.expression,
       'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
                   from unnest(e.legs) with ordinality l),
       'given', mmdb.given_key_sql(relation, 'g.given'),
-      'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
+      'keys', case verb when 'like' then 'array[$1::text]' else '($1 || $2)::text[]' end,
       'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
       'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
@@ -212,7 +212,7 @@ as $outer$
     return;
   end if;
   select array_agg(k.key order by k.place) as keys,
-         array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
+         array_agg(case when p.{key_column} is distinct from null then {key} end order by k.place) as known,
          array_agg(array[{vectors}] order by k.place) as vectors
   into mmdb_examples
   from (select case when g.given is not null then {given} end, g.place

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.elements import BindParameter
 
 from mmdb.errors import QueryError
-from mmdb.orm.hybrid import OPTIONS, hits_, key_expression, options, score_, scored, searched
+from mmdb.orm.hybrid import OPTIONS, hits_, key_expression, listed, options, score_, scored, searched
 
 Entity = TypeVar("Entity")
 
@@ -105,7 +105,7 @@ def _keys(mapper: Mapper[Any], given: Iterable[object]) -> ColumnElement[Any] | 
     """The keys as an array; None where there are none."""
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise QueryError(f"{given!r} is no list of rows", hint="give a list of instances or keys")
-    keys = [key_expression(mapper, one) for one in given]
+    keys = [listed(key_expression(mapper, one)) for one in given]
     if not keys:
         return None
     plain = [key.value for key in keys if isinstance(key, BindParameter)]

@@ -193,6 +193,11 @@ def key_expression(mapper: Mapper[Any], given: object) -> ColumnElement[Any]:
     return parts[0] if len(parts) == 1 else cast(array([cast(part, Text) for part in parts]), Text)
 
 
+def listed(key: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A key as the functions take it in a list: one that is an array as its text."""
+    return cast(key, Text) if isinstance(key.type, ARRAY) else key
+
+
 def _key_values(mapper: Mapper[Any], given: object) -> tuple[Any, ...]:
     state = inspect(given, raiseerr=False)
     if not isinstance(state, InstanceState):
@@ -287,7 +292,7 @@ def _within(statement: Select[Any], key: list[ColumnElement[Any]]) -> ColumnElem
     """The keys of the rows that the statement's joins and conditions let through; NULL where it has none."""
     if not statement._where_criteria and not statement._setup_joins:
         return null()
-    found = key[0] if len(key) == 1 else cast(array([cast(column, Text) for column in key]), Text)
+    found = listed(key[0]) if len(key) == 1 else cast(array([cast(column, Text) for column in key]), Text)
     inner = select(found).where(*statement._where_criteria)
     inner._setup_joins = statement._setup_joins
     inner._from_obj = statement._from_obj

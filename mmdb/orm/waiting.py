@@ -100,11 +100,11 @@ def waiting(
 
 
 def _key_text(key: Any) -> str:
-    """A key as PostgreSQL's text of it; several columns as the text of an array."""
-    if isinstance(key, tuple):
-        return "{" + ",".join('"' + _text(part).replace("\\", "\\\\").replace('"', '\\"') + '"' for part in key) + "}"
-    return _text(key)
+    """A key as PostgreSQL's text of it; several columns as the text of an array, as of a key that is one (a list)."""
+    if isinstance(key, tuple | list):
+        return "{" + ",".join(map(_part_text, key)) + "}"
+    return "\\x" + key.hex() if isinstance(key, bytes) else str(key)
 
 
-def _text(value: Any) -> str:
-    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
+def _part_text(part: Any) -> str:
+    return "null" if part is None else '"' + _key_text(part).replace("\\", "\\\\").replace('"', '\\"') + '"'

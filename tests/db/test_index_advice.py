@@ -122,6 +122,12 @@ def test_an_index_of_a_part_or_behind_another_column_does_not_serve(goods: Conne
     assert advice(goods, passes) == ["create index concurrently on public.goods (price)"]
 
 
+def test_an_index_that_only_includes_a_column_does_not_serve(goods: Connection) -> None:
+    goods.execute("create index on goods using gist (box(point(price, price), point(price, price))) include (sold)")
+    passes = "p.sold operator(pg_catalog.@>) $2::date"
+    assert advice(goods, passes) == ["create index concurrently on public.goods using gist (sold)"]
+
+
 def test_few_or_fast_searches_suggest_nothing(goods: Connection) -> None:
     passes = "p.price operator(pg_catalog.<) $2::integer"
     assert advice(goods, passes, calls=9) == []

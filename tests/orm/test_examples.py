@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, text
+from sqlalchemy import ARRAY, Engine, ForeignKey, Integer, SmallInteger, String, select, text
+from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship
 
 from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import QueryError
-from mmdb.orm import embedding, like, recommend, search
+from mmdb.orm import embedding, like, recommend, search, wait_until_embedded
 from mmdb.worker import Totals
 from tests.conftest import Database
 from tests.orm.conftest import Maker, Product, sql
@@ -148,6 +149,44 @@ def test_keys_of_two_columns(engine: Engine, worker: None) -> None:
         assert session.scalars(like(Pair, (5, "it's 5"), after=found[2])).all() == found[3:]
         liked = session.scalars(recommend(Pair, [row, (6, "it's 6")], [(7, "it's 7")]).where(Pair.a > 3)).all()
         assert {pair.a for pair in liked} == {4, 8}
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        (SmallInteger, [1, 2, 3, 4]),
+        (String(4), ["a", "b", 'c"', "{}"]),
+        (CITEXT, ["A", "b", "C", "d"]),
+        (ARRAY(Integer, as_tuple=True), [[1], [1, 2], [2, 3, 4], [3]]),
+        (ARRAY(String, as_tuple=True), [["a"], ['a"b', "c,"], ["{}"], ["d", "\\"]]),
+    ],
+)
+def test_keys_of_other_types(engine: Engine, worker: None, kind: Any, keys: list[Any]) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Thing(Base):
+        __tablename__ = "things"
+        id: Mapped[Any] = mapped_column(kind, primary_key=True)
+        title: Mapped[str]
+        title_embedding = embedding("title", model="hash")
+
+    with Session(engine) as session:
+        session.execute(text("create extension if not exists citext"))
+        session.commit()
+        Base.metadata.create_all(engine)
+        # An identity is to be hashed: in an instance an array is a tuple.
+        given = [tuple(key) if isinstance(key, list) else key for key in keys]
+        session.add_all(Thing(id=key, title=f"thing {number}") for number, key in enumerate(given))
+        session.commit()
+        wait_until_embedded(session, Thing, keys)
+        things = session.scalars(select(Thing).order_by(Thing.title)).all()
+        found = session.scalars(like(Thing, keys[1])).all()
+        assert set(found) == {things[0], things[2], things[3]}
+        assert session.scalars(like(Thing, things[1], after=found[0])).all() == found[1:]
+        liked = recommend(Thing, [keys[0], things[1]], [keys[2]]).where(Thing.title.like("thing%"))
+        assert session.scalars(liked).all() == [things[3]]
+        assert session.scalars(search(Thing, "thing 2").where(Thing.title >= "thing 2").limit(1)).all() == [things[2]]
 
 
 @pytest.mark.parametrize("name", ["number", "ordinality"])
