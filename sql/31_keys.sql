@@ -1,22 +1,26 @@
 -- The key of a business table: how it is written, compared and put in order in the SQL that mmdb makes for it.
 
+-- Types that come with PostgreSQL have numbers below 10000, and none of them is a domain: searches ask often.
 create or replace function mmdb.base_type(type oid) returns oid
-language sql stable security invoker
+language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  with recursive base(oid, typtype, typbasetype) as (
-    select t.oid, t.typtype, t.typbasetype from pg_type t where t.oid = base_type.type
-    union all
-    select t.oid, t.typtype, t.typbasetype from base b join pg_type t on t.oid = b.typbasetype where b.typtype = 'd'
-  )
-  select b.oid from base b where b.typtype <> 'd'
+declare
+  base oid := type;
+begin
+  while type >= 10000 and base <> 0 loop
+    type := base;
+    base := (select t.typbasetype from pg_type t where t.oid = type);
+  end loop;
+  return type;
+end
 $$;
 comment on function mmdb.base_type(oid) is 'The type that a domain is of, also through other domains; else the type.';
 
 create or replace function mmdb.is_array(type oid) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select t.typsubscript = 'array_subscript_handler'::regproc from pg_type t where t.oid = type $$;
+as $$ select t.typsubscript = 'array_subscript_handler'::regproc from pg_type t where t.oid = is_array.type $$;
 comment on function mmdb.is_array(oid) is 'Whether a type is an array of any length.';
 
 -- A key that is searched for need not be one that the column could hold: not cut to its width, not held against the

@@ -4,15 +4,22 @@
 --   {"price": {"lt": 100}, "in_stock": true, "meta.color": "red",
 --    "or": [{"size": {"in": ["A2", "A3"]}}, {"frame": null}]}
 
+-- What is wrong is raised again, without the way that led to it.
 create or replace function mmdb.filter(relation regclass, filter jsonb, alias text default 'p') returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  wrong text;
+  remedy text;
 begin
   if filter is null then
     return 'true';
   end if;
   return mmdb.filter_object(relation, filter, quote_ident(alias), 0);
+exception when invalid_parameter_value or undefined_column or program_limit_exceeded then
+  get stacked diagnostics wrong = message_text, remedy = pg_exception_hint;
+  raise exception '%', wrong using errcode = sqlstate, hint = remedy;
 end
 $$;
 comment on function mmdb.filter(regclass, jsonb, text) is
@@ -31,7 +38,8 @@ begin
     raise exception 'a filter is an object, not %', left(filter::text, 100)
       using errcode = 'invalid_parameter_value', hint = 'as in {"price": {"lt": 100}}';
   elsif depth > 20 then
-    raise exception 'the filter is nested more than 20 deep' using errcode = 'program_limit_exceeded';
+    raise exception 'the filter is nested more than 20 deep'
+      using errcode = 'program_limit_exceeded', hint = 'one object takes any number of conditions';
   end if;
   return coalesce((
     select string_agg(mmdb.filter_entry(relation, e.key, e.value, alias, depth), ' and ')
@@ -88,9 +96,8 @@ begin
     -- "meta.color": the longest beginning that is a column, the rest a path into it.
     path := string_to_array(key, '.');
     found_column := mmdb.filter_column(relation, path[1]);
-    if found_column.atttypid is distinct from 'jsonb'::regtype
-       and found_column.atttypid is distinct from 'json'::regtype
-       or cardinality(path) < 2 then
+    if found_column.attname is null or cardinality(path) < 2
+       or mmdb.base_type(found_column.atttypid) not in ('jsonb'::regtype, 'json'::regtype) then
       perform mmdb.column_numbers(relation, array[key]);  -- has the error
     end if;
   end if;
@@ -104,7 +111,8 @@ $$;
 comment on function mmdb.filter_conditions(regclass, text, jsonb, text) is 'The conditions on one column or path.';
 
 -- The operators of a type's own default index, as they are found without a search path. The catalogue is asked only
--- about types that are not of every day: the question takes longer than a search.
+-- about types that are not of every day: the question takes longer than a search. Arrays and composite types are
+-- compared as what they are made of is.
 create or replace function mmdb.comparison(type oid, strategy integer) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -125,35 +133,36 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  base constant oid := mmdb.base_type(type);
   candidate oid;
   written text;
 begin
   for candidate in
-    with recursive base(oid) as (
-      select default_comparison.type
-      union all
-      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-    )
     select c.oid from (
-      select b.oid, 1 as place from base b
+      select base, 1
       union all
-      select c.casttarget, 2
-      from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      select c.casttarget, 2 from pg_cast c
+      where c.castsource = base and c.castmethod = 'b' and c.castcontext = 'i'
       union all
       select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                  when t.typtype = 'c' then 'record'::regtype end, 3
-      from base b join pg_type t on t.oid = b.oid
-    ) c order by c.place
+                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typtype = 'c' then 'record'::regtype
+                  when mmdb.is_array(base) then 'anyarray'::regtype end, 3
+      from pg_type t
+      where t.oid = base and (t.typelem = 0 or mmdb.comparison(t.typelem, strategy) is not null)
+        and not exists (select from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0
+                        and not a.attisdropped and mmdb.comparison(a.atttypid, strategy) is null)
+    ) c(oid, place)
+    order by c.place
   loop
     select format('operator(%I.%s)', n.nspname, o.oprname) into written
     from pg_opclass k
+    join pg_am m on m.oid = k.opcmethod
     join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-     and f.amopstrategy = strategy
     join pg_operator o on o.oid = f.amopopr
     join pg_namespace n on n.oid = o.oprnamespace
     where k.opcintype = candidate and k.opcdefault
-      and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+      and (m.amname = 'btree' and f.amopstrategy = strategy or m.amname = 'hash' and strategy = 3)
+    order by m.amname limit 1;
     exit when written is not null;
   end loop;
   return written;
@@ -166,35 +175,68 @@ language sql immutable security invoker
 as $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
 comment on function mmdb.filter_strategy(text) is 'The B-tree strategy of a comparing operator, NULL of another.';
 
--- A value of JSON as a literal of a type; checked here, so that the message says which value of which column.
-create or replace function mmdb.filter_literal(value jsonb, type_name text, label text) returns text
+create or replace function mmdb.filter_text(value jsonb, type oid) returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  written text := value #>> '{}';
+  is_number constant boolean := jsonb_typeof(value) = 'number';
+  element record;
 begin
-  if jsonb_typeof(value) = 'array' and type_name like '%[]' then
-    written := (select format('{%s}', string_agg(
-                  case when jsonb_typeof(v) = 'null' then 'null'
-                       else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ','))
-                from jsonb_array_elements(value) v);
-  elsif type_name in ('json', 'jsonb') then
-    written := value::text;
-  elsif jsonb_typeof(value) in ('array', 'object', 'null') then
+  if type in ('json'::regtype, 'jsonb'::regtype) then
+    return value::text;
+  elsif is_number and type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then
+    return trim_scale(value::numeric)::text;  -- 1.0 is the integer 1
+  elsif jsonb_typeof(value) <> 'array' or not mmdb.is_array(type) then
+    return value #>> '{}';
+  end if;
+  select mmdb.base_type(e.oid) as type, e.typdelim as delimiter into element
+  from pg_type t join pg_type e on e.oid = t.typelem where t.oid = filter_text.type;
+  return format('{%s}', (
+    select string_agg(case when v = 'null' then 'null'
+                           when jsonb_typeof(v) = 'array' and element.type <> all('{json,jsonb}'::regtype[])
+                             then mmdb.filter_text(v, filter_text.type)
+                           else '"' || replace(replace(mmdb.filter_text(v, element.type), '\', '\\'), '"', '\"') || '"'
+                      end, element.delimiter)
+    from jsonb_array_elements(value) v));
+end
+$$;
+comment on function mmdb.filter_text(jsonb, oid) is 'A value of JSON as the text that a type reads.';
+
+-- Checked here, so that the message says which value of which column. A number that an integer or a float cannot hold
+-- has its place among them all the same.
+create or replace function mmdb.filter_literal(value jsonb, type oid, label text) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  type_name text := format_type(type, -1);
+  written constant text := mmdb.filter_text(value, type);
+  wider constant text := case when jsonb_typeof(value) <> 'number' then null
+                              when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'numeric'
+                              when type = 'float4'::regtype then 'double precision' end;
+begin
+  if type not in ('json'::regtype, 'jsonb'::regtype)
+     and (value = 'null' or jsonb_typeof(value) = 'object' or jsonb_typeof(value) = 'array' and not mmdb.is_array(type))
+  then
     raise exception '% is no value of column "%"', left(value::text, 100), label
       using errcode = 'invalid_parameter_value', hint = format('it has type %s', type_name);
   end if;
-  begin
-    execute format('select %L::%s', written, type_name);
-  exception when data_exception or check_violation or not_null_violation then
-    raise exception '% is no value of column "%"', left(value::text, 100), label
-      using errcode = 'invalid_parameter_value', hint = format('it has type %s: %s', type_name, sqlerrm);
-  end;
-  return format('%L::%s', written, type_name);
+  loop
+    begin
+      execute format('select %L::%s', written, type_name);
+      return format('%L::%s', written, type_name);
+    exception when others then
+      if wider is null or type_name = wider then
+        raise exception '% is no value of column "%"', left(value::text, 100), label
+          using errcode = 'invalid_parameter_value', hint = format('it has type %s: %s', type_name, sqlerrm);
+      end if;
+      type_name := wider;
+    end;
+  end loop;
 end
 $$;
-comment on function mmdb.filter_literal(jsonb, text, text) is 'A value of a filter as a quoted, typed literal.';
+comment on function mmdb.filter_literal(jsonb, oid, text) is 'A value of a filter as a quoted, typed literal.';
 
 create or replace function mmdb.filter_operators() returns text
 language sql immutable security invoker
@@ -211,7 +253,9 @@ begin
   if jsonb_typeof(value) <> 'array' or (count is not null and jsonb_array_length(value) <> count) then
     raise exception '"%" of column "%" takes an array%, not %', operator, label,
                     coalesce(' of ' || count || ' values', ''), left(value::text, 100)
-      using errcode = 'invalid_parameter_value';
+      using errcode = 'invalid_parameter_value',
+            hint = case operator when 'in' then 'as in {"size": {"in": ["A2", "A3"]}}'
+                                 else 'as in {"price": {"between": [10, 20]}}' end;
   end if;
 end
 $$;
@@ -226,90 +270,151 @@ as $$
 declare
   label constant text := of_column.attname;
   target constant text := format('%s.%I', alias, of_column.attname);
-  type_name constant text := format_type(of_column.atttypid, -1);
-  compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
+  type constant oid := mmdb.base_type(of_column.atttypid);
+  compared constant text := mmdb.comparison(type, mmdb.filter_strategy(operator));
+  equal constant text := case when compared is null then mmdb.comparison(type, 3) end;
 begin
-  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean')
-     and (operator = 'is_null' or value = 'null') then
-    return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
-  elsif operator = 'ne' and value = 'null' then
-    return format('%s is not null', target);
+  if operator = 'is_null' or operator in ('eq', 'ne') and value = 'null' then
+    return mmdb.filter_null(target, type, operator, value, label);
   elsif compared is not null then
-    return format('%s %s %s', target, compared, mmdb.filter_literal(value, type_name, label));
+    return format('%s %s %s', target, compared, mmdb.filter_literal(value, type, label));
   elsif operator = 'ne' and equal is not null then
-    return format('(%s %s %s) is not true', target, equal, mmdb.filter_literal(value, type_name, label));
+    return format('(%s %s %s) is not true', target, equal, mmdb.filter_literal(value, type, label));
   elsif operator = 'in' and equal is not null then
     perform mmdb.filter_list(operator, value, null, label);
-    return format('%s %s any (array[%s]::%s[])', target, equal, coalesce((
-      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''),
-                  type_name);
+    return mmdb.filter_in(target, type, equal, value, label);
   elsif operator = 'between' and equal is not null then
     perform mmdb.filter_list(operator, value, 2, label);
-    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4),
-                  mmdb.filter_literal(value -> 0, type_name, label),
-                  mmdb.comparison(of_column.atttypid, 2), mmdb.filter_literal(value -> 1, type_name, label));
+    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(type, 4),
+                  mmdb.filter_literal(value -> 0, type, label),
+                  mmdb.comparison(type, 2), mmdb.filter_literal(value -> 1, type, label));
   elsif operator in ('like', 'ilike') then
-    return mmdb.filter_pattern(format('%s::text', target), of_column.atttypid, operator, value, label);
+    return mmdb.filter_pattern(target, type, operator, value, label);
   elsif operator in ('contains', 'contained_by', 'overlaps') then
-    return mmdb.filter_containment(of_column, target, operator, value);
+    return mmdb.filter_containment(target, type, operator, value, label);
   end if;
-  raise exception 'a filter has no operator "%" for column "%" of type %', operator, label, type_name
+  raise exception 'a filter has no operator "%" for column "%" of type %', operator, label, format_type(type, -1)
     using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
 end
 $$;
 comment on function mmdb.filter_condition(pg_attribute, text, text, jsonb) is 'One condition on a column.';
 
+-- Of a row "is null" asks for its columns, and "is not null" is not the complement.
+create or replace function mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wanted constant boolean := operator <> 'ne' and value <> 'false';
+begin
+  if jsonb_typeof(value) not in ('boolean', 'null') then
+    raise exception '"is_null" of column "%" takes true or false, not %', label, left(value::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"price": {"is_null": false}}';
+  end if;
+  return format('%s is %s', target, case when type < 10000 then case when wanted then 'null' else 'not null' end
+                                         when wanted then 'not distinct from null' else 'distinct from null' end);
+end
+$$;
+comment on function mmdb.filter_null(text, oid, text, jsonb, text) is
+  'The condition that there is no value, or that there is one.';
+
+-- Several arrays make one only if they are of one length.
+create or replace function mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when count(*) = 0 then 'false'
+              when mmdb.is_array(type)
+                then format('(%s)', string_agg(format('%s %s %s', target, equal, l.literal), ' or '))
+              else format('%s %s any (array[%s])', target, equal, string_agg(l.literal, ', ')) end
+  from jsonb_array_elements(listed) v(value), mmdb.filter_literal(v.value, type, label) l(literal)
+$$;
+comment on function mmdb.filter_in(text, oid, text, jsonb, text) is 'The condition that a value is one of several.';
+
+-- Strings of an extension have patterns of their own: those of citext do not tell case.
 create or replace function mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text)
 returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  written constant text := case operator when 'like' then '~~' else '~~*' end;
+  own text;
 begin
   if jsonb_typeof(value) <> 'string' or (select t.typcategory from pg_type t where t.oid = type) <> 'S' then
     raise exception '"%" of column "%" compares a text column with a text', operator, label
       using errcode = 'invalid_parameter_value', hint = 'as in {"title": {"ilike": "%shoe%"}}';
+  elsif type >= 10000 then
+    own := (select format('%s operator(%I.%s) %L::%s', target, n.nspname, o.oprname, value #>> '{}',
+                          format_type(type, -1))
+            from pg_operator o join pg_namespace n on n.oid = o.oprnamespace
+            where o.oprname = written and o.oprleft = type and o.oprright = type);
   end if;
-  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end,
-                value #>> '{}');
+  return coalesce(own, format('%s::text operator(pg_catalog.%s) %L', target, written, value #>> '{}'));
 end
 $$;
 comment on function mmdb.filter_pattern(text, oid, text, jsonb, text) is 'A condition by a pattern of LIKE.';
 
-create or replace function mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb)
+create or replace function mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text)
 returns text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   written constant text := case operator when 'contains' then '@>' when 'contained_by' then '<@' else '&&' end;
-  kind record;
-  type_name text := format_type(of_column.atttypid, -1);
+  operand oid := mmdb.filter_operand(type, operator, value #>> '{}');
 begin
-  select t.typtype, t.typcategory, r.rngsubtype into kind
-  from pg_type t left join pg_range r on r.rngtypid = t.oid where t.oid = of_column.atttypid;
-  if type_name = 'json' then
-    target := target || '::jsonb';
-    type_name := 'jsonb';
-  elsif kind.typtype = 'r' and operator = 'contains' and (value #>> '{}') !~ '^[\[(]|^empty$' then
-    type_name := format_type(kind.rngsubtype, null);  -- one value, not a range
-  elsif kind.typtype not in ('r', 'm') and kind.typcategory <> 'A' and type_name <> 'jsonb' then
-    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator,
-                    of_column.attname, type_name
+  if operand is null then
+    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator, label,
+                    format_type(type, -1)
       using errcode = 'invalid_parameter_value', hint = 'for a part of a text: {"title": {"ilike": "%shoe%"}}';
-  end if;
-  if type_name = 'jsonb' and operator = 'overlaps' then
-    raise exception '"overlaps" of column "%" is for arrays and ranges, and it has type jsonb', of_column.attname
+  elsif operand = 'jsonb'::regtype and operator = 'overlaps' then
+    raise exception '"overlaps" of column "%" is for arrays and ranges, and it has type %', label, format_type(type, -1)
       using errcode = 'invalid_parameter_value', hint = 'use "contains"';
-  elsif type_name like '%[]' and jsonb_typeof(value) <> 'array' then
+  elsif mmdb.is_array(operand) and jsonb_typeof(value) <> 'array' then
     value := jsonb_build_array(value);
   end if;
-  return format('%s operator(pg_catalog.%s) %s', target, written,
-                mmdb.filter_literal(value, type_name, of_column.attname));
+  return format('%s operator(pg_catalog.%s) %s', mmdb.filter_document(target, type), written,
+                mmdb.filter_literal(value, operand, label));
 end
 $$;
-comment on function mmdb.filter_containment(pg_attribute, text, text, jsonb) is
+comment on function mmdb.filter_containment(text, oid, text, jsonb, text) is
   'A condition on arrays, ranges or jsonb.';
+
+-- What is in a range or a multirange, or overlaps it, may be either, or one value.
+create or replace function mmdb.filter_operand(type oid, operator text, written text) returns oid
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when type in ('json'::regtype, 'jsonb'::regtype) then 'jsonb'::regtype
+              when mmdb.is_array(type) and mmdb.comparison(t.typelem, 3) is not null then type
+              when written ~ '^{' then r.rngmultitypid
+              when written ~ '^[[(]|^empty$' or operator <> 'contains' then r.rngtypid
+              else r.rngsubtype end
+  from pg_type t left join pg_range r on t.oid in (r.rngtypid, r.rngmultitypid)
+  where t.oid = filter_operand.type
+$$;
+comment on function mmdb.filter_operand(oid, text, text) is
+  'The type of what a column of this type is to contain, to be contained by or to overlap; NULL where it has no parts.';
+
+-- A json that jsonb does not take, as with \u0000 in a text, is a row without a value, and no error for all rows.
+create or replace function mmdb.readable_json(document json) returns jsonb
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return document::jsonb;
+exception when data_exception or program_limit_exceeded then
+  return null;
+end
+$$;
+comment on function mmdb.readable_json(json) is 'A json as jsonb; NULL where that does not take it.';
+
+create or replace function mmdb.filter_document(target text, type oid) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select case type when 'json'::regtype then format('mmdb.readable_json(%s)', target) else target end $$;
+comment on function mmdb.filter_document(text, oid) is 'A column in the form in which filters look into it.';
 
 -- What lies at a path may be of any type: it is compared with a value of its own type only.
 create or replace function mmdb.filter_path_condition(
@@ -320,14 +425,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   label constant text := format('%s.%s', of_column.attname, array_to_string(path, '.'));
-  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias,
-                                      of_column.attname, path);
-  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias,
-                                     of_column.attname, path);
+  document constant text := mmdb.filter_document(format('%s.%I', alias, of_column.attname),
+                                                 mmdb.base_type(of_column.atttypid));
+  found_value constant text := format('(%s operator(pg_catalog.#>) %L::text[])', document, path);
+  found_text constant text := format('(%s operator(pg_catalog.#>>) %L::text[])', document, path);
   compared constant text := (array['<', '<=', '=', '>=', '>'])[mmdb.filter_strategy(operator)];
 begin
   if operator = 'is_null' or (operator in ('eq', 'ne') and value = 'null') then
-    return format('%s is %s', found_text, case when operator = 'ne' or value = 'false' then 'not null' else 'null' end);
+    return mmdb.filter_null(found_text, 'text'::regtype, operator, value, label);
   elsif operator = 'eq' then
     return format('%s operator(pg_catalog.=) %L::jsonb', found_value, value);
   elsif operator = 'ne' then

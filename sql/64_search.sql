@@ -185,6 +185,8 @@ begin
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
+  -- Before anything is embedded.
+  perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;

@@ -140,6 +140,7 @@ declare
   wanted boolean := false;
 begin
   perform mmdb.check_examples((legs[1].pieces).relation, keys, known, liked);
+  perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
   for number in 1..cardinality(legs) loop
     leg := legs[number];
     weight := mmdb.weight_of(weights, leg.name);
