@@ -62,6 +62,13 @@ as $$
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
   where mmdb.serving_index(e, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
   union all
+  select format('keywords %s of %s', w.name, w.relation), 'warning',
+         'its index is of an earlier mmdb and refuses a row whose text has too many words',
+         format('select mmdb.drop_keywords(%1$L, %2$L); select mmdb.add_keywords(%1$L, %3$L, %4$L, %2$L)', w.relation,
+                w.name, w.columns, w.language)
+  from mmdb.keywords w join pg_class c on c.oid = w.relation
+  where mmdb.keywords_index_found(w) = 'former'
+  union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need),
                 current_setting('maintenance_work_mem')),

@@ -11,21 +11,67 @@ $$;
 comment on function mmdb.unspaced() is
   'Characters of languages without spaces between words, as the inside of a character class.';
 
+-- Whoever writes a row computes what is indexed of it, and may be no user of mmdb: the next two are for everybody to
+-- call (sql/90_privileges.sql), and definers because their bodies name things of schema mmdb.
+--
+-- "ab" as "aa bb" with a blank in each pair, "a ab b", is all pairs between its first and its last character. The time
+-- that this takes grows with the length of the text, and not with its square, as with substr(run, i, 2) it did.
 create or replace function mmdb.pairs(content text, singles boolean default true) returns text
-language sql immutable parallel safe security invoker
+language sql immutable parallel safe security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(case when r.run[1] ~ ('^[' || mmdb.unspaced() || ']') then (
-      select string_agg(c.piece, ' ') from (
-        select substr(r.run[1], i, 2) from generate_series(1, length(r.run[1]) - 1) i
-        union all
-        select substr(r.run[1], i, 1) from generate_series(1, length(r.run[1])) i where singles or length(r.run[1]) = 1
-      ) c(piece)) else r.run[1] end, ' ')
-  from regexp_matches(content, '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
+  select string_agg(case
+           when left(r.run[1], 1) !~ ('[' || mmdb.unspaced() || ']') then r.run[1]
+           when length(r.run[1]) = 1 then r.run[1]
+           else left(substr(regexp_replace(r.run[1], '.', '\& \&', 'g'), 3), -2)
+                || case when singles then ' ' || array_to_string(string_to_array(r.run[1], null), ' ') else '' end
+         end, ' ')
+  -- No tsvector has room for the pairs of more.
+  from regexp_matches(left(content, 1000000),
+                      '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
 $$;
 comment on function mmdb.pairs(text, boolean) is
   'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document '
-  'is.';
+  'is; of a very long one its first million characters.';
+
+-- An index must not refuse a text that its table takes. A tsvector has at most a megabyte of words and places; what
+-- PostgreSQL makes of a text of 100,000 characters has never half of that, so a longer one goes in by pieces.
+create or replace function mmdb.words_of(configuration regconfig, content text) returns tsvector
+language plpgsql immutable strict parallel safe security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  most constant integer := 100000;
+  words tsvector := '';
+  more tsvector;
+  piece text;
+  place integer := 1;
+begin
+  if octet_length(content) <= most then
+    return to_tsvector(configuration, content);
+  end if;
+  loop
+    piece := substr(content, place, most);
+    exit when piece = '';
+    if length(piece) = most then
+      piece := coalesce(substring(piece from '^.*\s'), piece);  -- no word is cut where there is a gap
+    end if;
+    more := to_tsvector(configuration, piece);
+    exit when mmdb.words_size(words) + mmdb.words_size(more) > 1048000;
+    words := words || more;
+    place := place + length(piece);
+  end loop;
+  return words;
+end
+$$;
+comment on function mmdb.words_of(regconfig, text) is
+  'The words of a text, as to_tsvector has them; of a text with too many for a tsvector those of its beginning.';
+
+create or replace function mmdb.words_size(words tsvector) returns integer
+language sql immutable parallel safe security invoker
+as $$ select pg_catalog.pg_column_size(words) - 4 * pg_catalog.length(words) $$;
+comment on function mmdb.words_size(tsvector) is
+  'How many bytes a tsvector has of words and places, of which it may have 1,048,575.';
 
 create or replace function mmdb.keywords_method(language text) returns text
 language plpgsql stable security invoker
@@ -36,30 +82,43 @@ begin
     return 'pairs';
   elsif language = 'trigram' then
     return 'trigram';
-  elsif exists (select from pg_ts_config c where c.cfgname = language and pg_ts_config_is_visible(c.oid)) then
+  elsif exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
     return 'text search';
   end if;
   raise exception 'there is no text search configuration "%"', language
     using errcode = 'undefined_object',
           hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c
-                         where pg_ts_config_is_visible(c.oid)));
+                        (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
+                         from pg_ts_config c));
 end
 $$;
 comment on function mmdb.keywords_method(text) is 'How a language is searched by words: text search, pairs or trigram.';
 
-create or replace function mmdb.keywords_expression(columns text[], language text) returns text
+create or replace function mmdb.has_words(relation regclass, columns text[]) returns boolean
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case mmdb.keywords_method(language)
-           when 'text search' then format('to_tsvector(%L::regconfig, %s)', language, c.content)
-           when 'pairs' then format('to_tsvector(''simple''::regconfig, mmdb.pairs(%s, true))', c.content)
-           else format('(%s)', c.content) end
-  from (select string_agg(format('coalesce(%I, '''')', n.name), ' || '' '' || ' order by n.place)
-        from unnest(columns) with ordinality n(name, place)) c(content)
+  select cardinality(columns) = 1 and exists (
+    select from pg_attribute a
+    where a.attrelid = relation and a.attname = columns[1] and a.attnum > 0 and a.atttypid = 'tsvector'::regtype)
 $$;
-comment on function mmdb.keywords_expression(text[], text) is 'What is indexed of a row for a search by words.';
+comment on function mmdb.has_words(regclass, text[]) is
+  'Whether the words of a row stand in a column already: one of type tsvector.';
+
+create or replace function mmdb.keywords_expression(words mmdb.keywords) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when mmdb.has_words(words.relation, words.columns) then quote_ident(words.columns[1])
+              when m.method = 'trigram' then format('(%s)', c.content)
+              when m.method = 'pairs' then
+                format('mmdb.words_of(''simple''::regconfig, mmdb.pairs(%s, true))', c.content)
+              else format('mmdb.words_of(%L::regconfig, %s)', words.language, c.content) end
+  from (select string_agg(format('coalesce(%I, '''')', n.name), ' || '' '' || ' order by n.place)
+        from unnest(words.columns) with ordinality n(name, place)) c(content),
+       mmdb.keywords_method(words.language) m(method)
+$$;
+comment on function mmdb.keywords_expression(mmdb.keywords) is 'What is indexed of a row for a search by words.';
 
 create or replace function mmdb.record_keywords(words mmdb.keywords) returns mmdb.keywords
 language plpgsql volatile security definer
@@ -88,6 +147,103 @@ $$;
 comment on function mmdb.forget_keywords(regclass, text) is
   'Remove keywords from the catalogue, for the table''s owner only.';
 
+create or replace function mmdb.keywords_index(words mmdb.keywords) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('create index %I on %s using gin (%s%s)', words.index_name, mmdb.relation_sql(words.relation),
+                mmdb.keywords_expression(words),
+                case mmdb.keywords_method(words.language)
+                     when 'trigram' then ' @extschema:pg_trgm@.gin_trgm_ops' else '' end)
+$$;
+comment on function mmdb.keywords_index(mmdb.keywords) is 'The statement that builds the index of keywords.';
+
+-- PostgreSQL writes an expression with more casts and parentheses than it was given.
+create or replace function mmdb.bare_sql(expression text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select regexp_replace(replace(expression, 'COALESCE', 'coalesce'), '::("[^"]+"|[[:alnum:]_. ])+|[() ]', '', 'g')
+$$;
+comment on function mmdb.bare_sql(text) is 'An expression without casts, parentheses and blanks, to be compared.';
+
+-- An index comes back with its table out of a dump, while the catalogue, where the dump was of the table alone, knows
+-- nothing of it. An earlier mmdb indexed by to_tsvector.
+create or replace function mmdb.keywords_index_found(words mmdb.keywords) returns text
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  taken constant regclass := (
+    select c.oid from pg_class c
+    where c.relname = words.index_name
+      and c.relnamespace = (select t.relnamespace from pg_class t where t.oid = words.relation));
+  expression text;
+  indexed text;
+begin
+  if taken is null then
+    return 'nothing';
+  end if;
+  expression := mmdb.bare_sql(mmdb.keywords_expression(words));
+  indexed := (
+    select mmdb.bare_sql(pg_get_indexdef(i.indexrelid, 1, false))
+    from pg_index i join pg_opclass o on o.oid = i.indclass[0] join pg_am m on m.oid = o.opcmethod
+    where i.indexrelid = taken and i.indrelid = words.relation and i.indisvalid and i.indpred is null
+      and i.indnatts = 1 and m.amname = 'gin'
+      and o.opcname = case mmdb.keywords_method(words.language) when 'trigram' then 'gin_trgm_ops'
+                                                                else 'tsvector_ops' end);
+  return case indexed when expression then 'ours'
+                      when replace(expression, 'mmdb.words_of', 'to_tsvector') then 'former'
+                      else 'other' end;
+end
+$$;
+comment on function mmdb.keywords_index_found(mmdb.keywords) is
+  'What has the name of the index of keywords: nothing, ours (the very index), former (that of an earlier mmdb), or '
+  'other, which is something else.';
+
+create or replace function mmdb.make_keywords_index(words mmdb.keywords, build boolean) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  found_index constant text := mmdb.keywords_index_found(words);
+  qualified constant text := (select format('%I.%I', n.nspname, words.index_name)
+                              from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                              where c.oid = words.relation);
+begin
+  if found_index = 'other' then
+    raise exception 'relation % is there already, and is no index of these keywords', qualified
+      using errcode = 'duplicate_table',
+            hint = 'give the keywords another name => ''…''' || coalesce(
+              (select format(', or if nobody needs that index: drop index %s', qualified)
+               from pg_index i where i.indexrelid = to_regclass(qualified)), '');
+  elsif not build or found_index = 'ours' or mmdb.words_index(words) is not null then
+    return;
+  elsif found_index = 'former' then
+    execute format('drop index %s', qualified);
+  end if;
+  execute mmdb.keywords_index(words);
+end
+$$;
+comment on function mmdb.make_keywords_index(mmdb.keywords, boolean) is
+  'Build the index of keywords, unless it is there; where it is not to be built, see that its name is free.';
+
+create or replace function mmdb.words_index(words mmdb.keywords) returns regclass
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select i.indexrelid::regclass
+  from pg_index i
+  join pg_opclass o on o.oid = i.indclass[0]
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where mmdb.has_words(words.relation, words.columns) and i.indrelid = words.relation and i.indisvalid
+    and i.indpred is null and a.attname = words.columns[1] and o.opcname = 'tsvector_ops'
+    and i.indnatts = 1 and o.opcmethod = (select m.oid from pg_am m where m.amname = 'gin')
+  order by i.indexrelid limit 1
+$$;
+comment on function mmdb.words_index(mmdb.keywords) is
+  'A GIN index, whosoever made it, of the tsvector column that keywords are over; NULL for none.';
+
 create or replace function mmdb.add_keywords(
   relation regclass, columns text[], language text default 'simple', name text default 'keywords',
   index boolean default true
@@ -98,7 +254,6 @@ as $$
 #variable_conflict use_variable
 declare
   words mmdb.keywords;
-  modality record;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
@@ -108,38 +263,30 @@ begin
         or exists (select from mmdb.embeddings e where e.relation = relation and e.name = name) then
     raise exception 'table % has a leg "%" already', relation, name
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
+  elsif not mmdb.has_words(relation, columns) then
+    perform mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
+  elsif mmdb.keywords_method(language) = 'trigram' then
+    raise exception 'column "%" of table % holds words, not the text that trigrams are made of', columns[1], relation
+      using errcode = 'datatype_mismatch', hint = 'give the language that its words are of, or a column of text';
   end if;
-  modality := mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
   words.relation := relation;
   words.name := name;
   words.columns := columns;
   words.language := language;
   words.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
                                      relation::oid::bigint);
-  if index then
-    execute mmdb.keywords_index(words);
-  end if;
+  perform mmdb.make_keywords_index(words, index);
   words := mmdb.record_keywords(words);
   perform mmdb.make_table_functions(relation);
   return words;
 end
 $$;
 comment on function mmdb.add_keywords(regclass, text[], text, text, boolean) is
-  'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search '
-  'configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing '
-  'errors. Building the index blocks writers; index => false leaves it to you: the statement is '
-  'mmdb.keywords_index(k) of the row that comes back.';
-
-create or replace function mmdb.keywords_index(words mmdb.keywords) returns text
-language sql stable security invoker
-set search_path = pg_catalog, pg_temp
-as $$
-  select format('create index %I on %s using gin (%s%s)', words.index_name, mmdb.relation_sql(words.relation),
-                mmdb.keywords_expression(words.columns, words.language),
-                case mmdb.keywords_method(words.language)
-                     when 'trigram' then ' @extschema:pg_trgm@.gin_trgm_ops' else '' end)
-$$;
-comment on function mmdb.keywords_index(mmdb.keywords) is 'The statement that builds the index of keywords.';
+  'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Or in a column of type '
+  'tsvector, which is taken as it is, with the index that it has. Language: a text search configuration (english, '
+  'german, simple, public.my_own, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. '
+  'Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the '
+  'row that comes back. An index of these keywords that a restored table brought along is taken over.';
 
 create or replace function mmdb.drop_keywords(relation regclass, name text default 'keywords') returns void
 language plpgsql volatile security invoker
@@ -147,6 +294,7 @@ set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
   words mmdb.keywords;
+  made_index regclass;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
@@ -155,9 +303,12 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
-                                                join pg_namespace n on n.oid = c.relnamespace
-                                                 where c.oid = relation), words.index_name);
+  for made_index in
+    select c.oid from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = words.relation and c.relname = words.index_name
+  loop
+    execute format('drop index %s', mmdb.relation_sql(made_index));
+  end loop;
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
@@ -175,7 +326,7 @@ declare
   expression constant text := coalesce(
     (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
      where i.indrelid = words.relation and c.relname = words.index_name),
-    mmdb.keywords_expression(words.columns, words.language));
+    mmdb.keywords_expression(words));
 begin
   leg.name := words.name;
   leg.pieces := mmdb.row_pieces(words.relation);

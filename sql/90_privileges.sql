@@ -1,6 +1,6 @@
 -- Who may call what. Everything is revoked first; what no list here names, users and workers may call. So a function
--- that is for the worker, the loopback or mmdb's owner alone must be named. The roles' names are settings, so the
--- grants are written by a loop.
+-- that is for the worker, the loopback, mmdb's owner alone or everybody must be named. The roles' names are settings,
+-- so the grants are written by a loop.
 
 create or replace function mmdb.grant_privileges() returns void
 language plpgsql volatile security invoker
@@ -21,6 +21,8 @@ declare
     'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
     -- Of the version before, while they stand.
     'trim_queries', 'query_hash'];
+  -- Indexes call them, of tables that anybody may write to.
+  for_everybody constant text[] := array['pairs', 'words_of'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -33,15 +35,15 @@ begin
                  user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
-           case when p.proname = any(for_loopback) then array[loopback_role]
-                when p.proname = any(for_worker) then array[worker_role]
-                else array[user_role, worker_role] end as roles
+           case when p.proname = any(for_loopback) then array[quote_ident(loopback_role)]
+                when p.proname = any(for_worker) then array[quote_ident(worker_role)]
+                else array[quote_ident(user_role), quote_ident(worker_role)]
+                     || case when p.proname = any(for_everybody) then array['public'] else '{}' end end as roles
     from pg_proc p
     -- What an install set aside keeps the rights that it had, for who is in the middle of it.
     where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner) and p.proname not like 'set\_aside\_%'
   loop
-    execute format('grant execute on routine %s to %s', granted.function,
-                   (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
+    execute format('grant execute on routine %s to %s', granted.function, array_to_string(granted.roles, ', '));
   end loop;
 end
 $$;

@@ -10,7 +10,7 @@ from mmdb.install.transaction import Database, transaction
 
 
 def uninstall(url: str | None = None) -> list[str]:
-    """Take mmdb out of a database: embedding columns, functions, schema, roles that nothing else uses.
+    """Take mmdb out of a database: embedding columns, indexes, functions, schema, roles that nothing else uses.
 
     Returns what was left and why. The tables' own data, and the extensions, stay. Raises InstallError and changes
     nothing where a table belongs to somebody else, or a view, a policy, a default or the like of yours uses what is to
@@ -21,7 +21,7 @@ def uninstall(url: str | None = None) -> list[str]:
         if not database.value("has_revision"):
             return ["mmdb was not installed in this database"]
         settings = {row["name"]: row["value"] for row in database.rows("settings")}
-        _drop_embeddings(database)
+        _drop_declared(database)
         _refuse_dependents(database)
         for schema in database.rows("worker_schemas", {"role": settings["worker_role"]}):
             database.run("revoke_schema", schema=schema["name"], role=settings["worker_role"])
@@ -31,9 +31,11 @@ def uninstall(url: str | None = None) -> list[str]:
         return _drop_roles(database, [settings[f"{name}_role"] for name in ("loopback", "worker", "user")])
 
 
-def _drop_embeddings(database: Database) -> None:
+def _drop_declared(database: Database) -> None:
     for embedding in database.rows("embeddings"):
         database.run("drop_embedding", embedding)
+    for keywords in database.rows("keywords"):
+        database.run("drop_keywords", keywords)
     for orphan in database.rows("orphans"):  # of tables that were dropped before a worker could clean up
         database.raw.execute(f"drop function {orphan['function']}".encode())
 

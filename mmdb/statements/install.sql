@@ -200,6 +200,14 @@ order by e.id
 -- name: drop_embedding
 select mmdb.drop_embedding(%(relation)s::text::regclass, %(name)s)
 
+-- name: keywords
+select w.relation::text as relation, w.name
+from mmdb.keywords w join pg_class c on c.oid = w.relation
+order by w.id
+
+-- name: drop_keywords
+select mmdb.drop_keywords(%(relation)s::text::regclass, %(name)s)
+
 -- name: orphans
 select p.oid::regprocedure::text as function
 from mmdb.embeddings e join pg_proc p on mmdb.is_made_by(p.oid, e.id)

@@ -478,6 +478,8 @@ def test_uninstall_leaves_the_tables(roles: Roles, server: Server, empty_databas
         "create table shop.parts (id integer, part integer, title text, primary key (id, part)) partition by hash (id)",
         "create table shop.part_0 partition of shop.parts for values with (modulus 1, remainder 0)",
         "create table shop.dropped (id integer primary key, title text)",
+        "create table shop.words (id integer primary key, title text, words tsvector)",
+        "create index on shop.words using gin (words)",
     )
     extensions(empty_database)
     before = dump(server, empty_database.url)
@@ -488,6 +490,14 @@ def test_uninstall_leaves_the_tables(roles: Roles, server: Server, empty_databas
         "select mmdb.add_embedding('shop.products', 'photo', model => 'hash')",
         "select mmdb.add_embedding('shop.parts', 'title', model => 'hash')",
         "select mmdb.add_embedding('shop.dropped', 'title', model => 'hash')",
+        "select mmdb.add_keywords('shop.parts', array['title'], 'english')",
+        "select mmdb.add_keywords('shop.dropped', array['title'], 'english')",
+        *(
+            f"select mmdb.add_keywords('shop.products', array['title'], '{language}', name => '{language}')"
+            for language in ("english", "chinese", "trigram")
+        ),
+        "select mmdb.add_keywords('shop.words', array['title'])",
+        "select mmdb.add_keywords('shop.words', array['words'], name => 'stored')",
     )
     run(empty_database, "drop table shop.dropped")
     made = [loopback_role(empty_database), roles.user, roles.worker]

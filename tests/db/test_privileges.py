@@ -92,8 +92,8 @@ def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
     ).fetchall()  # fmt: skip
     assert {name for (name,) in open_to_users} == {
         "contract_samples", "contract_settings", "doctor", "drift", "drop_contract", "embed", "embed_for",
-        "forget_embedding", "forget_keywords", "model_of", "record_contract", "record_embedding", "record_keywords",
-        "record_recall", "record_switch", "retry", "setting", "wake_workers",
+        "forget_embedding", "forget_keywords", "model_of", "pairs", "record_contract", "record_embedding",
+        "record_keywords", "record_recall", "record_switch", "retry", "setting", "wake_workers", "words_of",
     }  # fmt: skip
     for table in ("requests", "queries", "leases", "settings", "worker_sessions", "progress"):
         with pytest.raises(pg.InsufficientPrivilege):

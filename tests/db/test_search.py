@@ -12,7 +12,7 @@ from psycopg import errors as pg
 
 from mmdb.worker import background
 from tests.conftest import Database, MakeRole
-from tests.db.conftest import QUICK, Connection, until
+from tests.db.conftest import QUICK, Connection
 
 TEXTS = [
     "red running shoes", "blue winter boots", "a red cup for coffee", "the coffee machine", "running in winter",
@@ -218,86 +218,6 @@ def test_words_that_few_rows_have_say_more(module_database: Database) -> None:
         assert rare[0] > 5 * common[0]
 
 
-# Declaring words.
-
-
-@pytest.fixture
-def notes(conn: Connection) -> Connection:
-    conn.execute("create table notes (id int primary key, title text, body text)")
-    conn.execute("select name from mmdb.add_embedding('notes', 'title', model => 'hash')")
-    return conn
-
-
-def test_the_index_is_used(notes: Connection) -> None:
-    notes.execute(
-        "insert into notes select g, 'note ' || g, 'word' || g from generate_series(1, 3000) g; analyze notes"
-    )
-    notes.execute("select name from mmdb.add_keywords('notes', array['title', 'body'], 'english')")
-    notes.execute("analyze notes")
-    statement = (
-        "explain select id from notes where to_tsvector('english'::regconfig, coalesce(title, '') || ' ' || "
-        "coalesce(body, '')) @@ (select mmdb.words_query('english', 'word77'))"
-    )
-    plan = "\n".join(row[0] for row in notes.execute(statement))
-    assert "notes_keywords" in plan
-
-
-def test_typing_errors(notes: Connection, worker: None) -> None:
-    notes.execute("insert into notes values (1, 'espresso machine', null), (2, 'running shoes', null)")
-    notes.execute("select name from mmdb.add_keywords('notes', array['title'], 'trigram', name => 'fuzzy')")
-    call = "select id from notes_search('expresso mashine', weights => '{\"title\": 0}')"
-    assert notes.execute(call).fetchall() == [(1,)]
-
-
-def test_words_follow_renamed_columns_and_go(notes: Connection, worker: None) -> None:
-    notes.execute("insert into notes values (1, 'a title', 'some words')")
-    notes.execute("select name from mmdb.add_keywords('notes', array['body'], 'english')")
-    notes.execute("select mmdb.wait_until_embedded('notes')")
-    notes.execute("alter table notes rename body to content")
-    notes.execute("select name from mmdb.refresh('notes')")
-    call = "select id, content from notes_search('words', weights => '{\"title\": 0}')"
-    assert notes.execute(call).fetchall() == [(1, "some words")]
-    notes.execute("select mmdb.drop_keywords('notes')")
-    assert notes.execute("select to_regclass('notes_keywords')").fetchone() == (None,)
-    assert set(notes.execute("select ranks from notes_search('words')").fetchall()[0][0]) == {"title"}
-    notes.execute("select mmdb.drop_embedding('notes', 'title')")
-    left = "select count(*) from pg_proc where pronamespace = 'public'::regnamespace and proname like 'notes%'"
-    assert notes.execute(left).fetchone() == (0,)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (
-            "mmdb.add_keywords('notes', array['title'], 'klingon')",
-            pg.UndefinedObject,
-            'no text search configuration "klingon"',
-        ),
-        ("mmdb.add_keywords('notes', array['nix'])", pg.UndefinedColumn, 'no column "nix"'),
-        ("mmdb.add_keywords('notes', array['id'])", pg.DatatypeMismatch, 'does not hold modality "text"'),
-        ("mmdb.add_keywords('notes', '{}')", pg.InvalidParameterValue, "need at least one column"),
-        ("mmdb.add_keywords('notes', array['body'], name => 'title')", pg.DuplicateObject, 'has a leg "title" already'),
-        ("mmdb.drop_keywords('notes')", pg.UndefinedObject, 'no keywords "keywords"'),
-    ],
-)
-def test_mistakes_in_declaring_words(notes: Connection, call: str, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        notes.execute(f"select {call}")
-
-
-def test_only_the_owner_declares_words(notes: Connection, database: Database, make_role: MakeRole) -> None:
-    role = make_role("reader")
-    notes.execute(f"grant mmdb_user to {role.name}; grant all on notes to {role.name}")
-    with role.connect(database) as reader:
-        for call in (
-            "select mmdb.add_keywords('notes', array['title'])",
-            "select mmdb.record_keywords(row(null, 'notes'::regclass, 'x', '{title}', 'simple', 'x', null))",
-            "select mmdb.forget_keywords('notes', 'x')",
-        ):
-            with pytest.raises(pg.InsufficientPrivilege, match="must be owner"):
-                reader.execute(call)
-
-
 def test_a_function_of_somebody_elses_is_not_shadowed(conn: Connection) -> None:
     conn.execute("create table notes (id int primary key, title text)")
     conn.execute("create function notes_search(text) returns int language sql as 'select 1'")
@@ -305,10 +225,3 @@ def test_a_function_of_somebody_elses_is_not_shadowed(conn: Connection) -> None:
         conn.execute("select mmdb.add_embedding('notes', 'title', model => 'hash')")
     conn.execute("select name from mmdb.add_embedding('notes', 'title', model => 'hash', prefix => 'our_notes')")
     assert conn.execute("select count(*) from pg_proc where proname = 'our_notes_search'").fetchone() == (1,)
-
-
-def test_keywords_of_a_dropped_table_are_forgotten(notes: Connection, database: Database) -> None:
-    notes.execute("select name from mmdb.add_keywords('notes', array['title'])")
-    notes.execute("drop table notes")
-    with background(database.url, options=QUICK):
-        until(lambda: notes.execute("select count(*) from mmdb.keywords").fetchone() == (0,))

@@ -18,7 +18,6 @@ ELSEWHERE = {
     "worker_functions": "run by the worker: worker, pipeline, on_change",
     "declaration": "embeddings, tests/orm/test_declaration.py",
     "drift": "found after each change that brings it about: triggers, embeddings, doctor",
-    "keywords": "search",
     "contracts": "recall, for they stand on the same 6,000 vectors",
     "stored_queries": "recall, find",
     "former_searches": "tests/migration/test_upgrade.py",
