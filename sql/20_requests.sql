@@ -10,19 +10,20 @@ create or replace function mmdb.request_hash(content text, data bytea) returns b
 language sql immutable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select sha256(coalesce('bytes\000'::bytea || data, 'text\000'::bytea || convert_to(content, 'UTF8')))
+  select sha256(coalesce(E'bytes\\000'::bytea || data, E'text\\000'::bytea || convert_to(content, 'UTF8')))
 $$;
 comment on function mmdb.request_hash(text, bytea) is
   'The key of a text or of bytes in the cache: SHA-256, of which of the two it is too.';
 
 -- A clone by file has its original's system identifier, so a primary is known by its start. Not so a standby: it asks
--- its primary, and there only the identifier is the same.
+-- its primary, and there only the identifier is the same. Written as a number: two sessions compare it, and how a time
+-- is written depends on their settings.
 create or replace function mmdb.here(standby boolean) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select format('%s/%s', case when here.standby then c.system_identifier::text
-                              else pg_postmaster_start_time()::text end, d.oid)
+                              else extract(epoch from pg_postmaster_start_time())::text end, d.oid)
   from pg_control_system() c, pg_database d
   where d.datname = current_database()
 $$;
@@ -112,23 +113,106 @@ $$;
 comment on function mmdb.poll_request(uuid) is
   'Loopback only: the answer to one''s own request, NULL while it is not there.';
 
+-- libpq says in words alone why it could not connect, in any language: what is wrong is looked for in the catalogues.
+create or replace function mmdb.loopback_remedy() returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when s.oid is null or r.oid is null or m.umuser is null then
+      'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs'
+    when not has_database_privilege(r.oid, current_database(), 'connect') then
+      format('run `mmdb init`, or: grant connect on database %I to %I', current_database(), r.rolname)
+    when not r.rolcanlogin or r.rolvaliduntil <= clock_timestamp() then
+      format('let its role log in: alter role %I login valid until ''infinity''', r.rolname)
+    when not r.rolconnlimit = -1 then
+      format('let its role have a connection for each session that searches: alter role %I connection limit -1',
+             r.rolname)
+    when o.port is distinct from current_setting('port') then
+      format('it goes to port %s, and this server has %s: if nothing leads from there to here, run `mmdb init '
+             '--loopback-port %2$s`', o.port, current_setting('port'))
+    else
+      format('it goes to %s, port %s, as role "%s" with a password: the server must listen there, and pg_hba.conf have '
+             'a line for it (as in: host "%s" "%3$s" %1$s scram-sha-256); `mmdb init --loopback-host … '
+             '--loopback-port …` says where else, and gives it a new password', o.host, o.port, r.rolname,
+             current_database())
+  end
+  from (select mmdb.setting('loopback_role')) l(role)
+  left join pg_roles r on r.rolname = l.role
+  left join pg_foreign_server s on s.srvname = 'mmdb_loopback'
+  left join pg_user_mappings m on m.srvid = s.oid
+    and m.umuser = (select n.nspowner from pg_namespace n where n.nspname = 'mmdb')
+  cross join lateral (select max(substr(w.option, 6)) filter (where w.option like 'host=%'),
+                             max(substr(w.option, 6)) filter (where w.option like 'port=%')
+                      from unnest(s.srvoptions) w(option)) o(host, port)
+$$;
+comment on function mmdb.loopback_remedy() is 'What to do where the loopback cannot be opened.';
+
+-- Whatever the database has its sessions begin with: a vector comes back as text, which is to lose no digit; a session
+-- that waits is not to be cut off; and a question is written, in a database too that is read only by default.
+create or replace function mmdb.connect_loopback(connection text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  settings constant text :=
+    'set extra_float_digits = 1; set array_nulls = on; set statement_timeout = 0; set lock_timeout = 0; '
+    'set idle_session_timeout = 0; set default_transaction_read_only = off; '
+    'set default_transaction_isolation = ''read committed''';
+  reason text;
+begin
+  perform @extschema:dblink@.dblink_connect(connection, 'mmdb_loopback');
+  perform @extschema:dblink@.dblink_exec(connection, settings);
+exception when others then
+  get stacked diagnostics reason = pg_exception_detail;
+  reason := coalesce(nullif(reason, ''), sqlerrm);
+  if connection = any(@extschema:dblink@.dblink_get_connections()) then
+    perform @extschema:dblink@.dblink_disconnect(connection);
+  end if;
+  raise exception 'the loopback connection of mmdb cannot be opened: %', reason
+    using errcode = 'connection_exception', hint = mmdb.loopback_remedy();
+end
+$$;
+comment on function mmdb.connect_loopback(text) is
+  'Open a connection back into the database under this name, as the loopback''s role.';
+
 create or replace function mmdb.open_loopback() returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if 'mmdb_loopback' = any(@extschema:dblink@.dblink_get_connections()) then
-    return;
+  if 'mmdb_loopback' <> all(coalesce(@extschema:dblink@.dblink_get_connections(), '{}')) then
+    perform mmdb.connect_loopback('mmdb_loopback');
   end if;
-  perform @extschema:dblink@.dblink_connect('mmdb_loopback', 'mmdb_loopback');
-exception when others then
-  raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
-    using errcode = 'connection_exception',
-          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it '
-                 'needs; `mmdb doctor` says more';
 end
 $$;
 comment on function mmdb.open_loopback() is 'Open this session''s connection back into the database, once.';
+
+-- By a connection of its own: that of the session may have been opened when one still could be.
+create or replace function mmdb.try_loopback(out problem text, out remedy text)
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  answer text;
+begin
+  perform mmdb.connect_loopback('mmdb_trial');
+  select r.problem into answer
+  from @extschema:dblink@.dblink('mmdb_trial', format(
+    'select p.problem from mmdb.post_request(%L, ''embedding'', '''', '''', null, null) p',
+    mmdb.here(pg_is_in_recovery()))) r(problem text);
+  -- No worker has the model "", so that is what is said where all is well.
+  perform mmdb.raise_problem(nullif(answer, 'no worker'), 'embedding', '');
+  perform @extschema:dblink@.dblink_disconnect('mmdb_trial');
+exception when others then
+  get stacked diagnostics problem = message_text, remedy = pg_exception_hint;
+  if 'mmdb_trial' = any(@extschema:dblink@.dblink_get_connections()) then
+    perform @extschema:dblink@.dblink_disconnect('mmdb_trial');
+  end if;
+end
+$$;
+comment on function mmdb.try_loopback() is
+  'What is wrong with the loopback, tried now, and what to do; NULL where nothing is.';
 
 -- pg_stat_activity shows the first track_activity_query_size bytes of a statement to everybody of the same
 -- role, so the call proper begins behind that much white space.

@@ -100,7 +100,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   missing constant text := (
-    select min(m.name[1]) from regexp_matches(template, '\{([a-z_]+)\}', 'g') m(name)
+    select min(m.name[1]) from regexp_matches(template, '[{]([a-z_]+)[}]', 'g') m(name)
     where pieces ->> m.name[1] is null);
 begin
   if missing is not null then
@@ -110,8 +110,8 @@ begin
   end if;
   return (
     select string_agg(t.between || coalesce(pieces ->> n.name[1], ''), '' order by t.place)
-    from regexp_split_to_table(template, '\{[a-z_]+\}') with ordinality t(between, place)
-    left join regexp_matches(template, '\{([a-z_]+)\}', 'g') with ordinality n(name, place) on n.place = t.place);
+    from regexp_split_to_table(template, '[{][a-z_]+[}]') with ordinality t(between, place)
+    left join regexp_matches(template, '[{]([a-z_]+)[}]', 'g') with ordinality n(name, place) on n.place = t.place);
 end
 $$;
 comment on function mmdb.filled(text, jsonb) is

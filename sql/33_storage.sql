@@ -129,7 +129,7 @@ as $$
   select case
     when mmdb.loads_bytes(declared) then format('p.%I', declared.sources[1])
     when cardinality(declared.sources) = 1 then format('p.%I::text', declared.sources[1])
-    else format('concat_ws(E''\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
+    else format(E'concat_ws(E''\\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
   end
   from unnest(declared.sources) with ordinality s(name, place)
 $$;
@@ -163,7 +163,7 @@ as $$
   select case
     when declared.weights is not null then
       format('sha256(%s)', (
-        select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw),
+        select string_agg(format(E'coalesce(E''\\\\x01''::bytea || sha256(%s), E''\\\\x00''::bytea)', s.raw),
                           ' || ' order by s.place)
         from mmdb.weighted_sources(declared) s))
     when mmdb.loads_bytes(declared) then format('sha256(%s)', mmdb.content_sql(declared))

@@ -90,6 +90,7 @@ returns table (
 )
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared mmdb.embeddings;
@@ -118,6 +119,7 @@ comment on function mmdb.declarations() is
 create or replace function mmdb.own_indexes() returns table (schema text, name text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
   select n.nspname::text, i.relname::text
   from (
@@ -139,6 +141,7 @@ comment on function mmdb.own_indexes() is
 create or replace function mmdb.own_columns() returns table (schema text, relation_name text, name text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
   select n.nspname::text, c.relname::text, a.attname::text
   from mmdb.embeddings e

@@ -17,7 +17,7 @@ begin
     raise exception '% is a system table', relation using errcode = 'insufficient_privilege';
   elsif not pg_has_role(table_class.relowner, 'usage') then
     raise exception 'must be owner of table %', relation
-      using errcode = 'insufficient_privilege', hint = format('its owner is %I', table_class.relowner::regrole);
+      using errcode = 'insufficient_privilege', hint = format('its owner is %s', table_class.relowner::regrole);
   elsif table_class.relforcerowsecurity then
     raise exception 'table % forces row-level security on its owner', relation
       using errcode = 'object_not_in_prerequisite_state',

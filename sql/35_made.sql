@@ -207,7 +207,7 @@ begin
     select p.oid
     from pg_proc p
     cross join lateral (
-      select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
+      select substring(obj_description(p.oid, 'pg_proc') from '[[]mmdb embedding ([0-9]+)[]]$')::bigint) m(id)
     where p.pronamespace = schema_name::regnamespace and m.id is not null
       and pg_has_role(p.proowner, 'usage')
       and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)

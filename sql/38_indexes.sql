@@ -51,6 +51,7 @@ create or replace function mmdb.index_statements(relation regclass, name text, c
 returns setof text
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared constant mmdb.embeddings := mmdb.embedding_of(relation, name);

@@ -1,5 +1,8 @@
 -- Declare, find, refresh and drop an embedding. The DDL runs with the rights of the caller, who must own the table;
 -- only the entry in mmdb's own catalogue is written by mmdb's owner, guarded.
+--
+-- What these functions write is compared later with what another session would write (sql/50_drift.sql): all that
+-- writes or compares it pins the settings by which names and bytes are written.
 
 create or replace function mmdb.embedding_of(relation regclass, name text) returns mmdb.embeddings
 language plpgsql stable security invoker
@@ -198,6 +201,7 @@ create or replace function mmdb.add_embedding(relation regclass, declaration jso
 returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 begin
   perform mmdb.check_relation(relation);
@@ -258,6 +262,7 @@ create or replace function mmdb.drop_embedding(relation regclass, name text, if_
 returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared mmdb.embeddings;
@@ -292,6 +297,7 @@ comment on function mmdb.drop_embedding(regclass, text, boolean) is
 create or replace function mmdb.refresh(relation regclass) returns setof mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared mmdb.embeddings;

@@ -53,6 +53,7 @@ create or replace function mmdb.change_model(
 ) returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   serving mmdb.embeddings;
@@ -225,6 +226,7 @@ create or replace function mmdb.switch_model(relation regclass, name text, force
 returns mmdb.embeddings
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   serving mmdb.embeddings;

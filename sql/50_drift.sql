@@ -5,7 +5,7 @@ create or replace function mmdb.shell_word(word text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end
+  select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', E'''\\''''') || '''' end
 $$;
 comment on function mmdb.shell_word(text) is 'A text as one argument in a shell.';
 
@@ -29,6 +29,7 @@ comment on function mmdb.add_command(mmdb.embeddings) is
 create or replace function mmdb.drift(id bigint) returns text
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared mmdb.embeddings;
@@ -71,6 +72,7 @@ comment on function mmdb.drift(bigint) is
 create or replace function mmdb.is_out_of_date(declared mmdb.embeddings) returns boolean
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 begin
   return declared.attached_to <> mmdb.attachment(declared.relation) or mmdb.function_drift(declared) is not null;

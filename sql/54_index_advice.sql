@@ -35,12 +35,12 @@ as $$
   select a.attname::text, m.parts[1]
   from pg_attribute a
   cross join lateral regexp_matches(statement,
-    '\mp\.' || regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')
-    || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
+    E'\\mp[.]' || regexp_replace(quote_ident(a.attname), E'(\\W)', E'\\\\\\1', 'g')
+    || '(?:::text)? operator[(][^)]*[.](<=|>=|<|>|=|~~[*]|~~|@>|<@|&&)[)]', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
     and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
     and position('/* mmdb.top_exact */' in statement) > 0
-    and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and statement !~ '^[[:space:]]*explain' and statement !~ ' or | is not true'
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
 $$;
 comment on function mmdb.exact_conditions(regclass, text) is

@@ -196,7 +196,8 @@ begin
     select string_agg(case when v = 'null' then 'null'
                            when jsonb_typeof(v) = 'array' and element.type <> all('{json,jsonb}'::regtype[])
                              then mmdb.filter_text(v, filter_text.type)
-                           else '"' || replace(replace(mmdb.filter_text(v, element.type), '\', '\\'), '"', '\"') || '"'
+                           else '"' || replace(replace(mmdb.filter_text(v, element.type), E'\\', E'\\\\'), '"', E'\\"')
+                                || '"'
                       end, element.delimiter)
     from jsonb_array_elements(value) v));
 end

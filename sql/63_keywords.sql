@@ -5,8 +5,8 @@
 create or replace function mmdb.unspaced() returns text
 language sql immutable parallel safe security invoker
 as $$
-  select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF'
-         '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
+  select E'\\u0E00-\\u0EFF\\u1000-\\u109F\\u1780-\\u17FF\\u2E80-\\u2FDF\\u3005-\\u3007\\u3021-\\u3029\\u3031-\\u30FF'
+         '\\u3100-\\u31FF\\u3400-\\u4DBF\\u4E00-\\u9FFF\\uA960-\\uA97F\\uAC00-\\uD7FF\\uF900-\\uFAFF'
 $$;
 comment on function mmdb.unspaced() is
   'Characters of languages without spaces between words, as the inside of a character class.';
@@ -250,6 +250,7 @@ create or replace function mmdb.add_keywords(
 ) returns mmdb.keywords
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 #variable_conflict use_variable
 declare
@@ -291,6 +292,7 @@ comment on function mmdb.add_keywords(regclass, text[], text, text, boolean) is
 create or replace function mmdb.drop_keywords(relation regclass, name text default 'keywords') returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   words mmdb.keywords;

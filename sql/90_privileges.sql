@@ -16,7 +16,8 @@ declare
     'take_requests', 'answer_request', 'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_request', 'poll_request', 'post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array[
-    'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
+    'embed_by', 'request', 'loopback', 'open_loopback', 'connect_loopback', 'try_loopback', 'loopback_remedy',
+    'raise_problem', 'check_embeddable', 'trim_requests',
     'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
     'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
     -- Of the version before, while they stand.
@@ -30,7 +31,8 @@ begin
   execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, '
-                 'mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
+                 'mmdb.workers, mmdb.contracts, mmdb.recall_log, mmdb.schema_version to %I, %I',
+                 user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I',
                  user_role); -- of 9 quintillion: nobody uses them up
   for granted in
@@ -41,7 +43,8 @@ begin
                      || case when p.proname = any(for_everybody) then array['public'] else '{}' end end as roles
     from pg_proc p
     -- What an install set aside keeps the rights that it had, for who is in the middle of it.
-    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner) and p.proname not like 'set\_aside\_%'
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+      and not starts_with(p.proname, 'set_aside_')
   loop
     execute format('grant execute on routine %s to %s', granted.function, array_to_string(granted.roles, ', '));
   end loop;

@@ -71,7 +71,9 @@ def transaction(url: str | None) -> Iterator[Database]:
     engine = connect(url)
     try:
         with _translated(), engine.begin() as connection:
-            yield Database(connection)
+            database = Database(connection)
+            database.run("pin_settings")
+            yield database
     finally:
         engine.dispose()
 

@@ -1,3 +1,10 @@
+-- name: pin_settings
+set transaction isolation level read committed;
+set local statement_timeout = 0;
+set local standard_conforming_strings = on;
+set local quote_all_identifiers = off;
+set local password_encryption = 'scram-sha-256'
+
 -- name: lock
 select pg_advisory_xact_lock(1835885668, 0)
 
@@ -142,6 +149,21 @@ cross join lateral (select format('mmdb_loopback_%%s', d.oid)) role(name)
 cross join lateral ({address}) address
 where d.datname = current_database()
 
+-- name: may_connect
+select has_database_privilege(%(role)s, current_database(), 'connect') as already,
+       pg_has_role(d.datdba, 'usage') as grantable, d.datname as database
+from pg_database d where d.datname = current_database()
+
+-- name: grant_connect
+grant connect on database {database} to {role}
+
+-- name: was_let_in
+select exists (select from pg_database d cross join aclexplode(d.datacl) a join pg_roles r on r.oid = a.grantee
+               where d.datname = current_database() and r.rolname = %(role)s and a.privilege_type = 'CONNECT')
+
+-- name: revoke_connect
+revoke connect on database {database} from {role}
+
 -- name: former_loopback
 select s.value from mmdb.settings s join pg_roles r on r.rolname = s.value
 where s.name = 'loopback_role' and s.value <> %(role)s
@@ -186,10 +208,8 @@ where mmdb.is_out_of_date(e)
 -- name: refresh
 select mmdb.refresh(%(relation)s::text::regclass)
 
--- name: check_loopback
-select problem from mmdb.loopback(format(
-  'select * from mmdb.post_request(%%L, %%L, %%L, %%L, null, null)',
-  mmdb.here(pg_is_in_recovery()), 'embedding', '', ''))
+-- name: try_loopback
+select problem, remedy from mmdb.try_loopback()
 
 -- name: embeddings
 select e.relation::text as relation, e.name

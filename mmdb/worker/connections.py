@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import Identifier
 
 from mmdb.database.rows import Connection, Kind, read_all
@@ -22,8 +23,22 @@ from mmdb.errors import DatabaseError
 from mmdb.worker.values import Task
 
 TOPIC = "worker"
-LOCK_TIMEOUT_MS = 2000
-"""Milliseconds. We wait for no user's lock; this is for the moments at which two workers meet on a lease."""
+SETTINGS = {
+    # Milliseconds. We wait for no user's lock; this is for the moments at which two workers meet on a lease.
+    "lock_timeout": "2000",
+    "synchronous_commit": "off",
+    # Whatever the database or the role has: a worker waits and works as long as it takes, reads numbers whole and sends
+    # NULLs in arrays.
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read\\ committed",
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+}
+"""What a session of a worker begins with, and goes back to when it is wiped."""
 
 
 @cache
@@ -41,12 +56,19 @@ def open_connection(url: str) -> Connection:
         application_name="mmdb worker",
         client_encoding="utf8",
         prepare_threshold=None,  # a prepared statement could be swapped for another by code that runs in the session
-        options=f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit=off",
+        options=_options(url),
     )
     if not register_types(connection):
         connection.close()
         raise DatabaseError("the database has no extension vector", hint="run `mmdb init` on it")
     return connection
+
+
+def _options(url: str) -> str:
+    """Those of the URL, or else of PGOPTIONS, and then ours, which win."""
+    usual = next(option.val for option in psycopg.pq.Conninfo.get_defaults() if option.keyword == b"options")
+    given = conninfo_to_dict(url).get("options") or (usual or b"").decode()
+    return " ".join([str(given), *(f"-c {name}={value}" for name, value in SETTINGS.items())]).strip()
 
 
 def open_shared(url: str, worker: int) -> Connection:

@@ -68,6 +68,15 @@ def test_a_function_states_volatility_and_security(file: Path) -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize("file", [*FILES, *sorted((PACKAGE / "statements").glob("*.sql"))], ids=lambda file: file.name)
+def test_a_backslash_stands_in_an_escape_string(file: Path) -> None:
+    """In '…' what it means depends on standard_conforming_strings, which bodies meet as a session has it."""
+    text = re.sub(r"--.*", "", file.read_text("utf-8"))
+    joined = re.sub(r"'\s*\n\s*'", "", text)  # as PostgreSQL reads a literal that goes on in the next line
+    literals = re.findall(r"(\w?)('(?:[^']|'')*')", joined)
+    assert [literal for mark, literal in literals if "\\" in literal and mark != "E"] == []
+
+
 def test_no_type_is_read_out_of_a_text() -> None:
     """mmdb.embeddings has the type of a vector and its width; only an error's text is made of column_type."""
     cut = re.compile(r"column_type\b[^,;]*(?: like | ~ |substring)|substring\([^()]*column_type")
