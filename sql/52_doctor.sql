@@ -3,6 +3,7 @@
 create or replace function mmdb.doctor() returns table (subject text, level text, finding text, remedy text)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
   select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
          current_setting('server_version'),
@@ -23,6 +24,10 @@ as $$
   from (select max(split_part(c.setting, '=', 2)) from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
         where r.setdatabase = (select d.oid from pg_database d where d.datname = current_database()) and r.setrole = 0
           and c.setting like 'hnsw.iterative_scan=%') s(value)
+  union all
+  select 'loopback', case when l.problem is null then 'ok' else 'error' end,
+         coalesce(l.problem, 'leads back into this database'), l.remedy
+  from mmdb.try_loopback() l
   union all
   select 'worker', case when count(*) filter (where w.alive) = 0 then 'error' else 'ok' end,
          format('%s alive', count(*) filter (where w.alive)),

@@ -79,7 +79,7 @@ def _install(database: Database, roles: Roles | None, loopback: Loopback) -> tup
     with database.acting_as(owner), database.pinned_path():
         report = Report(facts["version_text"], _migrate(database))
     report.warnings += make_roles(database, owner, roles)
-    make_loopback(database, owner, loopback)
+    report.warnings += make_loopback(database, owner, loopback)
     with database.acting_as(owner):
         with database.pinned_path():
             former = replace_functions(database, schemas)
@@ -227,10 +227,12 @@ def _set_iterative_scan(database: Database, facts: Mapping[str, Any]) -> list[st
 
 
 def _check_loopback(url: str | None) -> list[str]:
-    """In a session of its own, as every user of mmdb.embed will be; it asks for a model that no worker has."""
+    """In a session of its own, as every user of mmdb.embed will be."""
     try:
         with transaction(url) as database, database.acting_as(database.rows("schema_owner")[0]["owner"]):
-            problem = database.value("check_loopback")
+            tried = database.rows("try_loopback")[0]
     except DatabaseError as error:
         return [f"queries by text and image will fail: {error}"]
-    return [] if problem == "no worker" else [f"the loopback leads to another database ({problem})"]
+    if tried["problem"] is None:
+        return []
+    return [f"queries by text and image will fail: {DatabaseError(tried['problem'], hint=tried['remedy'])}"]

@@ -87,18 +87,35 @@ def _grant_role(database: Database, name: str, owner: str) -> list[str]:
     return []
 
 
-def make_loopback(database: Database, owner: str, loopback: Loopback, *, replace: bool = False) -> None:
-    """Make the loopback's role, server and mapping, unless they are there and lead to this very database."""
+def make_loopback(database: Database, owner: str, loopback: Loopback, *, replace: bool = False) -> list[str]:
+    """Make the loopback's role, server and mapping, unless they are there and lead to this very database.
+
+    Returns warnings.
+    """
     with database.acting_as(owner):  # who alone sees the mapping, but for superusers
         found = database.rows("loopback", address=ADDRESS)[0]
     mapped = (found["mapped_role"], found["mapped_database"])
     there = mapped == (found["role"], found["database"]) and found["role_exists"]
     if not there or replace or loopback != Loopback():
         _replace_loopback(database, owner, loopback, found)
+    warnings = _let_in(database, found["role"])
     former = database.value("former_loopback", {"role": found["role"]})
     if former is not None:  # a clone: the role of the original may call nothing here
         database.run("revoke_loopback", role=former)
     database.run("keep_setting", {"name": "loopback_role", "value": found["role"]})
+    return warnings
+
+
+def _let_in(database: Database, role: str) -> list[str]:
+    """Where not everybody may connect, the loopback's role gets the right by name."""
+    connects = database.rows("may_connect", {"role": role})[0]
+    if connects["already"]:
+        return []
+    if not connects["grantable"]:
+        name = connects["database"]
+        return [f'role "{role}" may not connect: the owner of database "{name}" is to grant it CONNECT']
+    database.run("grant_connect", database=connects["database"], role=role)
+    return []
 
 
 def _replace_loopback(database: Database, owner: str, loopback: Loopback, found: Mapping[str, Any]) -> None:

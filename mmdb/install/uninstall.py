@@ -28,6 +28,7 @@ def uninstall(url: str | None = None) -> list[str]:
         database.run("drop_server")
         database.run("drop_schema")
         _reset_iterative_scan(database)
+        _shut_out(database, settings["loopback_role"])
         return _drop_roles(database, [settings[f"{name}_role"] for name in ("loopback", "worker", "user")])
 
 
@@ -53,6 +54,13 @@ def _reset_iterative_scan(database: Database) -> None:
     if ours and facts["owns_database"]:
         database.run("load_extensions")
         database.run("reset_iterative_scan", database=facts["database"])
+
+
+def _shut_out(database: Database, role: str) -> None:
+    """A role with a right on a database cannot be dropped."""
+    facts = database.rows("facts")[0]
+    if facts["owns_database"] and database.value("was_let_in", {"role": role}):
+        database.run("revoke_connect", database=facts["database"], role=role)
 
 
 def _drop_roles(database: Database, roles: list[str]) -> list[str]:

@@ -31,6 +31,9 @@ begin
     execute format('create role %I', loopback);
   end if;
   execute format('alter role %I login password %L', loopback, password);
+  if not has_database_privilege(loopback, current_database(), 'connect') then
+    execute format('grant connect on database %I to %I', current_database(), loopback);
+  end if;
 
   select a.host, a.port into address from (
 {address}

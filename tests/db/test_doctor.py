@@ -6,6 +6,8 @@ import shlex
 from typing import Any
 
 import psycopg
+import pytest
+from psycopg import errors as pg
 
 from tests.conftest import Database
 
@@ -16,6 +18,38 @@ def test_doctor_is_content_with_a_good_database(items: Connection, database: Dat
     items.execute(f"alter database {database.name} set hnsw.iterative_scan = strict_order")
     findings = items.execute("select subject, level, finding from mmdb.doctor() where level <> 'ok'").fetchall()
     assert findings == []
+
+
+BROKEN = {
+    "revoke connect on database {database} from public, {role}": "grant connect on database {database} to {role}",
+    "alter role {role} nologin": "alter role {role} login",
+    "alter role {role} valid until '2001-01-01'": "alter role {role} login valid until 'infinity'",
+    "alter role {role} connection limit 0": "alter role {role} connection limit -1",
+    "drop user mapping for current_user server mmdb_loopback": "mmdb init",
+    "drop server mmdb_loopback cascade": "mmdb init",
+    "alter server mmdb_loopback options (set port '1')": "mmdb init --loopback-port",
+    "alter role {role} password 'another'": "--loopback-host",
+}
+"""What may be wrong with the loopback, and what the remedy says."""
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_doctor_tries_the_loopback(conn: Connection, database: Database, worker: None, broken: str) -> None:
+    """Also where this session's own was opened before."""
+    (role,) = conn.execute("select value from mmdb.settings where name = 'loopback_role'").fetchone() or ("",)
+    names = {"database": database.name, "role": role}
+    conn.execute("select mmdb.embed('opened before', 'hash')")
+    finding = "select level, remedy from mmdb.doctor() where subject = 'loopback'"
+    assert conn.execute(finding).fetchall() == [("ok", None)]
+    conn.execute("alter role {role} connection limit -1".format(**names).encode())
+    conn.execute(broken.format(**names).encode())
+    ((level, remedy),) = conn.execute(finding).fetchall()
+    assert level == "error"
+    assert BROKEN[broken].format(**names) in remedy
+    with database.connect() as other, pytest.raises(pg.ConnectionException, match="cannot be opened") as caught:
+        other.execute("select mmdb.embed('not cached', 'hash')")
+    assert caught.value.diag.message_hint == remedy
+    assert conn.execute("select dblink_get_connections()").fetchone() == (["mmdb_loopback"],)
 
 
 def test_doctor_finds_what_is_wrong(items: Connection, database: Database) -> None:

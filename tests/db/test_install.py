@@ -414,6 +414,29 @@ def test_loopback_that_does_not_work_is_a_warning(empty_database: Database) -> N
     assert "host=localhost" in options
 
 
+def test_a_database_that_not_everybody_may_connect_to(
+    roles: Roles, server: Server, empty_database: Database, make_role: MakeRole
+) -> None:
+    """As hardening guides have it; before the install and after it, by the owner and by the administrator's script."""
+    owner = make_role()
+    owned_by(empty_database, owner)
+    run(empty_database, f'revoke connect on database "{empty_database.name}" from public', script(roles))
+    assert install(owner.url(empty_database), roles).warnings == []
+    assert asks(empty_database, owner).startswith("no worker")
+    shut_out = f'revoke connect on database "{empty_database.name}" from "{loopback_role(empty_database)}"'
+    run(empty_database, shut_out)
+    assert install(owner.url(empty_database), roles).warnings == []
+    assert asks(empty_database, owner).startswith("no worker")
+    run(empty_database, f'alter database "{empty_database.name}" owner to postgres', shut_out)
+    run(empty_database, f'grant connect, create on database "{empty_database.name}" to "{owner.name}"')
+    warnings = install(owner.url(empty_database), roles).warnings
+    assert "is to grant it CONNECT" in warnings[0]
+    assert "permission denied for database" in warnings[-1]
+    assert "grant connect on database" in warnings[-1]
+    assert install(empty_database.url, roles).warnings == []
+    assert uninstall(empty_database.url) == []
+
+
 def test_clone_must_not_post_to_the_original(server: Server, database: Database) -> None:
     products(database)
     for clone in temporary_database(server, "template1"):
