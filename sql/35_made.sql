@@ -174,6 +174,26 @@ $$;
 comment on function mmdb.trusts_owner(regclass) is
   'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
 
+-- A superuser may make what he likes, and give it to whom he likes.
+create or replace function mmdb.check_schema(declared mmdb.embeddings) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  owner constant name := (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = declared.relation);
+begin
+  if not has_schema_privilege(owner, to_regnamespace(declared.function_schema), 'create')
+     and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise exception 'role "%" may not create functions in schema %', owner, declared.function_schema
+      using errcode = 'insufficient_privilege',
+            hint = format('the search functions of a table stand in its schema: have the schema''s owner run: '
+                          'grant create on schema %s to %I', declared.function_schema, owner);
+  end if;
+end
+$$;
+comment on function mmdb.check_schema(mmdb.embeddings) is
+  'Refuse a table whose owner may not make functions beside it.';
+
 -- The worker calls by qualified name, for which it needs the schema; of the table itself it needs nothing.
 create or replace function mmdb.let_worker_in(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker

@@ -302,6 +302,7 @@ declare
   made record;
   name text;
 begin
+  perform mmdb.check_schema(declared);
   perform mmdb.let_worker_in(declared);
   perform mmdb.drop_made(declared, (
     select array_agg(format('mmdb_%s_%s', v, declared.id)) from unnest(mmdb.worker_verbs(declared.kind)) v));

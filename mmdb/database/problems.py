@@ -48,6 +48,8 @@ def usual_remedy(error: psycopg.Error) -> str | None:
         return "is mmdb installed in this database? `mmdb init` installs it"
     if isinstance(error, pg.UndefinedTable):
         return 'name its schema too, as in "shop.posters"'
+    if isinstance(error, pg.ReadOnlySqlTransaction):
+        return "on a standby go to the primary; else see why it is read only: show default_transaction_read_only"
     if isinstance(error, pg.InsufficientPrivilege):
         return "the role needs the right to it: see docs/security.md"
     return _way_to_the_server(error, message)

@@ -25,7 +25,7 @@ from mmdb.database.statements import resource
 from mmdb.errors import DatabaseError, InstallError
 from mmdb.install.functions import drop_former, replace_functions
 from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles
-from mmdb.install.transaction import Database, transaction
+from mmdb.install.transaction import SCRIPT_HINT, Database, transaction
 from mmdb.models.registry import builtin_specs
 
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
@@ -75,7 +75,7 @@ def _install(database: Database, roles: Roles | None, loopback: Loopback) -> tup
     database.run("lock")
     facts = _check_server(database)
     schemas = _ensure_extensions(database)
-    owner = _ensure_schema(database)
+    owner = _ensure_schema(database, facts)
     with database.acting_as(owner), database.pinned_path():
         report = Report(facts["version_text"], _migrate(database))
     report.warnings += make_roles(database, owner, roles)
@@ -98,7 +98,16 @@ def _check_server(database: Database) -> dict[str, Any]:
     if facts["encoding"] != "UTF8":
         raise InstallError(
             f'database "{facts["database"]}" has encoding "{facts["encoding"]}", expected UTF8',
-            hint="create the database with encoding 'UTF8'",
+            hint="create the database with encoding 'UTF8' and template template0",
+        )
+    if facts["standby"]:
+        raise InstallError(
+            f'database "{facts["database"]}" is on a standby', hint="run `mmdb init` on the primary: standbys follow it"
+        )
+    if facts["read_only"]:
+        raise InstallError(
+            f'database "{facts["database"]}" is read only by default for role "{facts["role"]}"',
+            hint="see why; then: alter role … set default_transaction_read_only = off, for this role and the workers'",
         )
     return facts
 
@@ -132,9 +141,14 @@ def _create_extension(database: Database, name: str) -> None:
         ) from error
 
 
-def _ensure_schema(database: Database) -> str:
+def _ensure_schema(database: Database, facts: Mapping[str, Any]) -> str:
     """The role that owns schema mmdb, which is created where it is missing."""
-    database.run("create_schema")
+    if not database.rows("schema_owner"):
+        if not facts["may_create_schema"]:
+            raise InstallError(
+                f'role "{facts["role"]}" may not create a schema in database "{facts["database"]}"', hint=SCRIPT_HINT
+            )
+        database.run("create_schema")
     found = database.rows("schema_owner")[0]
     if not found["usable"]:
         raise InstallError(

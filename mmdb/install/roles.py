@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import errors as pg
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from mmdb.database.problems import said
 from mmdb.database.statements import statements
@@ -83,7 +83,8 @@ def _grant_role(database: Database, name: str, owner: str) -> list[str]:
     except (pg.UniqueViolation, pg.InternalError_):  # "tuple concurrently updated": somebody granted it just now
         return []
     except pg.InsufficientPrivilege:
-        return [f'role "{owner}" is no member of "{name}": a database administrator may run: grant {name} to {owner}']
+        grant = f"grant {Identifier(name).as_string()} to {Identifier(owner).as_string()}"
+        return [f'role "{owner}" is no member of "{name}": a database administrator may run: {grant}']
     return []
 
 

@@ -68,7 +68,8 @@ class Database:
 @contextmanager
 def transaction(url: str | None) -> Iterator[Database]:
     """A transaction on the database at `url`, committed at the end; a driver's error becomes ours."""
-    engine = connect(url)
+    # Else what a database of encoding SQL_ASCII says comes as bytes, before we can refuse it.
+    engine = connect(url, connect_args={"client_encoding": "utf8"})
     try:
         with _translated(), engine.begin() as connection:
             database = Database(connection)

@@ -14,7 +14,9 @@ select current_setting('server_version_num')::integer as version,
        current_setting('server_encoding') as encoding,
        current_database() as database,
        pg_has_role((select datdba from pg_database where datname = current_database()), 'usage') as owns_database,
-       current_user as role
+       current_user as role,
+       has_database_privilege(current_database(), 'create') as may_create_schema,
+       pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only
 
 -- name: extension
 select e.extversion, quote_ident(n.nspname) as schema

@@ -19,6 +19,10 @@ declare
   address record;
   name text;
 begin
+  if not has_database_privilege(owner, current_database(), 'create') then
+    execute format('grant create on database %I to %I', current_database(), owner);
+  end if;
+
   -- Who may search, and who may work.
   foreach name in array array[{user_role}, {worker_role}] loop
     if not exists (select from pg_roles r where r.rolname = name) then

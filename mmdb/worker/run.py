@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import psycopg
+from psycopg import errors as pg
 
 from mmdb.catalogue import read_specs
 from mmdb.config import Settings
-from mmdb.database.problems import brief
+from mmdb.database.problems import brief, usual_remedy
 from mmdb.errors import DatabaseError, ModelError, ModelUnavailableError
 from mmdb.models.embed.base import Embedder
 from mmdb.models.registry import load
@@ -66,8 +67,14 @@ def work(
         except psycopg.Error as error:
             raise DatabaseError(
                 f"the worker cannot work on the database: {brief(error)}",
-                hint=error.diag.message_hint or "run `mmdb init` on it; the worker's role needs to be in mmdb_worker",
+                hint=error.diag.message_hint or _remedy(error),
             ) from error
+
+
+def _remedy(error: psycopg.Error) -> str | None:
+    if isinstance(error, pg.ReadOnlySqlTransaction):
+        return usual_remedy(error)
+    return "run `mmdb init` on it; the worker's role needs to be in mmdb_worker"
 
 
 @contextmanager

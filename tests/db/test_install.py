@@ -15,9 +15,9 @@ from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
 from mmdb.install import functions as functions_module
 from mmdb.install import init as install_module
-from mmdb.worker import work
+from mmdb.worker import background, work
 from tests.conftest import Database, MakeRole, Role, Server, newest_revision, temporary_database
-from tests.db.conftest import ONCE, check_rows
+from tests.db.conftest import ONCE, QUICK, check_rows
 from tests.migration.dump import dump, dump_schema, run_program
 
 PASSWORD = "hunter2"
@@ -399,8 +399,50 @@ def test_superuser_repairs_a_plain_owners_install(
 
 def test_another_role_is_told_whose_the_schema_is(database: Database, make_role: MakeRole) -> None:
     role = make_role()
-    with pytest.raises(InstallError, match="permission denied"):
+    with pytest.raises(InstallError, match='schema "mmdb" belongs to role "postgres"'):
         install(role.url(database))
+
+
+def test_who_may_not_create_a_schema_is_told_so(roles: Roles, empty_database: Database, make_role: MakeRole) -> None:
+    role = make_role("Odd role")
+    extensions(empty_database)
+    with pytest.raises(InstallError, match=f'role "{role.name}" may not create a schema in database') as caught:
+        install(role.url(empty_database), roles)
+    assert "--print-script" in (caught.value.hint or "")
+    run(empty_database, script(roles, owner=role.name))
+    assert "does not own the database" in install(role.url(empty_database), roles).warnings[0]
+
+
+def test_a_database_that_holds_no_text_is_refused(server: Server) -> None:
+    name = f"bytes_{secrets.token_hex(4)}"
+    made = "create database {} encoding sql_ascii template template0 locale 'C' locale_provider libc"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(sql.SQL(made).format(sql.Identifier(name)))
+        try:
+            with pytest.raises(InstallError, match='has encoding "SQL_ASCII", expected UTF8'):
+                install(server.url_for(name))
+        finally:
+            connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+
+
+def test_a_database_that_is_read_only_by_default_is_refused(database: Database) -> None:
+    """By whoever would write: init, the worker, a declaration. It may be so because the disk is full."""
+    run(database, f"alter database {database.name} set default_transaction_read_only = on")
+    with pytest.raises(InstallError, match="is read only by default") as caught:
+        install(database.url)
+    assert "default_transaction_read_only = off" in (caught.value.hint or "")
+    with pytest.raises(DatabaseError, match="in a read-only transaction") as refused:
+        work(database.url, options=ONCE)
+    assert "default_transaction_read_only" in (refused.value.hint or "")
+
+
+def test_queries_by_text_work_where_only_the_worker_may_write(database: Database, make_role: MakeRole) -> None:
+    worker = make_role("worker")
+    run(database, f"grant mmdb_worker to {worker.name}")
+    run(database, f"alter role {worker.name} set default_transaction_read_only = off")
+    run(database, f"alter database {database.name} set default_transaction_read_only = on")
+    with background(worker.url(database), options=QUICK), database.connect() as connection:
+        assert connection.execute("select mmdb.embed('cat', 'hash') is not null").fetchone() == (True,)
 
 
 # The loopback.

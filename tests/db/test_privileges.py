@@ -10,6 +10,7 @@ import pytest
 from psycopg import errors as pg
 from psycopg.types.json import Jsonb
 
+from mmdb.operations import doctor
 from mmdb.worker import Totals
 from tests.conftest import Database
 from tests.db.conftest import until
@@ -114,6 +115,38 @@ def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection
         with pytest.raises(pg.InsufficientPrivilege, match="must be owner"):
             reader.execute(call)
     assert items.execute("select count(*) from mmdb.embeddings").fetchone() == (1,)
+
+
+def test_a_table_whose_owner_may_make_nothing_beside_it(conn: Connection, make_role: Any, database: Database) -> None:
+    """PostgreSQL lets nobody but its owner make anything in schema public, since version 15."""
+    role = make_role("Odd role")
+    conn.execute(
+        f"""create table items (id int primary key, txt text); alter table items owner to "{role.name}";
+                     grant mmdb_user to "{role.name}" """.encode()
+    )
+    declare = "select mmdb.add_embedding('items', 'txt', model => 'hash')"
+    with role.connect(database) as owner:
+        with pytest.raises(pg.InsufficientPrivilege, match=f'role "{role.name}" may not create functions') as caught:
+            owner.execute(declare)
+        remedy = (caught.value.diag.message_hint or "").rpartition(": ")[2]
+        conn.execute(remedy.encode())
+        owner.execute(declare)
+
+
+def test_whoever_may_search_may_ask_the_doctor(reader: Connection) -> None:
+    findings = {each.subject: each.level for each in doctor.database(reader)}
+    assert (findings["schema mmdb"], findings["loopback"], findings["worker"]) == ("ok", "ok", "ok")
+
+
+@pytest.mark.parametrize("call", ["mmdb.add_embedding('items', 'txt')", "mmdb.refresh('items')", "mmdb.retry('items')"])
+def test_a_hint_quotes_a_role_once(conn: Connection, make_role: Any, database: Database, call: str) -> None:
+    owner, another = make_role("Odd role"), make_role("another")
+    conn.execute("create table items (id int primary key, txt text)")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    conn.execute(f"""alter table items owner to "{owner.name}"; grant mmdb_user to "{another.name}" """.encode())
+    with another.connect(database) as connection, pytest.raises(pg.InsufficientPrivilege) as caught:
+        connection.execute(f"select {call}".encode())
+    assert caught.value.diag.message_hint == f'its owner is "{owner.name}"'
 
 
 FORGED = """
