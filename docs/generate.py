@@ -20,6 +20,7 @@ CALLED = {
         "add_embedding",
         "drop_embedding",
         "refresh",
+        "release_sources",
         "index_statements",
         "declaration_options",
         "declarations",

@@ -75,28 +75,35 @@ $$;
 comment on function mmdb.trigger_arguments(mmdb.embeddings) is
   'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
 
--- Texts are compared by their bytes: to a collation "red" and "RED" may be equal, to a model they are not.
---
 -- An application that writes back all columns that it has read sets the mark too, and brings an old vector back: hence
 -- the condition on both marks.
+create or replace function mmdb.fires_when(declared mmdb.embeddings, changed text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('(%1$s) and old.%2$I operator(@extschema:vector@.=) new.%2$I'
+                || case when declared.stale_column is null then ''
+                        else ' or old.%3$I and new.%3$I '
+                             'and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
+                changed, declared.column_name, declared.stale_column)
+$$;
+comment on function mmdb.fires_when(mmdb.embeddings, text) is
+  'The source changed, as the condition given tells, and the embedding did not: NULL, and so nothing to do, where '
+  'either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
+
+-- Texts are compared by their bytes: to a collation "red" and "RED" may be equal, to a model they are not.
 create or replace function mmdb.trigger_condition(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(%s) and old.%2$I operator(@extschema:vector@.=) new.%2$I'
-                || case when declared.stale_column is null then ''
-                        else ' or old.%3$I and new.%3$I '
-                             'and (old.%2$I operator(@extschema:vector@.=) new.%2$I) is not true' end,
-                string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
-                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end,
-                                  a.attname),
-                           ' or ' order by a.attnum), declared.column_name, declared.stale_column)
+  select mmdb.fires_when(declared, string_agg(
+    format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
+                else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
+    ' or ' order by a.attnum))
   from pg_attribute a
   where a.attrelid = declared.relation and a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
 $$;
-comment on function mmdb.trigger_condition(mmdb.embeddings) is
-  'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an '
-  'old vector is kept also: it was marked, and another one came, or none.';
+comment on function mmdb.trigger_condition(mmdb.embeddings) is 'When the trigger of an embedding fires.';
 
 create or replace function mmdb.unset_all(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
@@ -123,19 +130,17 @@ language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  ours constant text := mmdb.trigger_name(declared.id);
-  relation constant text := mmdb.relation_sql(declared.relation);
   columns text;
   later text;
 begin
   select min(t.name) into later from mmdb.other_triggers(declared.relation) t(name)
-  where t.name collate "C" > ours collate "C";
+  where t.name collate "C" > mmdb.trigger_name(declared.id) collate "C";
   if later is not null then
     raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen',
                     later, declared.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …',
-                          later, relation);
+                          later, mmdb.relation_sql(declared.relation));
   end if;
   if not exists (select from mmdb.other_triggers(declared.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
@@ -144,6 +149,20 @@ begin
       and (a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
            or a.attnum = declared.column_number and declared.stale_column is not null);
   end if;
+  perform mmdb.place_trigger(declared, columns, mmdb.trigger_condition(declared));
+end
+$$;
+comment on function mmdb.make_trigger(mmdb.embeddings) is
+  'The trigger that makes a row pending again when its source changes.';
+
+create or replace function mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  ours constant text := mmdb.trigger_name(declared.id);
+  relation constant text := mmdb.relation_sql(declared.relation);
+begin
   if exists (select from pg_trigger t where t.tgrelid = declared.relation and t.tgname = ours) then
     -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
     execute format('lock table %s in access exclusive mode', relation);
@@ -151,9 +170,48 @@ begin
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',
-                 ours, columns, relation, mmdb.trigger_condition(declared), mmdb.trigger_arguments(declared));
+                 ours, columns, relation, condition, mmdb.trigger_arguments(declared));
   execute format('alter table %s enable always trigger %I', relation, ours);
 end
 $$;
-comment on function mmdb.make_trigger(mmdb.embeddings) is
-  'The trigger that makes a row pending again when its source changes.';
+comment on function mmdb.place_trigger(mmdb.embeddings, text, text) is
+  'Put the trigger of an embedding in the place of the one before: on updates of these columns, under this condition.';
+
+-- PostgreSQL changes no type of a column that a trigger names. One that names no source holds every updated row for
+-- changed, so that nothing is stale in the meantime, whoever writes.
+create or replace function mmdb.release_sources(relation regclass) returns void
+language plpgsql volatile security invoker
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
+as $$
+declare
+  declared mmdb.embeddings;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  for declared in select e.* from mmdb.embeddings e where e.relation = release_sources.relation order by e.id loop
+    declared := mmdb.resolved(declared);
+    if mmdb.trigger_drift(declared) is not null then
+      perform mmdb.unset_all(declared);
+    end if;
+    perform mmdb.place_trigger(declared, null, mmdb.fires_when(declared, 'true'));
+  end loop;
+end
+$$;
+comment on function mmdb.release_sources(regclass) is
+  'Before ALTER TABLE … ALTER COLUMN … TYPE of a source, which PostgreSQL refuses otherwise; mmdb.refresh comes after '
+  'it, best in the same transaction. Vectors stay, as long as the texts do: where a USING changes what they say, set '
+  'the vectors to NULL. In between a row that is updated, in whatever column, is embedded again.';
+
+create or replace function mmdb.guarded_columns(declared mmdb.embeddings) returns smallint[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(select d.refobjsubid::smallint from pg_depend d
+               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
+                 and d.refobjid = declared.relation
+                 and d.refobjsubid not in (0, declared.column_number, coalesce(declared.stale_number, 0))
+               group by 1 order by 1)
+  from pg_trigger t where t.tgrelid = declared.relation and t.tgname = mmdb.trigger_name(declared.id)
+$$;
+comment on function mmdb.guarded_columns(mmdb.embeddings) is
+  'The sources that the trigger of an embedding names: none where they are released, NULL where it is missing.';

@@ -59,6 +59,8 @@ begin
     else coalesce(
       mmdb.function_drift(declared) || remedy,
       mmdb.trigger_drift(declared) || remedy,
+      case when mmdb.guarded_columns(declared) = '{}' then
+        'its sources are released: every update of a row has it embedded again' || remedy end,
       case when mmdb.serving_index(declared, 'pending') is null then
         format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared)) end)
   end;
@@ -121,12 +123,8 @@ as $$
   select case
     when t.oid is null then 'the trigger is missing'
     when t.tgenabled <> 'A' then 'the trigger is disabled'
-    when array(select d.refobjsubid::smallint from pg_depend d
-               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = declared.relation
-                 and d.refobjsubid not in (0, declared.column_number, coalesce(declared.stale_number, 0))
-               group by 1 order by 1)
-         is distinct from mmdb.base_columns(declared.relation, declared.source_numbers) then
+    when mmdb.guarded_columns(declared)
+         not in ('{}', coalesce(mmdb.base_columns(declared.relation, declared.source_numbers), '{}')) then
       'the columns that a source is made from changed'
     when declared.source_expressions <> mmdb.source_expressions(declared.relation, declared.source_numbers) then
       'the expression of a generated source changed'

@@ -51,6 +51,15 @@ class RefreshEmbeddings(ExecutableDDLElement):
         self.table = table
 
 
+class ReleaseSources(ExecutableDDLElement):
+    """`select mmdb.release_sources(…)` on `table`."""
+
+    inherit_cache = False
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+
 @compiles(AddEmbedding, "postgresql")
 def _compile_add(element: AddEmbedding, compiler: DDLCompiler, **_: Any) -> str:
     declaration = f"{literal(element.declaration.to_json(), compiler)}::jsonb"
@@ -68,6 +77,11 @@ def _compile_drop(element: DropEmbedding, compiler: DDLCompiler, **_: Any) -> st
 @compiles(RefreshEmbeddings, "postgresql")
 def _compile_refresh(element: RefreshEmbeddings, compiler: DDLCompiler, **_: Any) -> str:
     return f"SELECT name FROM mmdb.refresh({relation(element.table, compiler)})"  # noqa: S608 - a quoted literal
+
+
+@compiles(ReleaseSources, "postgresql")
+def _compile_release(element: ReleaseSources, compiler: DDLCompiler, **_: Any) -> str:
+    return f"SELECT mmdb.release_sources({relation(element.table, compiler)})"
 
 
 def relation(table: Table, compiler: Any) -> str:

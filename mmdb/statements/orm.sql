@@ -13,6 +13,11 @@ select o.schema, o.name from mmdb.own_indexes() o
 -- name: own_columns
 select o.schema, o.relation_name, o.name from mmdb.own_columns() o
 
+-- name: out_of_date
+select n.nspname as schema, c.relname as relation_name
+from mmdb.embeddings e join pg_class c on c.oid = e.relation join pg_namespace n on n.oid = c.relnamespace
+where mmdb.is_out_of_date(e)
+
 -- name: hnsw_index
 select pg_get_indexdef(i.indexrelid, 1, true) as expression, a.attname as column_name, o.opcname as operator_class,
        coalesce(c.reloptions, '{}') as parameters, pg_get_expr(i.indpred, i.indrelid, true) as predicate

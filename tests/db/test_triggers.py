@@ -160,3 +160,52 @@ def test_refresh_does_not_deadlock_with_who_reads_a_partition(conn: Connection, 
             until(lambda: bool(one(reader, "select count(*) from pg_locks where not granted")))
             reader.execute("set local lock_timeout = '5s'; select from part")
         refreshed.result(30)
+
+
+# A source of another type.
+
+TABLES = {
+    "a table": "create table items (id int primary key, txt varchar(10), price int default 1)",
+    "partitions": """create table items (id int primary key, txt varchar(10), price int default 1)
+                       partition by range (id);
+                     create table few partition of items for values from (0) to (3);
+                     create table more partition of items default""",
+    "a trigger of its own": """create table items (id int primary key, txt varchar(10), price int default 1);
+                               create function nothing() returns trigger language plpgsql as 'begin return new; end';
+                               create trigger its_own before update on items for each row execute function nothing()""",
+}
+
+
+@pytest.mark.parametrize("on_change", ["unset", "keep"])
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_source_gets_another_type(conn: Connection, table: str, on_change: str) -> None:
+    conn.execute(table)
+    conn.execute("insert into items select g, 'item ' || g from generate_series(1, 5) g")
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash', on_change => %s)", [on_change])
+    conn.execute("update items set txt_embedding = array_fill(id, array[64])::halfvec")
+    waiting = "select id from items where txt_embedding is null"
+    if on_change == "keep":
+        waiting += " or txt_stale"
+    alter = "alter table items alter column txt type text"
+    with pytest.raises(pg.FeatureNotSupported, match="used in a trigger definition"):
+        conn.execute(alter)
+    conn.execute("select mmdb.release_sources('items')")
+    assert "released" in one(conn, "select drift from mmdb.status")
+    conn.execute("update items set txt = 'other' where id = 2")
+    conn.execute("update items set price = 2 where id = 3")
+    conn.execute(alter)
+    conn.execute("update items set txt = 'a text of more than ten' where id = 4")
+    conn.execute("select mmdb.refresh('items')")
+    assert one(conn, "select drift from mmdb.status") is None
+    assert conn.execute(waiting + " order by id").fetchall() == [(2,), (3,), (4,)]
+    conn.execute("update items set price = 3 where id = 1")
+    conn.execute("update items set txt = 'other' where id = 5")
+    assert conn.execute(waiting + " order by id").fetchall() == [(2,), (3,), (4,), (5,)]
+
+
+def test_what_was_not_guarded_before_is_not_trusted_after(filled: Connection) -> None:
+    filled.execute("alter table items disable trigger user")
+    filled.execute("update items set txt = 'unseen' where id = 2")
+    filled.execute("select mmdb.release_sources('items')")
+    filled.execute("select mmdb.refresh('items')")
+    assert pending(filled) == [1, 2, 3, 4, 5]

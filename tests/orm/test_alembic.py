@@ -36,7 +36,6 @@ PREFIXES = {
     "sqlalchemy_module_prefix": "sa.",
     "alembic_module_prefix": "op.",
     "user_module_prefix": None,
-    "render_as_batch": False,
 }
 HASH = "select mmdb.add_model('{}', backend, model, {}, modalities, '{}') from mmdb.models where name = 'hash'"
 
@@ -44,8 +43,9 @@ HASH = "select mmdb.add_model('{}', backend, model, {}, modalities, '{}') from m
 class Migrator:
     """Autogenerate against a database, the script that it writes, and that script executed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, batch: bool = False) -> None:
         self.connection = connection
+        self.batch = batch
 
     def context(self, metadata: MetaData, **options: Any) -> MigrationContext:
         return MigrationContext.configure(
@@ -56,7 +56,7 @@ class Migrator:
         """Upgrade and downgrade, as they would be written into a revision."""
         context = self.context(metadata, **options)
         script = produce_migrations(context, metadata)
-        autogen = AutogenContext(context, opts={**PREFIXES, **context.opts})
+        autogen = AutogenContext(context, opts={**PREFIXES, "render_as_batch": self.batch, **context.opts})
         autogen.imports.update(script.imports)
         filled: dict[str, Any] = {}
         _render_python_into_templatevars(autogen, script, filled)
@@ -483,6 +483,7 @@ def test_offline_all_of_it_is_sql() -> None:
     operations.add_embedding("odd 100%", "it's", schema="s", model="hash", index={"m": 8})  # type: ignore[attr-defined]
     operations.drop_embedding("products", "title")  # type: ignore[attr-defined]
     operations.refresh_embeddings("products")  # type: ignore[attr-defined]
+    operations.release_sources("products", schema="s")  # type: ignore[attr-defined]
     operations.create_hnsw_index("ix", "t", "v", "vector_l2_ops", m=8)  # type: ignore[attr-defined]
     operations.drop_hnsw_index("ix", "t", concurrently=True)  # type: ignore[attr-defined]
     assert [line for line in buffer.getvalue().splitlines() if line] == [
@@ -491,6 +492,7 @@ def test_offline_all_of_it_is_sql() -> None:
         "SELECT mmdb.drop_embedding('products'::regclass, 'title');",
         "ALTER TABLE products DROP COLUMN IF EXISTS title_embedding;",
         "SELECT name FROM mmdb.refresh('products'::regclass);",
+        "SELECT mmdb.release_sources('s.products'::regclass);",
         "CREATE INDEX ix ON t USING hnsw (v vector_l2_ops) WITH (m = 8);",
         "DROP INDEX CONCURRENTLY ix;",
     ]

@@ -2,8 +2,8 @@
 
     import mmdb.orm.alembic
 
-adds `op.add_embedding`, `op.drop_embedding`, `op.refresh_embeddings`, `op.create_hnsw_index` and `op.drop_hnsw_index`,
-has autogenerate write them, and has it leave mmdb's own tables and indexes alone.
+adds `op.add_embedding`, `op.drop_embedding`, `op.refresh_embeddings`, `op.release_sources`, `op.create_hnsw_index` and
+`op.drop_hnsw_index`, has autogenerate write them, and has it leave mmdb's own tables and indexes alone.
 """
 
 from mmdb.orm.alembic import autogenerate, implementation
@@ -13,6 +13,7 @@ from mmdb.orm.alembic.operations import (
     DropEmbeddingOp,
     DropHnswIndexOp,
     RefreshEmbeddingsOp,
+    ReleaseSourcesOp,
 )
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DropEmbeddingOp",
     "DropHnswIndexOp",
     "RefreshEmbeddingsOp",
+    "ReleaseSourcesOp",
     "autogenerate",
     "implementation",
 ]

@@ -7,8 +7,9 @@ schema mmdb is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from alembic.autogenerate import comparators
@@ -19,7 +20,7 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, Table
 
 from mmdb.declaration import Declaration
-from mmdb.orm.alembic.implementation import declarations, own_columns
+from mmdb.orm.alembic.implementation import declarations, out_of_date, own_columns
 from mmdb.orm.alembic.operations import (
     AddEmbeddingOp,
     CreateHnswIndexOp,
@@ -27,6 +28,8 @@ from mmdb.orm.alembic.operations import (
     DropHnswIndexOp,
     RefreshEmbeddingsOp,
     RefreshOnlyDown,
+    RefreshReleasedOp,
+    ReleaseSourcesOp,
 )
 from mmdb.orm.declared import SUFFIX, embeddings_of
 from mmdb.orm.indexes import hnsw_index, is_hnsw, read_index
@@ -63,6 +66,7 @@ def compare_embeddings(
     upgrade.ops = [op for op in upgrade.ops if getattr(op, "schema", None) != OWN_SCHEMA]
     for own in own_columns(connection):
         _strip(upgrade, _place_of(own, default), {own.name})
+    unfit = {_place_of(row, default) for row in out_of_date(connection)}
     removed: list[DropEmbeddingOp] = []
     added: list[AddEmbeddingOp] = []
     for place, table in _declared_tables(context, default).items():
@@ -72,11 +76,15 @@ def compare_embeddings(
         added += new
         touched = {op.name for op in gone} | {op.name for op in new}
         _strip(upgrade, place, {name + SUFFIX for name in touched})
-        if known.keys() - touched and _changes_columns(upgrade, place):
-            _refresh_around(upgrade, place)
+        kept = [there for name, there in known.items() if name not in touched]
+        if kept and (changed := _changed_columns(upgrade, place)):
+            _refresh_around(upgrade, place, {source for there in kept for source in there.declaration.sources}, changed)
+        elif kept and place in unfit:
+            upgrade.ops.append(RefreshEmbeddingsOp(place[1], schema=place[0]))
     removed += _of_other_tables(upgrade, found)
     upgrade.ops = [*removed, *upgrade.ops, *added]
     _rewrite_indexes(upgrade.ops, connection, context)
+    upgrade.ops = list(_beside_batches(upgrade.ops))
     return PriorityDispatchResult.CONTINUE
 
 
@@ -172,21 +180,42 @@ def _names(expressions: Iterable[Any]) -> set[str]:
     return {str(getattr(expression, "name", expression)) for expression in expressions}
 
 
-def _changes_columns(upgrade: UpgradeOps, place: Place) -> bool:
+def _changed_columns(upgrade: UpgradeOps, place: Place) -> list[MigrateOperation]:
     changes = (ops.AddColumnOp, ops.DropColumnOp, ops.AlterColumnOp)
-    return any(
-        isinstance(inner, changes)
-        for op in upgrade.ops
-        if isinstance(op, ModifyTableOps) and _place(op) == place
-        for inner in op.ops
-    )
+    return [inner for op in _of_table(upgrade, place) for inner in op.ops if isinstance(inner, changes)]
 
 
-def _refresh_around(upgrade: UpgradeOps, place: Place) -> None:
+def _of_table(upgrade: UpgradeOps, place: Place) -> list[ModifyTableOps]:
+    return [op for op in upgrade.ops if isinstance(op, ModifyTableOps) and _place(op) == place]
+
+
+def _refresh_around(upgrade: UpgradeOps, place: Place, sources: set[str], changed: list[MigrateOperation]) -> None:
+    """Before and behind the changes of a table what has to be there in an upgrade, and in a downgrade."""
     schema, table = place
-    for op in upgrade.ops:
-        if isinstance(op, ModifyTableOps) and _place(op) == place:
-            op.ops = [RefreshOnlyDown(table, schema=schema), *op.ops, RefreshEmbeddingsOp(table, schema=schema)]
+    first: MigrateOperation = RefreshOnlyDown(table, schema=schema)
+    last: MigrateOperation = RefreshEmbeddingsOp(table, schema=schema)
+    if any(_changes_type(op, sources) for op in changed):
+        first, last = ReleaseSourcesOp(table, schema=schema), RefreshReleasedOp(table, schema=schema)
+    there = _of_table(upgrade, place)
+    upgrade.ops.insert(upgrade.ops.index(there[-1]) + 1, last)
+    upgrade.ops.insert(upgrade.ops.index(there[0]), first)
+
+
+def _changes_type(op: MigrateOperation, sources: set[str]) -> bool:
+    return isinstance(op, ops.AlterColumnOp) and op.modify_type is not None and op.column_name in sources
+
+
+def _beside_batches(operations: list[MigrateOperation]) -> Iterator[MigrateOperation]:
+    """Ours stand beside a table's other operations: among them, in batch mode, they would run before all of them."""
+    for op in operations:
+        if not isinstance(op, ModifyTableOps):
+            yield op
+            continue
+        for is_ours, group in groupby(op.ops, lambda inner: isinstance(inner, CreateHnswIndexOp | DropHnswIndexOp)):
+            if is_ours:
+                yield from group
+            else:
+                yield ModifyTableOps(op.table_name, list(group), schema=op.schema)
 
 
 def _rewrite_indexes(operations: list[MigrateOperation], connection: Connection, context: AutogenContext) -> None:

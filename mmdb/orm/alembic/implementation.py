@@ -96,6 +96,11 @@ def declarations(connection: Connection) -> Iterable[Any]:
     return _ask(connection, "declarations")
 
 
+def out_of_date(connection: Connection) -> Iterable[Any]:
+    """Schema and name of the tables whose functions no longer fit them."""
+    return _ask(connection, "out_of_date")
+
+
 def _ask(connection: Connection, name: str) -> Iterable[Any]:
     if not connection.scalar(text(statements(TOPIC)["has_mmdb"])):
         return []

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from mmdb.declaration import Declaration, Options
 from mmdb.errors import DeclarationError
-from mmdb.orm.ddl import AddEmbedding, DropEmbedding, RefreshEmbeddings
+from mmdb.orm.ddl import AddEmbedding, DropEmbedding, RefreshEmbeddings, ReleaseSources
 from mmdb.orm.declared import SUFFIX
 from mmdb.orm.indexes import HnswIndex
 
@@ -106,13 +106,17 @@ class DropEmbeddingOp(MigrateOperation):
         return ("drop_embedding", self.schema, self.table_name, self.name)
 
 
-@Operations.register_operation("refresh_embeddings")
-class RefreshEmbeddingsOp(MigrateOperation):
-    """Make the search functions of a table again, after its columns changed or it was renamed."""
+class TableOp(MigrateOperation):
+    """A directive that takes a table and nothing else."""
 
     def __init__(self, table_name: str, *, schema: str | None = None) -> None:
         self.table_name = table_name
         self.schema = schema
+
+
+@Operations.register_operation("refresh_embeddings")
+class RefreshEmbeddingsOp(TableOp):
+    """Make the search functions of a table again, after its columns changed or it was renamed."""
 
     @classmethod
     def refresh_embeddings(cls, operations: Operations, table_name: str, *, schema: str | None = None) -> None:
@@ -132,6 +136,31 @@ class RefreshOnlyDown(RefreshEmbeddingsOp):
 
     def reverse(self) -> MigrateOperation:
         return RefreshEmbeddingsOp(self.table_name, schema=self.schema)
+
+
+@Operations.register_operation("release_sources")
+class ReleaseSourcesOp(TableOp):
+    """Let the types of a table's sources be changed; `op.refresh_embeddings` comes after it."""
+
+    @classmethod
+    def release_sources(cls, operations: Operations, table_name: str, *, schema: str | None = None) -> None:
+        """Have the triggers of the table's embeddings name no source, since PostgreSQL changes no type of a column that
+        a trigger names. To be called before `op.alter_column(…, type_=…)` of a source, with `op.refresh_embeddings`
+        after it; autogenerate writes both. The vectors stay."""
+        operations.invoke(cls(table_name, schema=schema))
+
+    def reverse(self) -> MigrateOperation:
+        return RefreshReleasedOp(self.table_name, schema=self.schema)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        return ("release_sources", self.schema, self.table_name)
+
+
+class RefreshReleasedOp(RefreshEmbeddingsOp):
+    """The other end of what `op.release_sources` begins, in both directions."""
+
+    def reverse(self) -> MigrateOperation:
+        return ReleaseSourcesOp(self.table_name, schema=self.schema)
 
 
 @Operations.register_operation("create_hnsw_index")
@@ -256,6 +285,11 @@ def _refresh(operations: Operations, op: RefreshEmbeddingsOp) -> None:
         operations.execute(RefreshEmbeddings(_table(op.table_name, op.schema)))
 
 
+@Operations.implementation_for(ReleaseSourcesOp)
+def _release(operations: Operations, op: ReleaseSourcesOp) -> None:
+    operations.execute(ReleaseSources(_table(op.table_name, op.schema)))
+
+
 @Operations.implementation_for(CreateHnswIndexOp)
 def _create_index(operations: Operations, op: CreateHnswIndexOp) -> None:
     operations.execute(
@@ -311,6 +345,11 @@ def _render_refresh(context: AutogenContext, op: RefreshEmbeddingsOp) -> str:
 @renderers.dispatch_for(RefreshOnlyDown)
 def _render_nothing(context: AutogenContext, op: RefreshOnlyDown) -> list[str]:
     return []
+
+
+@renderers.dispatch_for(ReleaseSourcesOp)
+def _render_release(context: AutogenContext, op: ReleaseSourcesOp) -> str:
+    return _call(context, "release_sources", op.table_name, schema=op.schema)
 
 
 @renderers.dispatch_for(CreateHnswIndexOp)
