@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlalchemy
     from numpy.typing import NDArray
     from psycopg.sql import Composable, Composed
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, scoped_session
 
     Vectors = NDArray[np.float32]
 
@@ -41,7 +41,7 @@ class Cluster:
 
 
 def clusters(
-    connection: sqlalchemy.Connection | Session,
+    connection: sqlalchemy.Connection | Session | scoped_session[Session],
     relation: str,
     name: str,
     *,

@@ -9,21 +9,21 @@ from mmdb.errors import QueryError
 if TYPE_CHECKING:  # else imported where they are used: `import mmdb` comes here and is to be quick
     import psycopg
     import sqlalchemy
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, scoped_session
 
 
 def psycopg_connection(
-    connection: sqlalchemy.Connection | Session, caller: str, *, hint: str | None = None
+    connection: sqlalchemy.Connection | Session | scoped_session[Session], caller: str, *, hint: str | None = None
 ) -> psycopg.Connection[Any]:
     """The driver's connection, in the same transaction where one has begun.
 
     Raises QueryError, in the name of `caller` and with its `hint`, for another driver and for an asynchronous one.
     """
     import psycopg
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, scoped_session
 
-    opened = connection.connection() if isinstance(connection, Session) else connection
-    raw = opened.connection.driver_connection
+    opened = connection.connection() if isinstance(connection, Session | scoped_session) else connection
+    raw = getattr(opened.connection, "driver_connection", None)  # asynchronous sessions have a method of that name
     if not isinstance(raw, psycopg.Connection):
         raise QueryError(f"{caller} needs a connection of psycopg that is not asynchronous", hint=hint)
     return raw

@@ -12,7 +12,7 @@ import psycopg
 from pgvector import HalfVector
 from psycopg import sql
 from sqlalchemy import Connection, Table
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from mmdb.database.driver import psycopg_connection
 from mmdb.database.statements import statements
@@ -24,7 +24,11 @@ from mmdb.orm.types import as_vector
 HINT = "create_engine('postgresql+psycopg://…'); asynchronously: session.execute(insert(…), rows)"
 
 
-def copy_rows(connection: Connection | Session, entity: type[Any] | Table, rows: Iterable[Mapping[str, Any]]) -> int:
+def copy_rows(
+    connection: Connection | Session | scoped_session[Session],
+    entity: type[Any] | Table,
+    rows: Iterable[Mapping[str, Any]],
+) -> int:
     """COPY `rows`, mappings of attribute (or column) to value, all with the keys of the first; returns how many.
 
     An embedding may be among them, as an array of its width; rows that come without one are pending. Inside the

@@ -6,7 +6,7 @@ What is joined and filtered holds inside the search, and there are `limit` rows 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from sqlalchemy import ARRAY, ColumnElement, Select, bindparam, null
 from sqlalchemy.dialects.postgresql import array
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.elements import BindParameter
 
 from mmdb.errors import QueryError
-from mmdb.orm.hybrid import OPTIONS, hits_, key_expression, listed, options, score_, scored, searched
+from mmdb.orm.hybrid import OPTIONS, Options, Ranks, hits_, key_expression, listed, options, score_, scored, searched
 
 Entity = TypeVar("Entity")
 
@@ -47,8 +47,28 @@ class recommend_score_(score_):
     parameters = recommend_hits_.parameters
 
 
+@overload
 def like(
     entity: type[Entity],
+    key: object,
+    *,
+    ranks: Literal[False] = False,
+    **given: Unpack[Options],
+) -> Select[Entity, float]: ...
+
+
+@overload
+def like(
+    entity: type[Entity],
+    key: object,
+    *,
+    ranks: Literal[True],
+    **given: Unpack[Options],
+) -> Select[Entity, float, Ranks]: ...
+
+
+def like(
+    entity: type[Any],
     key: object,
     *,
     weights: Mapping[str, float] | None = None,
@@ -56,7 +76,7 @@ def like(
     diversity: float = 0,
     after: object = None,
     ranks: bool = False,
-) -> Select[Entity, float]:
+) -> Select[*tuple[Any, ...]]:
     """A Select of (entity, score) of what is most like one row, best first, without the row itself.
 
     `key` is an instance of the entity or its key, of several columns a tuple. Every embedding in which that row has a
@@ -72,8 +92,30 @@ def like(
     return scored(entity, like_score_, clauses, ranks)
 
 
+@overload
 def recommend(
     entity: type[Entity],
+    liked: Iterable[object],
+    disliked: Iterable[object] = (),
+    *,
+    ranks: Literal[False] = False,
+    **given: Unpack[Options],
+) -> Select[Entity, float]: ...
+
+
+@overload
+def recommend(
+    entity: type[Entity],
+    liked: Iterable[object],
+    disliked: Iterable[object] = (),
+    *,
+    ranks: Literal[True],
+    **given: Unpack[Options],
+) -> Select[Entity, float, Ranks]: ...
+
+
+def recommend(
+    entity: type[Any],
     liked: Iterable[object],
     disliked: Iterable[object] = (),
     *,
@@ -82,7 +124,7 @@ def recommend(
     diversity: float = 0,
     after: object = None,
     ranks: bool = False,
-) -> Select[Entity, float]:
+) -> Select[*tuple[Any, ...]]:
     """A Select of (entity, score) of what is like some rows and unlike others, best first, without these.
 
     Both are instances or keys, as in `like`. `weights` takes "disliked" too: how much these count, 0.2 unless given.

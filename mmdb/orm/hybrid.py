@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from PIL import Image
 from sqlalchemy import (
@@ -53,6 +53,18 @@ PLACE = "ordinality"
 DEFAULT_K = 10
 OPTIONS = ("weights", "depth", "diversity", "after")
 """Parameters that every function with a score has; one that is not given is left out where it is NULL here."""
+Picture: TypeAlias = bytes | os.PathLike[str] | Image.Image
+Ranks: TypeAlias = dict[str, dict[str, Any]]
+"""By the name of a leg that found the row: its rank there, and what decided it."""
+
+
+class Options(TypedDict, total=False):
+    """OPTIONS as type checkers see them."""
+
+    weights: Mapping[str, float] | None
+    depth: int | None
+    diversity: float
+    after: object
 
 
 class hits_(FunctionElement[Any]):
@@ -96,18 +108,42 @@ class within_(FunctionElement[Any]):
         return []
 
 
+@overload
 def search(
     entity: type[Entity],
     text: str | None = None,
     *,
-    image: bytes | os.PathLike[str] | Image.Image | None = None,
-    images: Sequence[bytes | os.PathLike[str] | Image.Image] = (),
+    image: Picture | None = None,
+    images: Sequence[Picture] = (),
+    ranks: Literal[False] = False,
+    **given: Unpack[Options],
+) -> Select[Entity, float]: ...
+
+
+@overload
+def search(
+    entity: type[Entity],
+    text: str | None = None,
+    *,
+    image: Picture | None = None,
+    images: Sequence[Picture] = (),
+    ranks: Literal[True],
+    **given: Unpack[Options],
+) -> Select[Entity, float, Ranks]: ...
+
+
+def search(
+    entity: type[Any],
+    text: str | None = None,
+    *,
+    image: Picture | None = None,
+    images: Sequence[Picture] = (),
     weights: Mapping[str, float] | None = None,
     depth: int | None = None,
     diversity: float = 0,
     after: object = None,
     ranks: bool = False,
-) -> Select[Entity, float]:
+) -> Select[*tuple[Any, ...]]:
     """A Select of (entity, score), best first: words and every embedding of the entity's table, fused.
 
     It takes `.where()`, `.join()`, `.options()`, `.limit()` (10 unless given), `.offset()` like any other, and what
@@ -158,8 +194,8 @@ def options(
 
 
 def scored(
-    entity: type[Entity], score: type[score_], clauses: list[ColumnElement[Any]], ranks: bool
-) -> Select[Entity, float]:
+    entity: type[Any], score: type[score_], clauses: list[ColumnElement[Any]], ranks: bool
+) -> Select[*tuple[Any, ...]]:
     """The Select of an entity and its score, in the order of the function that finds it."""
     mapper: Mapper[Any] = inspect(entity).mapper
     table = _table(mapper)
@@ -174,7 +210,7 @@ def scored(
         statement = statement.add_columns(literal_column(f"{HITS}.{free_name('ranks', table)}", JSONB).label("ranks"))
     # Not the score, which is the same for some rows, and not the order where diversity is wanted.
     place = place_() if _ordered(table) else found.element.desc()
-    ordered: Select[Entity, float] = statement.order_by(place)
+    ordered: Select[*tuple[Any, ...]] = statement.order_by(place)
     return ordered
 
 

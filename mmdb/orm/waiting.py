@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from sqlalchemy import ARRAY, Executable, Interval, String, Table, bindparam, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
@@ -17,7 +17,7 @@ from mmdb.orm.ddl import relation
 from mmdb.orm.declared import embedding_name, embeddings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 
 class wait_(FunctionElement[None]):
@@ -41,7 +41,7 @@ def _compile(element: wait_, compiler: Any, **options: Any) -> str:
 
 @overload
 def wait_until_embedded(
-    session: Session,
+    session: Session | scoped_session[Session],
     entity: type[Any],
     ids: Sequence[Any] | None = None,
     *,
@@ -52,7 +52,7 @@ def wait_until_embedded(
 
 @overload
 def wait_until_embedded(
-    session: AsyncSession,
+    session: AsyncSession | async_scoped_session[AsyncSession],
     entity: type[Any],
     ids: Sequence[Any] | None = None,
     *,
@@ -62,7 +62,7 @@ def wait_until_embedded(
 
 
 def wait_until_embedded(
-    session: Session | AsyncSession,
+    session: Session | scoped_session[Session] | AsyncSession | async_scoped_session[AsyncSession],
     entity: type[Any],
     ids: Sequence[Any] | None = None,
     *,
@@ -71,9 +71,10 @@ def wait_until_embedded(
 ) -> Any:
     """Return when the rows of `entity` with these primary keys (all where None) are embedded.
 
-    With an AsyncSession it is awaited: `await wait_until_embedded(session, Product, [1, 2])`. A key of several columns
-    is a tuple. The rows must have been committed. `name` is one embedding of several; `timeout` is in seconds. The
-    database raises an error for a row that cannot be embedded, where no worker runs, and when time is up.
+    The session may be a scoped one, as Flask's is. With an AsyncSession it is awaited: `await
+    wait_until_embedded(session, Product, [1, 2])`. A key of several columns is a tuple. The rows must have been
+    committed. `name` is one embedding of several; `timeout` is in seconds. The database raises an error for a row that
+    cannot be embedded, where no worker runs, and when time is up.
     """
     return session.execute(waiting(entity, ids, name=name, timeout=timeout))
 

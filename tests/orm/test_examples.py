@@ -56,7 +56,7 @@ def test_like_the_same_as_in_sql(found: Session) -> None:
     assert by_orm(found, like(Product, 4)) == expected
     assert by_orm(found, like(Product, found.get_one(Product, 4))) == expected
     ranks = found.execute(like(Product, 4, ranks=True).limit(1)).one()
-    assert ranks[2]["title"]["rank"] == 1  # type: ignore[misc]
+    assert ranks[2]["title"]["rank"] == 1
 
 
 def test_recommend_the_same_as_in_sql(found: Session) -> None:
@@ -239,7 +239,7 @@ def test_a_base_class_and_a_collection(engine: Engine, worker: None, name: str) 
         (lambda: like(Product, 1, weights={"title": "much"}), "expected a number"),  # type: ignore[dict-item]
         (lambda: recommend(Product, []), "nothing is liked"),
         (lambda: recommend(Product, "abc"), "is no list of rows"),
-        (lambda: recommend(Product, 7), "is no list of rows"),  # type: ignore[arg-type]
+        (lambda: recommend(Product, 7), "is no list of rows"),  # type: ignore[call-overload]
     ],
 )
 def test_mistakes(make: Callable[[], object], message: str) -> None:

@@ -90,10 +90,10 @@ def test_aliases_options_and_further_columns(found: Session) -> None:
 
 def test_ranks_and_weights(found: Session) -> None:
     first = found.execute(search(Product, "item 5", ranks=True).limit(1)).one()
-    assert first[2]["title"]["rank"] == 1  # type: ignore[misc]
-    assert first[2]["keywords"]["rank"] == 1  # type: ignore[misc]
+    assert first[2]["title"]["rank"] == 1
+    assert first[2]["keywords"]["rank"] == 1
     words = search(Product, "item", weights={"title": 0}, ranks=True)
-    assert {tuple(row[2]) for row in found.execute(words)} == {("keywords",)}  # type: ignore[misc]
+    assert {tuple(row[2]) for row in found.execute(words)} == {("keywords",)}
 
 
 def test_asynchronously(found: Session, database: Database) -> None:

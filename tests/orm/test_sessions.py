@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine, MetaData, create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, undefer
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker, undefer
 
 import mmdb
 from mmdb.database.url import sqlalchemy_url
 from mmdb.errors import MediaError, ModelError, QueryError
 from mmdb.models.embed.hash import HashEmbedder
-from mmdb.orm import copy_rows, distance, embedding, nearest, wait_until_embedded
+from mmdb.orm import copy_rows, distance, embedding, nearest, search, wait_until_embedded
 from mmdb.worker import Totals
 from tests.conftest import Database
 from tests.db.conftest import expected
@@ -66,6 +66,27 @@ def test_an_asynchronous_session(shop: Session, database: Database, worker: None
         np.testing.assert_array_equal(vector, np.ones(64))
 
     run_async(database, driver, body)
+
+
+def test_a_scoped_session(shop: Session, worker: None) -> None:
+    """As Flask-SQLAlchemy's `db.session` is one."""
+    scoped = scoped_session(sessionmaker(shop.get_bind()))
+    assert copy_rows(scoped, Product, [{"id": 30, "title": "a new one", "price": 1}]) == 1
+    scoped.commit()
+    wait_until_embedded(scoped, Product, [30])
+    assert scoped.execute(search(Product, "a new one").limit(1)).one()[0].id == 30
+    scoped.remove()
+
+
+def test_an_asynchronous_scoped_session(shop: Session, database: Database, worker: None) -> None:
+    async def body(session: AsyncSession) -> None:
+        scoped = async_scoped_session(async_sessionmaker(session.bind), scopefunc=asyncio.current_task)
+        await wait_until_embedded(scoped, Product, [1])
+        with pytest.raises(QueryError, match="not asynchronous"):
+            copy_rows(scoped, Product, [])  # type: ignore[arg-type]
+        await scoped.remove()
+
+    run_async(database, "asyncpg", body)
 
 
 def test_create_all_through_an_asynchronous_engine(database: Database, drain: Drain) -> None:

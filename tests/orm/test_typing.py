@@ -11,12 +11,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SUBJECT = "tests/orm/typed.py"
 MISTAKES = """
-from mmdb.orm import embedding, like, recommend
+from mmdb.orm import embedding, like, recommend, search, wait_until_embedded
 embedding("photo", model=3)
 embedding("photo", modality="sound")
 embedding(7)
 recommend(int, 7)
 like(int, 7, diversity="much")
+search(int, "shoes", depht=50)
+wait_until_embedded("a session", int)
 """
 
 
@@ -44,5 +46,5 @@ def test_mistakes_are_seen(program: str, tmp_path: Path) -> None:
     file = tmp_path / "mistakes.py"
     file.write_text(MISTAKES)
     answer = check(program, str(file))
-    for line in (3, 4, 5, 6, 7):
+    for line in (3, 4, 5, 6, 7, 8, 9):
         assert f"mistakes.py:{line}:" in answer
