@@ -10,6 +10,18 @@ as $$
 $$;
 comment on function mmdb.relation_sql(regclass) is 'The qualified, quoted name of a table, whatever the search path.';
 
+-- Triggers and keys are not inherited: rows of an inheriting table (not a partition) are none of the table's own, and
+-- may have the keys of its rows.
+create or replace function mmdb.rows_sql(relation regclass) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation) || ' p'
+  from pg_class c where c.oid = relation
+$$;
+comment on function mmdb.rows_sql(regclass) is
+  'The rows of a table with its partitions, and without tables that inherit from it, as the FROM item p.';
+
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

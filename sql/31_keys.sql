@@ -247,9 +247,9 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select mmdb.filled($sql$mmdb.known_key({relation}, {given},
-      (select {key} from {source} p, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
+      (select {key} from {source}, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
     'relation', quote_literal(mmdb.relation_sql(relation)),
-    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
+    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.rows_sql(relation),
     'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $$;

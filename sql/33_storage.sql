@@ -5,21 +5,17 @@
 -- on_change => 'keep' another column marks the rows whose vector is of an earlier source. A row is pending while its
 -- vector is NULL (or marked) and its source says something. Another storage answers the same questions otherwise.
 
--- A trigger is not inherited: rows of an inheriting table (not a partition) are nobody's to embed.
 create or replace function mmdb.stored_rows(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$
-  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(declared.relation) || ' p'
-  from pg_class c where c.oid = declared.relation
-$$;
+as $$ select mmdb.rows_sql(declared.relation) $$;
 comment on function mmdb.stored_rows(mmdb.embeddings) is
   'The rows that a derivation covers, with their sources and vectors, as a FROM item; also what a store updates.';
 
 create or replace function mmdb.searched_rows(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select mmdb.relation_sql(declared.relation) || ' p' $$;
+as $$ select mmdb.rows_sql(declared.relation) $$;
 comment on function mmdb.searched_rows(mmdb.embeddings) is
   'The rows that a search reads, with their vectors, as a FROM item.';
 

@@ -81,7 +81,7 @@ begin
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
-                          and p.attname = declared.column_name order by p.inherited desc limit 1) s(stanull)
+                          and p.attname = declared.column_name order by p.inherited limit 1) s(stanull)
       where c.oid = declared.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
     execute format('select count(*), count(*) filter (where %s) from %s', mmdb.embedded_sql(declared), rows)

@@ -38,7 +38,8 @@ as $$
     E'\\mp[.]' || regexp_replace(quote_ident(a.attname), E'(\\W)', E'\\\\\\1', 'g')
     || '(?:::text)? operator[(][^)]*[.](<=|>=|<|>|=|~~[*]|~~|@>|<@|&&)[)]', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
-    and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
+    and position(format(' from %s p where ', mmdb.relation_sql(relation))
+                 in replace(statement, ' from only ', ' from ')) > 0
     and position('/* mmdb.top_exact */' in statement) > 0
     and statement !~ '^[[:space:]]*explain' and statement !~ ' or | is not true'
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)

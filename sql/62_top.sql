@@ -74,7 +74,7 @@ declare
   pieces mmdb.search_pieces;
 begin
   pieces.relation := relation;
-  pieces.source := mmdb.relation_sql(relation) || ' p';
+  pieces.source := mmdb.rows_sql(relation);
   pieces.key := keys.expression;
   pieces.columns := keys.ordering;
   pieces.one_key := (select count(*) = 1 from mmdb.key_columns(relation));
@@ -382,7 +382,7 @@ begin
   order by found_.place;
 end
 $body$, jsonb_build_object(
-    'source', mmdb.relation_sql(relation) || ' p', 'variables', variables, 'before', before, 'after', after,
+    'source', mmdb.rows_sql(relation), 'variables', variables, 'before', before, 'after', after,
     'known_after', mmdb.known_key_sql(relation, after), 'search', search, 'selected', c.selected,
     'matches', mmdb.key_matches(relation, 'found_.key')) || f.pieces)
   from mmdb.search_columns(relation) c, (

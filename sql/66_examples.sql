@@ -194,7 +194,7 @@ as $outer$
                   from unnest(e.legs) with ordinality l),
       'given', mmdb.given_key_sql(relation, 'g.given'),
       'keys', case verb when 'like' then 'array[$1::text]' else '($1 || $2)::text[]' end,
-      'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
+      'source', mmdb.rows_sql(relation), 'matches', mmdb.key_matches(relation, 'k.key'),
       'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
         from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])

@@ -17,9 +17,9 @@ begin
     raise exception 'a page of % rows', count
       using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
   end if;
-  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p '
+  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s '
                  'where %4$s order by %2$s limit %5$s) s order by s.place desc limit 1',
-                 mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
+                 mmdb.plain_key_sql(relation), keys.ordering, mmdb.rows_sql(relation),
                  case when after is null then 'true' else mmdb.after_sql(relation, '$1') end, count)
   into page_end using after;
   return page_end;

@@ -224,7 +224,7 @@ def _source(connection: psycopg.Connection[Any], relation: str, name: str, into:
         "cluster": row["cluster"],
         "distance": row["distance"],
         # These come quoted out of the database.
-        **{part: SQL(row[part]) for part in ("relation", "column_type", "into_table", "centroids_table")},
+        **{part: SQL(row[part]) for part in ("relation", "rows", "column_type", "into_table", "centroids_table")},
     }
     label = f'{row["relation"]} by "{row["name"]}"'
     halfvec = row["vector_type"] == "halfvec"

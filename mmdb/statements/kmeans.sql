@@ -1,7 +1,8 @@
 -- What mmdb.clusters asks of a database, with the rights of whoever asks.
 
 -- name: source
-select mmdb.relation_sql(e.relation) as relation, e.column_name, e.column_type, e.name, e.dimensions, e.vector_type,
+select mmdb.relation_sql(e.relation) as relation, mmdb.rows_sql(e.relation) as rows, e.column_name, e.column_type,
+       e.name, e.dimensions, e.vector_type,
        array(select k.name from mmdb.key_columns(e.relation) k order by k.place) as key,
        mmdb.free_name(e.relation, 'cluster') as cluster, mmdb.free_name(e.relation, 'distance') as distance,
        mmdb.table_name(%(into)s) as into_table, mmdb.table_name(%(into)s, '_centroids') as centroids_table
@@ -37,10 +38,10 @@ comment on table {table} is {comment}
 analyze {into_table}, {centroids_table}
 
 -- name: vectors
-select {column} from {relation} where {column} is not null order by {key}
+select {column} from {rows} where {column} is not null order by {key}
 
 -- name: rows
-select {texts}, {column} from {relation} where {column} is not null order by {key}
+select {texts}, {column} from {rows} where {column} is not null order by {key}
 
 -- name: copy
 copy {into_table} from stdin
