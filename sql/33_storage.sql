@@ -341,7 +341,13 @@ as $$
 declare
   relation constant text := mmdb.relation_sql(declared.relation);
   pending constant regclass := mmdb.serving_index(declared, 'pending');
+  readers constant text := mmdb.readers_of(mmdb.read_column(declared));
 begin
+  if not declared.adopted and readers is not null then
+    raise exception 'column "%" of table % is to be dropped, and is read by %', declared.column_name,
+                    declared.relation, readers
+      using errcode = 'dependent_objects_still_exist', hint = 'drop them, or make them again without the column, first';
+  end if;
   if declared.adopted and pending is not null then
     execute format('drop index %s', pending);
   elsif not declared.adopted and declared.column_name is not null then

@@ -36,7 +36,8 @@ as $$
 declare
   long text;
   foreign_function regprocedure;
-  own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
+  own constant bigint[] := planned.id || array(select e.id from mmdb.embeddings e
+                                               where e.relation = planned.relation);
 begin
   select n.name into long
   from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name),
@@ -45,7 +46,10 @@ begin
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
       using errcode = 'name_too_long',
-            hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+            hint = case when planned.id = any(own[2:])
+                          then 'the functions are called after the table: give it a shorter name'
+                        else 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function '
+                             'names' end;
   end if;
   select p.oid::regprocedure into foreign_function
   from pg_proc p
@@ -59,7 +63,11 @@ begin
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
       using errcode = 'duplicate_function',
-            hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+            hint = coalesce((
+              select format('it is of table %s: give another prefix => ''…'', or: select mmdb.drop_embedding(%L, %L)',
+                            e.relation, e.relation, e.name)
+              from mmdb.embeddings e where e.id = mmdb.made_for_id(foreign_function)),
+              'give another name => ''…'' or prefix => ''…'', or drop that function');
   end if;
 end
 $$;
@@ -280,6 +288,9 @@ begin
   planned.column_name := planned.name || '_embedding';
   planned.column_type := mmdb.column_type(planned.vector_type, planned.dimensions);
   perform mmdb.drop_orphans(planned.function_schema);
+  perform mmdb.adopt_orphans(planned);
+  perform mmdb.refresh_namesakes(planned.relation);
+  perform mmdb.give_way(planned);
   perform mmdb.check_names(planned);
   planned.adopted := mmdb.check_column(planned);
   if planned.adopted then

@@ -13,6 +13,12 @@ set search_path = pg_catalog, pg_temp
 as $$ select coalesce(obj_description(function, 'pg_proc') like '%' || mmdb.made_for(id), false) $$;
 comment on function mmdb.is_made_by(oid, bigint) is 'Whether a function carries the mark of this embedding.';
 
+create or replace function mmdb.made_for_id(function oid) returns bigint
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select substring(obj_description(function, 'pg_proc') from '[[]mmdb embedding ([0-9]+)[]]$')::bigint $$;
+comment on function mmdb.made_for_id(oid) is 'The embedding that a function was made for; NULL for none of mmdb''s.';
+
 -- Joined, not asked one by one: a schema has many functions, and `mmdb.status` comes by here for each embedding.
 create or replace function mmdb.made_functions(declared mmdb.embeddings) returns setof pg_proc
 language sql stable security invoker
@@ -64,7 +70,7 @@ begin
       raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
         using errcode = 'duplicate_function', hint = 'drop that function';
     end if;
-    execute format('drop function %s', found_function::regprocedure);
+    perform mmdb.drop_function(found_function);
   end loop;
 end
 $$;
@@ -111,13 +117,13 @@ declare
 begin
   foreach one in array earlier loop
     if one is distinct from to_regprocedure(call) then
-      execute format('drop function %s', one);
+      perform mmdb.drop_function(one);
     end if;
   end loop;
   begin
     perform mmdb.create_made(declared, call, result, body, purpose, named, to_regprocedure(call) = any(earlier));
   exception when invalid_function_definition then
-    execute format('drop function %s', call);
+    perform mmdb.drop_function(call::regprocedure);
     perform mmdb.create_made(declared, call, result, body, purpose, named);
   end;
   perform mmdb.grant_again(call, grants);
@@ -214,27 +220,45 @@ end
 $$;
 comment on function mmdb.let_worker_in(mmdb.embeddings) is 'Let the worker call functions in the table''s schema.';
 
+create or replace function mmdb.orphans(schema_name text) returns setof pg_proc
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select p.*
+  from pg_proc p cross join lateral mmdb.made_for_id(p.oid) m(id)
+  where p.pronamespace = schema_name::regnamespace and m.id is not null
+    and pg_has_role(p.proowner, 'usage')
+    and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
+$$;
+comment on function mmdb.orphans(text) is
+  'The functions of the caller''s that mmdb made for tables that are no more.';
+
 -- A table that was dropped leaves its functions to the worker's sweep. If the table is made again, its owner need not
 -- wait for that.
 create or replace function mmdb.drop_orphans(schema_name text) returns void
+language sql volatile security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select mmdb.drop_function(o.oid) from mmdb.orphans(schema_name) o
+  where not exists (select from mmdb.dependents('pg_proc', o.oid))
+$$;
+comment on function mmdb.drop_orphans(text) is
+  'Drop the functions of tables that are no more, but for those that something of the user''s uses.';
+
+create or replace function mmdb.adopt_orphans(planned mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  orphan regprocedure;
+  orphan pg_proc;
 begin
   for orphan in
-    select p.oid
-    from pg_proc p
-    cross join lateral (
-      select substring(obj_description(p.oid, 'pg_proc') from '[[]mmdb embedding ([0-9]+)[]]$')::bigint) m(id)
-    where p.pronamespace = schema_name::regnamespace and m.id is not null
-      and pg_has_role(p.proowner, 'usage')
-      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
+    select o.* from mmdb.orphans(planned.function_schema) o where o.proname = any(mmdb.function_names(planned))
   loop
-    execute format('drop function %s', orphan);
+    execute format('comment on function %s is %L', orphan.oid::regprocedure, mmdb.made_for(planned.id));
   end loop;
 end
 $$;
-comment on function mmdb.drop_orphans(text) is
-  'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+comment on function mmdb.adopt_orphans(mmdb.embeddings) is
+  'Have an embedding that is to be made replace what is left of the functions of a table that had the same name: the '
+  'views over them stay.';

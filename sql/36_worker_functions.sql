@@ -183,7 +183,7 @@ as $outer$
 declare
   made oid;
 begin{pass}
-  if to_regclass({relation}) is not null then
+  if exists (select from pg_trigger t where t.tgrelid = to_regclass({relation}) and t.tgname = {trigger}) then
     return false;
   end if;
   for made in select p.oid from pg_proc p
@@ -255,6 +255,7 @@ as $$
     'same_column', mmdb.same_column_sql(declared.relation, declared.column_number, declared.column_name),
     'relation', quote_literal(r.name), 'refresh', quote_literal(format('select mmdb.refresh(%L)', r.name)),
     'schema', quote_literal(declared.function_schema), 'mark', quote_literal(mmdb.made_for(declared.id)),
+    'trigger', quote_literal(mmdb.trigger_name(declared.id)),
     'clean', quote_literal(c.name), 'drop_clean', quote_literal(format('drop function %s(uuid)', c.name)))
   from mmdb.key_sql(declared.relation) k, mmdb.relation_sql(declared.relation) r(name),
        mmdb.worker_function(declared, 'clean') c(name)

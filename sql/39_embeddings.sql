@@ -279,7 +279,7 @@ begin
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
-    execute format('drop function %s', made_function);
+    perform mmdb.drop_function(made_function);
   end loop;
   perform mmdb.drop_storage(declared);
   perform mmdb.forget_embedding(declared.id);
@@ -304,14 +304,14 @@ declare
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
+  perform mmdb.follow_table(relation);
   for declared in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
-    declared := mmdb.resolved(declared);
+    declared := mmdb.named_after_table(mmdb.resolved(declared));
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
     if mmdb.trigger_drift(declared) is not null then
       perform mmdb.unset_all(declared);
       declared.source_expressions := mmdb.source_expressions(relation, declared.source_numbers);
     end if;
-    declared.relation_name := mmdb.relation_sql(relation);
     perform mmdb.make_trigger(declared);
     perform mmdb.make_worker_functions(declared);
     return next mmdb.record_embedding(declared);
@@ -319,9 +319,11 @@ begin
   -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
+  perform mmdb.refresh_namesakes(relation);
 end
 $$;
 comment on function mmdb.refresh(regclass) is
   'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or '
-  'the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all '
-  'rows are embedded again.';
+  'the table renamed. Grants on the search functions are kept, and so are views over them unless their columns '
+  'changed. The functions of a table that was renamed or moved are called after its new name, unless a prefix was '
+  'given. Where the trigger was missing or could be passed by, all rows are embedded again.';

@@ -38,7 +38,11 @@ declare
 begin
   select e.* into declared from mmdb.embeddings e where e.id = drift.id;
   if not exists (select from pg_class c where c.oid = declared.relation) then
-    return 'the table was dropped: a worker will clean up';
+    return coalesce((select format('the table was dropped, and another one has its name: select '
+                                   'mmdb.add_embedding(%L, …) embeds that one', declared.relation_name)
+                     from pg_class c where c.oid = to_regclass(declared.relation_name)
+                       and not exists (select from mmdb.embeddings e where e.relation = c.oid)),
+                    'the table was dropped: a worker will clean up');
   end if;
   remedy := format(': select mmdb.refresh(%L)', declared.relation);
   begin
@@ -115,6 +119,45 @@ as $$
   end
 $$;
 comment on function mmdb.function_drift(mmdb.embeddings) is 'How the generated functions no longer fit the table.';
+
+-- Where tables are swapped by rename, the one that comes into the place has our column and nothing that fills it. A
+-- copy that lies beside its table has it too: hence the names, or if there is no other table any more, our index.
+create or replace function mmdb.lost_embeddings() returns table (relation regclass, column_name text, remedy text)
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid::regclass, a.attname::text,
+         coalesce(s.remedy, format('select mmdb.add_embedding(%L, …)', c.oid::regclass))
+  from pg_class c
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    and a.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype)
+  cross join lateral (
+    select min(format('select mmdb.add_embedding(%L, %s)', c.oid::regclass, mmdb.sources_sql(e.sources)))
+             filter (where strpos(o.relname, c.relname) > 0 and o.relname <> c.relname),
+           count(*) > 0
+    from mmdb.embeddings e join pg_class o on o.oid = e.relation
+    where e.column_name = a.attname and e.column_type = format_type(a.atttypid, a.atttypmod)
+      and e.sources <@ array(select n.attname::text from pg_attribute n where n.attrelid = c.oid and not n.attisdropped)
+  ) s(remedy, is_like_another)
+  where c.relkind in ('r', 'p') and not c.relispartition
+    and exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+    and not exists (select from mmdb.embeddings e where e.relation = c.oid)
+    and (s.remedy is not null or not s.is_like_another and exists (
+      select from pg_index i where i.indrelid = c.oid
+        and pg_get_expr(i.indpred, i.indrelid) like format('((%I IS NULL) AND %%', a.attname)))
+$$;
+comment on function mmdb.lost_embeddings() is
+  'Columns of vectors that look as if an embedding had filled them, of tables that have none.';
+
+create or replace function mmdb.sources_sql(sources text[]) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case cardinality(sources) when 1 then quote_literal(sources[1])
+              else 'array[' || (select string_agg(quote_literal(s.name), ', ' order by s.place)
+                                from unnest(sources) with ordinality s(name, place)) || ']' end
+$$;
+comment on function mmdb.sources_sql(text[]) is 'Sources as an argument of mmdb.add_embedding.';
 
 create or replace function mmdb.trigger_drift(declared mmdb.embeddings) returns text
 language sql stable security invoker

@@ -62,6 +62,11 @@ as $$
   where l.error is not null and l.worker is null
   group by e.id, e.name, e.relation
   union all
+  select format('column %s of %s, without an embedding', l.column_name, l.relation), 'warning',
+         'it looks as if an embedding had filled it, and nothing keeps it in step: was the table renamed?',
+         l.remedy || ' declares it over these vectors'
+  from mmdb.lost_embeddings() l
+  union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation

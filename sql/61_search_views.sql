@@ -126,7 +126,7 @@ begin
     where p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
-    execute format('drop function %s', made_function);
+    perform mmdb.drop_function(made_function);
   end loop;
 end
 $$;

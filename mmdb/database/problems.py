@@ -72,7 +72,9 @@ def translated(
 ) -> DatabaseError:
     """The driver's `error` as ours, of class `kind`; `message` stands for what it says by default."""
     # On dependent objects PostgreSQL's own hint is CASCADE, which takes what nobody looked at.
-    hint = None if isinstance(error, pg.DependentObjectsStillExist) else error.diag.message_hint
+    hint = error.diag.message_hint
+    if isinstance(error, pg.DependentObjectsStillExist) and "CASCADE" in (hint or ""):
+        hint = None
     return kind(_stated(message or brief(error), error.diag.message_detail), hint=hint or remedy(error))
 
 
