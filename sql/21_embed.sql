@@ -1,5 +1,21 @@
 -- mmdb.embed and mmdb.embed_for: a text or picture as a vector, from the cache or from a worker.
 
+-- Volatile, so that it has a snapshot of its own: that of a statement is older than what the statement had embedded,
+-- and each further row of it would go through the loopback for the same text. A transaction that is repeatable read has
+-- one snapshot, and does go.
+create or replace function mmdb.latest_vector(model text, hash bytea) returns real[]
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  return (select q.embedding from mmdb.requests q
+          where q.model = latest_vector.model and q.hash = latest_vector.hash and q.error is null);
+end
+$$;
+comment on function mmdb.latest_vector(text, bytea) is
+  'The vector in the cache now, whatever the snapshot of the statement; NULL where it is not there.';
+
 create or replace function mmdb.embed_by(model text, content text, data bytea) returns @extschema:vector@.vector
 language plpgsql stable parallel restricted security definer
 set search_path = pg_catalog, pg_temp
@@ -14,6 +30,7 @@ begin
   if not pg_is_in_recovery() then
     select q.embedding into found_vector from mmdb.requests q
     where q.model = embed_by.model and q.hash = wanted and q.error is null;
+    found_vector := coalesce(found_vector, mmdb.latest_vector(model, wanted));
   end if;
   if found_vector is null then
     perform mmdb.check_embeddable(model, content, data);

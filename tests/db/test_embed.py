@@ -114,6 +114,37 @@ def test_a_text_is_not_the_bytes_of_it(conn: Connection, worker: None) -> None:
         conn.execute("select mmdb.embed('no picture'::bytea, 'hash')")
 
 
+COLD = {
+    "the same text for each row": (1, "lateral (select mmdb.embed('new', 'hash') where l.n > 0) v(found)"),
+    "a text of each row": (3, "mmdb.embed('new ' || l.n % 3, 'hash') v(found)"),
+    "labels out of a sub-query": (
+        2, "mmdb.classify(l.vector, (select array['new 1', 'new 2'] where l.n > 0), 'hash') c(found)"
+    ),
+    "labels of each row": (3, "mmdb.classify(l.vector, array['new ' || l.n % 2, 'new 2'], 'hash') c(found)"),
+    "a search view": (
+        2, "lateral (select id from items_by_txt('new ' || l.n % 2) order by distance limit 1) f(found)"
+    ),
+    "the nearest": (2, "items_top_by_txt('new ' || l.n % 2, 1) f(found)"),
+    "a function that asks twice": (2, "asks_twice('new ' || l.n % 2) v(found)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", COLD)
+def test_a_statement_asks_once_for_each_text(items: Connection, worker: None, shape: str) -> None:
+    """Its snapshot is older than what it has embedded itself."""
+    items.execute("create table lines as select n, mmdb.embed('old', 'hash') as vector from generate_series(1, 12) n")
+    items.execute("create function asks_twice(q text) returns real[] language plpgsql stable as $$ begin "
+                  "perform mmdb.embed(q, 'hash'); return mmdb.embed(q, 'hash')::real[]; end $$")  # fmt: skip
+    items.execute("set track_functions = 'all'")
+    texts, searched = COLD[shape]
+    with items.transaction():
+        items.execute(f"select found from lines l, {searched}".encode())
+        asked = items.execute(
+            "select calls from pg_stat_xact_user_functions where schemaname = 'mmdb' and funcname = 'request'"
+        )
+        assert asked.fetchone() == (texts,)
+
+
 TAKES = "update mmdb.models set modalities = %s where name = 'hash'"
 
 
