@@ -46,11 +46,11 @@ clean: ## remove .venv, .venv-models and .venv-peers; the database under MMDB_HO
 	rm -rf $(VENV) .venv-models .venv-peers
 
 # The light set is to stay small: byte code of what is never imported would be a tenth of it, and Python 3.11 puts a
-# setuptools of 10 MB into every environment.
+# setuptools of 10 MB into every environment. `mmdb` is what the distribution was called at first.
 $(VENV)/light: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("mmdb needs Python 3.11 or later: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip uninstall --quiet --yes setuptools
+	@$(BIN)/python -m pip uninstall --quiet --yes setuptools mmdb
 	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	@touch $@
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmdb.errors import ConfigError, QueryError
+from mmdb.packages import install_hint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,9 +122,7 @@ def _require_sklearn() -> None:
         import sklearn.cluster  # noqa: F401
         import threadpoolctl  # noqa: F401
     except ImportError as error:
-        raise ConfigError(
-            "clusters need scikit-learn, which is not installed", hint='pip install "mmdb[analytics]"'
-        ) from error
+        raise ConfigError("clusters need scikit-learn, which is not installed", hint=install_hint("sklearn")) from error
 
 
 def fit(vectors: Vectors, k: int, seed: int) -> Vectors:

@@ -31,7 +31,7 @@ def clusters(
 
     Makes the table INTO, with the key of TABLE, `cluster` and `distance` from its centroid, and INTO_centroids, in one
     transaction, with the rights of the database user you connect as. It needs scikit-learn: pip install
-    "mmdb[analytics]".
+    "scikit-learn>=1.5".
 
     \b
     Example:

@@ -27,6 +27,7 @@ from mmdb.install.functions import drop_former, replace_functions
 from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles
 from mmdb.install.transaction import SCRIPT_HINT, Database, transaction
 from mmdb.models.registry import builtin_specs
+from mmdb.packages import UPGRADE
 
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
 MINIMUM_VECTOR = (0, 8)
@@ -193,7 +194,7 @@ def _check_revision(current: str, scripts: ScriptDirectory) -> None:
         )
     raise InstallError(
         f'schema mmdb is at revision "{current}", newer than this mmdb knows ("{known[-1]}")',
-        hint="upgrade mmdb: pip install -U mmdb",
+        hint=UPGRADE,
     )
 
 

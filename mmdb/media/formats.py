@@ -24,6 +24,7 @@ from PIL import (
 
 from mmdb.errors import MediaError
 from mmdb.media.sniff import sniff
+from mmdb.packages import install_hint
 
 Opener = Callable[[io.BytesIO], ImageFile.ImageFile]
 
@@ -38,7 +39,7 @@ def _open_heic(source: io.BytesIO) -> ImageFile.ImageFile:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         raise MediaError(
-            "the image is HEIC, which Pillow does not read by itself", hint='pip install "mmdb[heic]"'
+            "the image is HEIC, which Pillow does not read by itself", hint=install_hint("pillow_heif")
         ) from error
     image: ImageFile.ImageFile = HeifImageFile(source)
     return image

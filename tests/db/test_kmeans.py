@@ -197,5 +197,5 @@ def test_without_scikit_learn(goods: Connection, monkeypatch: pytest.MonkeyPatch
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r'pip install "mmdb\[analytics\]"'):
+    with pytest.raises(ConfigError, match=r'pip install "scikit-learn>=1.5"'):
         write_clusters(goods, "goods", "txt", k=3, into="groups")

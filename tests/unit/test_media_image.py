@@ -87,7 +87,7 @@ def test_heic_without_the_plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
     data = struct.pack(">L", 24) + b"ftypmif1" + bytes(4) + b"mif1heic" + bytes(100)
     with pytest.raises(MediaError, match="the image is HEIC") as caught:
         decode_image(data)
-    assert caught.value.hint == 'pip install "mmdb[heic]"'
+    assert caught.value.hint == 'pip install "pillow-heif>=1.0"'
 
 
 @pytest.mark.parametrize(

@@ -341,7 +341,7 @@ def test_the_package_is_named_where_it_is_missing(bert: Path, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(ModelUnavailableError) as caught:
         loaded(bert)
-    assert 'pip install "mmdb[sentence-transformers]"' in str(caught.value)
+    assert 'pip install "sentence-transformers>=6.0"' in str(caught.value)
 
 
 # A hub, of which a model is downloaded once.
