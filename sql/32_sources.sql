@@ -153,13 +153,15 @@ $$;
 comment on function mmdb.describe_sources(regclass, smallint[], text, float8[]) is
   'What the sources hold together (text, image or mixed), whether by URI, and with weights what each of them holds.';
 
--- An empty text says as little as NULL does: many a form stores it for a field that was left empty. It is compared by
--- its bytes, because to a collation that is not deterministic a text of punctuation may be equal to the empty one.
+-- An empty text, or no byte, says as little as NULL does: many a form stores it for a field that was left empty. A text
+-- is compared by its bytes, because to a collation that is not deterministic one of punctuation may be equal to the
+-- empty one.
 create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(format(case when t.typcategory is distinct from 'S' then '%s%I is not null'
+  select string_agg(format(case when t.typcategory is null then '%s%I is not null'
+                                when t.typcategory <> 'S' then '%s%I::bytea <> '''''
                                 when c.collisdeterministic is not false then '%s%I::text <> '''''
                                 else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
@@ -168,4 +170,4 @@ as $$
   left join pg_collation c on c.oid = a.attcollation
 $$;
 comment on function mmdb.says_sql(regclass, text[], text) is
-  'The condition "a source of this row holds something", not NULL and no empty text.';
+  'The condition "a source of this row holds something", not NULL and not empty.';

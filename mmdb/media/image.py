@@ -7,7 +7,7 @@ The bytes come from anybody's table, so a decoder only runs on what has been bou
 - Plug-ins read through `_Source`, which looks at the clock at every read. That stops a file of ten million
   empty segments or a progressive JPEG of ten thousand scans, which are small in pixels and in bytes. WebP,
   AVIF, HEIC and compressed TIFF are decoded in one call, which cannot be stopped: there the pixels bound
-  the time.
+  the time. A file whose end is missing is decoded three times at most, each within the time.
 
 Pillow's own switches belong to the application that imports mmdb. `Image.open` is not used because its own
 pixel check warns (or fails) by `Image.MAX_IMAGE_PIXELS`, and EXIF is read here because Pillow's reader
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import threading
 import time
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
 
 from mmdb.errors import MediaError
-from mmdb.media.formats import format_of
+from mmdb.media.formats import Opener, format_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,15 @@ LARGE_PIXELS = 16_000_000
 At 100 megapixels the peak was 16 MB for JPEG, 0.3 GB for progressive JPEG, 0.4 GB for PNG, 0.9 GB for AVIF
 and 1.5 GB for WebP, which took longest, 8 seconds: too much for as many threads as fetch at once.
 """
+_FILLINGS = {"JPEG": (b"\x55" * 64, b"\xaa" * 64), "WebP": (b"\0", b"\xff"), "BMP": (bytes(3), b"\xff" * 3)}
+"""What fills up a file that lacks its end, in two forms that have no bit in common.
+
+What may be missing behind the last pixel is a JPEG's last marker, or what fills up a WebP or a row of a BMP. Were
+anything of the picture missing, the filling would be seen in it; but a progressive JPEG that ends exactly behind one of
+its scans is whole and less sharp.
+"""
+_JPEG_MARKERS = re.compile(rb"\xff([^\0\xff])")
+_START_OF_SCAN, _FIRST_RESTART, _END_OF_IMAGE = 0xDA, 0xD0, b"\xff\xd9"
 _LARGE_ONES = threading.Lock()
 _STRIP_PIXELS = 1_000_000
 _ORIENTATION_TAG = 0x0112
@@ -85,13 +95,8 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Ima
     if len(data) > limits.bytes:
         raise MediaError(f"the image has {len(data)} bytes, more than the limit of {limits.bytes}")
     name, open_image = format_of(data)
-    source = _Source(data, limits.seconds)
     try:
-        with open_image(source) as image:
-            _check_pixels(image.size, limits.pixels)
-            with _turn(image):
-                source.start(limits.seconds)
-                return _decoded(image, limits)
+        return _whole(name, data, open_image, limits)
     except MediaError:
         raise
     except _OutOfTimeError as error:
@@ -101,6 +106,42 @@ def decode_image(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Ima
         raise MediaError(f"not enough memory to decode the {name} image", permanent=False) from error
     except Exception as error:  # plug-ins fail with whatever a hostile byte leads to
         raise _undecodable(name, error) from error
+
+
+def _whole(name: str, data: bytes, open_image: Opener, limits: ImageLimits) -> Image.Image:
+    """The picture, also where nothing but the end of its file is missing: browsers show it as well."""
+    try:
+        return _opened(data, open_image, limits)
+    except (MediaError, MemoryError, _OutOfTimeError):
+        raise
+    except Exception:
+        pictures = [_opened(ended, open_image, limits) for ended in _ended(name, data)]
+        if not pictures or pictures[0] != pictures[1]:
+            raise
+        return pictures[0]
+
+
+def _ended(name: str, data: bytes) -> list[bytes]:
+    """`data` with an end, in two forms; none where it is known that more than the end is missing."""
+    fillings = _FILLINGS.get(name, ())
+    if name != "JPEG":
+        return [data + filling for filling in fillings]
+    data = data.removesuffix(b"\xff")
+    last = (_JPEG_MARKERS.findall(data) or [b"\0"])[-1][0]
+    restart = 0 if last == _START_OF_SCAN else last - _FIRST_RESTART + 1
+    if not 0 <= restart <= 8:
+        return []  # not pixels were announced last, but another scan of a progressive picture
+    marker = bytes([0xFF, _FIRST_RESTART + restart % 8])
+    return [data + filling + marker + filling + _END_OF_IMAGE for filling in fillings]
+
+
+def _opened(data: bytes, open_image: Opener, limits: ImageLimits) -> Image.Image:
+    source = _Source(data, limits.seconds)
+    with open_image(source) as image:
+        _check_pixels(image.size, limits.pixels)
+        with _turn(image):
+            source.start(limits.seconds)
+            return _decoded(image, limits)
 
 
 def _check_pixels(size: tuple[int, int], limit: int) -> None:

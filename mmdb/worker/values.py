@@ -122,8 +122,8 @@ class Part:
 
     @property
     def says_nothing(self) -> bool:
-        """NULL, or an empty text, which beside another source is as good as none."""
-        return self.size is None or (isinstance(self.content, str) and not self.content.strip())
+        """NULL, no byte, or a blank text, which beside another source is as good as none."""
+        return not self.size or (isinstance(self.content, str) and not self.content.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from PIL import Image
 
 from mmdb.models.embed.base import Item, Purpose, Vectors
 from mmdb.models.embed.hash import HashEmbedder
@@ -82,6 +84,12 @@ def hash_task(steps: Steps) -> Task:
 
 def expected(text: str) -> Vectors:
     return np.asarray(HashEmbedder().embed([text])[0])
+
+
+def picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(file, "PNG")
+    return file.getvalue()
 
 
 def check_rows(conn: Connection, table: str = "items") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,9 @@ from psycopg import errors as pg
 from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import background
 from tests.conftest import Database
-from tests.db.conftest import QUICK
+from tests.db.conftest import QUICK, picture
 
 Connection = psycopg.Connection[Any]
-
-
-def picture(colour: str) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(file, "PNG")
-    return file.getvalue()
 
 
 def test_text(conn: Connection, worker: None) -> None:

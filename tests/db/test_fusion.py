@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
-from PIL import Image
 from psycopg import errors as pg
 
 from mmdb.media.image import decode_image
@@ -18,17 +16,11 @@ from mmdb.models.embed.hash import HashEmbedder
 from mmdb.worker import Totals, background
 from mmdb.worker.values import Row
 from tests.conftest import Database
-from tests.db.conftest import PATIENCE, QUICK, Gate, hash_task, registered, until
+from tests.db.conftest import PATIENCE, QUICK, Gate, hash_task, picture, registered, until
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]
 WEIGHTS = (0.7, 0.3)
-
-
-def picture(colour: str) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), colour).save(buffer, "png")
-    return buffer.getvalue()
 
 
 def mixed(sources: Sequence[str | bytes | None], weights: Sequence[float] = WEIGHTS) -> Vectors:

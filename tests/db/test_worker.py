@@ -22,7 +22,7 @@ from mmdb.models.spec import ModelSpec
 from mmdb.worker import Totals, background, work
 from mmdb.worker.values import Row
 from tests.conftest import Database, Role
-from tests.db.conftest import ONCE, PATIENCE, QUICK, Gate, check_rows, expected, hash_task, registered, until
+from tests.db.conftest import ONCE, PATIENCE, QUICK, Gate, check_rows, expected, hash_task, picture, registered, until
 
 Connection = psycopg.Connection[Any]
 Drain = Callable[[], Totals]
@@ -203,6 +203,27 @@ def test_a_row_that_waits_for_another_try_and_is_mended_does_not_wait(
     items.execute("update items set txt = 'cured' where id = 2")
     assert drain() == Totals(stored=1, failed=0)
     check_rows(items)
+
+
+@pytest.mark.parametrize("column", ["bytea", "holds_bytes"])
+def test_no_byte_is_as_good_as_none(conn: Connection, drain: Drain, column: str) -> None:
+    photo = picture("red")
+    conn.execute("create domain holds_bytes as bytea")
+    conn.execute(f"create table pictures (id int primary key, a {column}, b {column}, t text)".encode())
+    conn.execute("insert into pictures values (1, %b, '', ''), (2, '', '', ''), (3, '', %b, 'x'), (4, null, '', null)",
+                 [photo, photo])  # fmt: skip
+    conn.execute("select mmdb.add_embedding('pictures', 'a', model => 'hash', on_change => 'keep')")
+    conn.execute("select mmdb.add_embedding('pictures', array['a', 'b', 't'], model => 'hash', name => 'all_of_it', "
+                 "weights => '{1,1,1}')")  # fmt: skip
+    pending = "select name, pending from mmdb.status order by name"
+    assert conn.execute(pending).fetchall() == [("a", 1), ("all_of_it", 2)]
+    assert drain() == Totals(stored=3, failed=0)
+    conn.execute("update pictures set a = '', b = '', t = ''")
+    seen = "select count(a_embedding), count(all_of_it_embedding), count(*) filter (where a_stale) from pictures"
+    assert conn.execute(seen).fetchone() == (0, 0, 0), "there is nothing left to be found by, kept or not"
+    conn.execute("update pictures set a = %b where id = 2", [photo])
+    assert drain() == Totals(stored=2, failed=0)
+    assert conn.execute("select sum(pending + failed) from mmdb.status").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("column", ["text", "varchar(20)", "char(5)", "holds_text"])

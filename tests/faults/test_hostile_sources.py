@@ -45,7 +45,6 @@ PICTURES = {
     "good": (jpeg(), None),
     "truncated JPEG": (jpeg()[:700], "truncated"),
     "zip bomb": (bomb(), "3600000000 pixels"),
-    "0 bytes": (b"", "0 bytes|empty"),
     "200 megapixels": (png(20_000, 10_000, zlib.compress(bytes(1000))), "200000000 pixels"),
     "HTML": (b"<html><body>not found</body></html>", "not an image|format"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3", 'the bytes are a PDF document, and model "hash" takes text, image'),

@@ -369,6 +369,34 @@ def test_bomb_in_text(kind: bytes) -> None:
     assert "the PNG image cannot be decoded: Decompressed data too large" in message
 
 
+ENDINGS: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "JPEG": (b"\xff\xd9", {}),
+    "JPEG, progressive": (b"\xff\xd9", {"progressive": True}),
+    "JPEG, with restarts": (b"\xff\xd9", {"restart_marker_rows": 1}),
+    "JPEG, of CMYK": (b"\xff\xd9", {}),
+    "PNG": (chunk(b"IEND", b""), {}),
+    "GIF": (b"\0\x3b", {}),
+    "WEBP": (b"\0", {"quality": 83}),
+    "WEBP, lossless": (b"\0", {"lossless": True}),
+    "BMP": (bytes(3), {}),
+}
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+@pytest.mark.parametrize("size", [(17, 12), (63, 200), (201, 64)])
+def test_without_its_end_a_picture_is_what_it_was(kind: str, size: tuple[int, int]) -> None:
+    """As browsers show it. What lacks a part of the picture is none, since nobody would know of the part."""
+    ending, options = ENDINGS[kind]
+    pixels = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    noise = Image.fromarray(pixels).convert("CMYK" if kind.endswith("CMYK") else "RGB")
+    data = saved(noise, kind.partition(",")[0], **options)
+    left = data.removesuffix(ending)
+    for end in range(len(left), len(data) + 1):
+        assert decode_image(data[:end]) == decode_image(data), f"{len(data) - end} bytes are missing"
+    for missing in (10, len(data) // 10, len(data) // 2):
+        assert refused(left[:-missing]).permanent
+
+
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_truncated(format_: str, share: float) -> None:
