@@ -17,8 +17,9 @@ declare
   for_loopback constant text[] := array['post_request', 'poll_request', 'post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array[
     'embed_by', 'latest_vector', 'request', 'loopback', 'open_loopback', 'connect_loopback', 'try_loopback',
-    'loopback_remedy', 'raise_problem', 'check_embeddable', 'trim_requests', 'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
-    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    'loopback_remedy', 'raise_problem', 'check_embeddable', 'trim_requests', 'claim_orphan',
+    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
+    'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
     -- Of the version before, while they stand.
     'trim_queries', 'query_hash'];
   -- Indexes call them, of tables that anybody may write to.

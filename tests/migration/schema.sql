@@ -126,6 +126,8 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index b
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 begin
   perform mmdb.check_relation(relation);
@@ -167,11 +169,12 @@ CREATE FUNCTION mmdb.add_keywords(relation regclass, columns text[], language te
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 #variable_conflict use_variable
 declare
   words mmdb.keywords;
-  modality record;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
@@ -181,23 +184,25 @@ begin
         or exists (select from mmdb.embeddings e where e.relation = relation and e.name = name) then
     raise exception 'table % has a leg "%" already', relation, name
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
+  elsif not mmdb.has_words(relation, columns) then
+    perform mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
+  elsif mmdb.keywords_method(language) = 'trigram' then
+    raise exception 'column "%" of table % holds words, not the text that trigrams are made of', columns[1], relation
+      using errcode = 'datatype_mismatch', hint = 'give the language that its words are of, or a column of text';
   end if;
-  modality := mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
   words.relation := relation;
   words.name := name;
   words.columns := columns;
   words.language := language;
   words.index_name := mmdb.short_name(format('%s_%s', (select c.relname from pg_class c where c.oid = relation), name),
                                      relation::oid::bigint);
-  if index then
-    execute mmdb.keywords_index(words);
-  end if;
+  perform mmdb.make_keywords_index(words, index);
   words := mmdb.record_keywords(words);
   perform mmdb.make_table_functions(relation);
   return words;
 end
 $$;
-COMMENT ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) IS 'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Language: a text search configuration (english, german, simple, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the row that comes back.';
+COMMENT ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) IS 'Have T_search look for words in these text columns too: builds a GIN index and adds a leg. Or in a column of type tsvector, which is taken as it is, with the index that it has. Language: a text search configuration (english, german, simple, public.my_own, …), chinese, japanese, korean or thai, or trigram, which forgives typing errors. Building the index blocks writers; index => false leaves it to you: the statement is mmdb.keywords_index(k) of the row that comes back. An index of these keywords that a restored table brought along is taken over.';
 CREATE TABLE mmdb.models (
     name text NOT NULL,
     backend text NOT NULL,
@@ -250,6 +255,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) IS 'Register a model. Its identity is fixed once an embedding uses it; an unused one is replaced.';
+CREATE FUNCTION mmdb.adopt_orphans(planned mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  orphan pg_proc;
+begin
+  for orphan in
+    select o.* from mmdb.orphans(planned.function_schema) o where o.proname = any(mmdb.function_names(planned))
+  loop
+    execute format('comment on function %s is %L', orphan.oid::regprocedure, mmdb.made_for(planned.id));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.adopt_orphans(planned mmdb.embeddings) IS 'Have an embedding that is to be made replace what is left of the functions of a table that had the same name: the views over them stay.';
 CREATE FUNCTION mmdb.after_sql(relation regclass, key text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -319,6 +339,13 @@ CREATE FUNCTION mmdb.attachment(relation regclass) RETURNS text
   where d.datname = current_database()
 $$;
 COMMENT ON FUNCTION mmdb.attachment(relation regclass) IS 'Cluster, database and table as one text: where column numbers are valid.';
+CREATE FUNCTION mmdb.bare_sql(expression text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select regexp_replace(replace(expression, 'COALESCE', 'coalesce'), '::("[^"]+"|[[:alnum:]_. ])+|[() ]', '', 'g')
+$$;
+COMMENT ON FUNCTION mmdb.bare_sql(expression text) IS 'An expression without casts, parentheses and blanks, to be compared.';
 CREATE FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) RETURNS smallint[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -338,6 +365,21 @@ CREATE FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) RETURNS
   where a.attrelid = relation and a.attnum = any(numbers)
 $$;
 COMMENT ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) IS 'The plain columns whose change changes these sources.';
+CREATE FUNCTION mmdb.base_type(type oid) RETURNS oid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  base oid := type;
+begin
+  while type >= 10000 and base <> 0 loop
+    type := base;
+    base := (select t.typbasetype from pg_type t where t.oid = type);
+  end loop;
+  return type;
+end
+$$;
+COMMENT ON FUNCTION mmdb.base_type(type oid) IS 'The type that a domain is of, also through other domains; else the type.';
 CREATE FUNCTION mmdb.beat(worker integer, lease interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -413,6 +455,8 @@ CREATE FUNCTION mmdb.change_model(relation regclass, name text, model text, inde
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   serving mmdb.embeddings;
@@ -693,7 +737,8 @@ CREATE FUNCTION mmdb.check_names(planned mmdb.embeddings) RETURNS void
 declare
   long text;
   foreign_function regprocedure;
-  own constant bigint[] := array(select e.id from mmdb.embeddings e where e.relation = planned.relation);
+  own constant bigint[] := planned.id || array(select e.id from mmdb.embeddings e
+                                               where e.relation = planned.relation);
 begin
   select n.name into long
   from unnest(array[planned.column_name, mmdb.top_name(planned.prefix, planned.name),
@@ -702,7 +747,10 @@ begin
   if long is not null then
     raise exception 'the name "%" is % bytes long, PostgreSQL takes 63', long, octet_length(long)
       using errcode = 'name_too_long',
-            hint = 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function names';
+            hint = case when planned.id = any(own[2:])
+                          then 'the functions are called after the table: give it a shorter name'
+                        else 'give a shorter name => ''…'', or a prefix => ''…'' to stand for the table in function '
+                             'names' end;
   end if;
   select p.oid::regprocedure into foreign_function
   from pg_proc p
@@ -716,7 +764,11 @@ begin
   if foreign_function is not null then
     raise exception 'function % exists already and was not made for this embedding', foreign_function
       using errcode = 'duplicate_function',
-            hint = 'give another name => ''…'' or prefix => ''…'', or drop that function';
+            hint = coalesce((
+              select format('it is of table %s: give another prefix => ''…'', or: select mmdb.drop_embedding(%L, %L)',
+                            e.relation, e.relation, e.name)
+              from mmdb.embeddings e where e.id = mmdb.made_for_id(foreign_function)),
+              'give another name => ''…'' or prefix => ''…'', or drop that function');
   end if;
 end
 $$;
@@ -810,7 +862,7 @@ begin
     raise exception '% is a system table', relation using errcode = 'insufficient_privilege';
   elsif not pg_has_role(table_class.relowner, 'usage') then
     raise exception 'must be owner of table %', relation
-      using errcode = 'insufficient_privilege', hint = format('its owner is %I', table_class.relowner::regrole);
+      using errcode = 'insufficient_privilege', hint = format('its owner is %s', table_class.relowner::regrole);
   elsif table_class.relforcerowsecurity then
     raise exception 'table % forces row-level security on its owner', relation
       using errcode = 'object_not_in_prerequisite_state',
@@ -834,6 +886,23 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) IS 'Refuse to go on with a search for something else.';
+CREATE FUNCTION mmdb.check_schema(declared mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  owner constant name := (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = declared.relation);
+begin
+  if not has_schema_privilege(owner, to_regnamespace(declared.function_schema), 'create')
+     and not (select r.rolsuper from pg_roles r where r.rolname = current_user) then
+    raise exception 'role "%" may not create functions in schema %', owner, declared.function_schema
+      using errcode = 'insufficient_privilege',
+            hint = format('the search functions of a table stand in its schema: have the schema''s owner run: '
+                          'grant create on schema %s to %I', declared.function_schema, owner);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_schema(declared mmdb.embeddings) IS 'Refuse a table whose owner may not make functions beside it.';
 CREATE FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1119,7 +1188,7 @@ CREATE FUNCTION mmdb.clean_template() RETURNS text
 declare
   made oid;
 begin{pass}
-  if to_regclass({relation}) is not null then
+  if exists (select from pg_trigger t where t.tgrelid = to_regclass({relation}) and t.tgname = {trigger}) then
     return false;
   end if;
   for made in select p.oid from pg_proc p
@@ -1272,6 +1341,30 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.comparison(type oid, strategy integer) IS 'The operator by which a type is ordered: strategy 1 to 5 for <, <=, =, >=, >; NULL where it has no order.';
+CREATE FUNCTION mmdb.connect_loopback(connection text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  settings constant text :=
+    'set extra_float_digits = 1; set array_nulls = on; set statement_timeout = 0; set lock_timeout = 0; '
+    'set idle_session_timeout = 0; set default_transaction_read_only = off; '
+    'set default_transaction_isolation = ''read committed''';
+  reason text;
+begin
+  perform public.dblink_connect(connection, 'mmdb_loopback');
+  perform public.dblink_exec(connection, settings);
+exception when others then
+  get stacked diagnostics reason = pg_exception_detail;
+  reason := coalesce(nullif(reason, ''), sqlerrm);
+  if connection = any(public.dblink_get_connections()) then
+    perform public.dblink_disconnect(connection);
+  end if;
+  raise exception 'the loopback connection of mmdb cannot be opened: %', reason
+    using errcode = 'connection_exception', hint = mmdb.loopback_remedy();
+end
+$$;
+COMMENT ON FUNCTION mmdb.connect_loopback(connection text) IS 'Open a connection back into the database under this name, as the loopback''s role.';
 CREATE FUNCTION mmdb.content_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1279,7 +1372,7 @@ CREATE FUNCTION mmdb.content_sql(declared mmdb.embeddings) RETURNS text
   select case
     when mmdb.loads_bytes(declared) then format('p.%I', declared.sources[1])
     when cardinality(declared.sources) = 1 then format('p.%I::text', declared.sources[1])
-    else format('concat_ws(E''\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
+    else format(E'concat_ws(E''\\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
   end
   from unnest(declared.sources) with ordinality s(name, place)
 $$;
@@ -1411,7 +1504,7 @@ begin
     embedded := total * (1 - coalesce((
       select s.stanull from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (select p.null_frac from pg_stats p where p.schemaname = n.nspname and p.tablename = c.relname
-                          and p.attname = declared.column_name order by p.inherited desc limit 1) s(stanull)
+                          and p.attname = declared.column_name order by p.inherited limit 1) s(stanull)
       where c.oid = declared.relation), (pending + failed - stale) / greatest(total, 1)::real)) - stale;
   else
     execute format('select count(*), count(*) filter (where %s) from %s', mmdb.embedded_sql(declared), rows)
@@ -1496,6 +1589,8 @@ COMMENT ON FUNCTION mmdb.declaration_options() IS 'The options of an embedding: 
 CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, column_name text, column_type text, declaration jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared mmdb.embeddings;
@@ -1553,41 +1648,63 @@ CREATE FUNCTION mmdb.default_comparison(type oid, strategy integer) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  base constant oid := mmdb.base_type(type);
   candidate oid;
   written text;
 begin
   for candidate in
-    with recursive base(oid) as (
-      select default_comparison.type
-      union all
-      select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-    )
     select c.oid from (
-      select b.oid, 1 as place from base b
+      select base, 1
       union all
-      select c.casttarget, 2
-      from base b join pg_cast c on c.castsource = b.oid and c.castmethod = 'b' and c.castcontext = 'i'
+      select c.casttarget, 2 from pg_cast c
+      where c.castsource = base and c.castmethod = 'b' and c.castcontext = 'i'
       union all
       select case when t.typtype = 'e' then 'anyenum'::regtype when t.typtype = 'r' then 'anyrange'::regtype
-                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typcategory = 'A' then 'anyarray'::regtype
-                  when t.typtype = 'c' then 'record'::regtype end, 3
-      from base b join pg_type t on t.oid = b.oid
-    ) c order by c.place
+                  when t.typtype = 'm' then 'anymultirange'::regtype when t.typtype = 'c' then 'record'::regtype
+                  when mmdb.is_array(base) then 'anyarray'::regtype end, 3
+      from pg_type t
+      where t.oid = base and (t.typelem = 0 or mmdb.comparison(t.typelem, strategy) is not null)
+        and not exists (select from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0
+                        and not a.attisdropped and mmdb.comparison(a.atttypid, strategy) is null)
+    ) c(oid, place)
+    order by c.place
   loop
     select format('operator(%I.%s)', n.nspname, o.oprname) into written
     from pg_opclass k
+    join pg_am m on m.oid = k.opcmethod
     join pg_amop f on f.amopfamily = k.opcfamily and f.amoplefttype = k.opcintype and f.amoprighttype = k.opcintype
-     and f.amopstrategy = strategy
     join pg_operator o on o.oid = f.amopopr
     join pg_namespace n on n.oid = o.oprnamespace
     where k.opcintype = candidate and k.opcdefault
-      and k.opcmethod = (select m.oid from pg_am m where m.amname = 'btree');
+      and (m.amname = 'btree' and f.amopstrategy = strategy or m.amname = 'hash' and strategy = 3)
+    order by m.amname limit 1;
     exit when written is not null;
   end loop;
   return written;
 end
 $$;
 COMMENT ON FUNCTION mmdb.default_comparison(type oid, strategy integer) IS 'mmdb.comparison, from the catalogue.';
+CREATE FUNCTION mmdb.dependents(class regclass, object oid) RETURNS TABLE(kind text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive users(class, object, level) as (
+    select dependents.class::oid, dependents.object, 0
+    union all
+    select case when v.oid is null then d.classid else d.refclass end, coalesce(v.oid, d.objid), u.level + 1
+    from users u
+    join lateral (select p.*, 'pg_class'::regclass::oid as refclass from pg_depend p
+                  where p.refclassid = u.class and p.refobjid = u.object and p.deptype = 'n') d on true
+    left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+    left join pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
+    where (v.oid is distinct from u.object or u.class <> d.refclass) and u.level < 100
+  )
+  select i.type, i.identity
+  from (select u.class, u.object, max(u.level) from users u where u.level > 0 group by 1, 2) u(class, object, level)
+  cross join lateral pg_identify_object(u.class, u.object, 0) i
+  order by u.level desc, i.identity
+$$;
+COMMENT ON FUNCTION mmdb.dependents(class regclass, object oid) IS 'What uses an object, and what uses that, in the order in which it can be dropped: as "view", "public.found".';
 CREATE FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1693,6 +1810,8 @@ COMMENT ON FUNCTION mmdb.diverse(ordered text[], scores double precision[], piec
 CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding text, remedy text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $_$
   select 'postgresql', case when v.n < 150000 then 'error' when v.n < v.minimum then 'warning' else 'ok' end,
          current_setting('server_version'),
@@ -1713,6 +1832,10 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   from (select max(split_part(c.setting, '=', 2)) from pg_db_role_setting r cross join unnest(r.setconfig) c(setting)
         where r.setdatabase = (select d.oid from pg_database d where d.datname = current_database()) and r.setrole = 0
           and c.setting like 'hnsw.iterative_scan=%') s(value)
+  union all
+  select 'loopback', case when l.problem is null then 'ok' else 'error' end,
+         coalesce(l.problem, 'leads back into this database'), l.remedy
+  from mmdb.try_loopback() l
   union all
   select 'worker', case when count(*) filter (where w.alive) = 0 then 'error' else 'ok' end,
          format('%s alive', count(*) filter (where w.alive)),
@@ -1747,10 +1870,22 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   where l.error is not null and l.worker is null
   group by e.id, e.name, e.relation
   union all
+  select format('column %s of %s, without an embedding', l.column_name, l.relation), 'warning',
+         'it looks as if an embedding had filled it, and nothing keeps it in step: was the table renamed?',
+         l.remedy || ' declares it over these vectors'
+  from mmdb.lost_embeddings() l
+  union all
   select format('index of %s of %s', e.name, e.relation), 'warning', 'no HNSW index: searches scan the whole table',
          format('`%s` builds it', mmdb.add_command(e))
   from mmdb.embeddings e join pg_class c on c.oid = e.relation
   where mmdb.serving_index(e, 'hnsw') is null and e.index_options ->> 'type' is distinct from 'none'
+  union all
+  select format('keywords %s of %s', w.name, w.relation), 'warning',
+         'its index is of an earlier mmdb and refuses a row whose text has too many words',
+         format('select mmdb.drop_keywords(%1$L, %2$L); select mmdb.add_keywords(%1$L, %3$L, %4$L, %2$L)', w.relation,
+                w.name, w.columns, w.language)
+  from mmdb.keywords w join pg_class c on c.oid = w.relation
+  where mmdb.keywords_index_found(w) = 'former'
   union all
   select format('memory for the index of %s of %s', e.name, e.relation), 'warning',
          format('the graph needs about %s, maintenance_work_mem is %s', pg_size_pretty(g.need),
@@ -1803,6 +1938,8 @@ COMMENT ON FUNCTION mmdb.doctor_filters() IS 'What the server has counted of fil
 CREATE FUNCTION mmdb.drift(id bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared mmdb.embeddings;
@@ -1811,7 +1948,11 @@ declare
 begin
   select e.* into declared from mmdb.embeddings e where e.id = drift.id;
   if not exists (select from pg_class c where c.oid = declared.relation) then
-    return 'the table was dropped: a worker will clean up';
+    return coalesce((select format('the table was dropped, and another one has its name: select '
+                                   'mmdb.add_embedding(%L, …) embeds that one', declared.relation_name)
+                     from pg_class c where c.oid = to_regclass(declared.relation_name)
+                       and not exists (select from mmdb.embeddings e where e.relation = c.oid)),
+                    'the table was dropped: a worker will clean up');
   end if;
   remedy := format(': select mmdb.refresh(%L)', declared.relation);
   begin
@@ -1832,6 +1973,8 @@ begin
     else coalesce(
       mmdb.function_drift(declared) || remedy,
       mmdb.trigger_drift(declared) || remedy,
+      case when mmdb.guarded_columns(declared) = '{}' then
+        'its sources are released: every update of a row has it embedded again' || remedy end,
       case when mmdb.serving_index(declared, 'pending') is null then
         format('the index of pending rows is missing or invalid: `%s` builds it', mmdb.add_command(declared)) end)
   end;
@@ -1864,6 +2007,8 @@ COMMENT ON FUNCTION mmdb.drop_contract(function text) IS 'Forget a contract, by 
 CREATE FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared mmdb.embeddings;
@@ -1880,7 +2025,7 @@ begin
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
-    execute format('drop function %s', made_function);
+    perform mmdb.drop_function(made_function);
   end loop;
   perform mmdb.drop_storage(declared);
   perform mmdb.forget_embedding(declared.id);
@@ -1891,6 +2036,29 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) IS 'Remove an embedding: its column (unless it was there before), trigger, indexes and functions. The rest of the table is as it was. The worker''s role keeps USAGE of the schema, which it may have had before; `mmdb uninstall` revokes it. If_exists: do nothing where there is no such embedding.';
+CREATE FUNCTION mmdb.drop_function(function regprocedure) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  used_by text;
+  drops text;
+  first_view text;
+begin
+  select string_agg(d.kind || ' ' || d.name, ', '), string_agg(format('drop %s %s', d.kind, d.name), '; '),
+         min(d.name) filter (where d.kind like '%view')
+  into used_by, drops, first_view
+  from mmdb.dependents('pg_proc', function) d;
+  if used_by is not null then
+    raise exception 'function % is to be dropped or made with another result, and is used by: %', function, used_by
+      using errcode = 'dependent_objects_still_exist',
+            hint = format('drop them first, and make them again afterwards: %s', drops)
+                   || coalesce(format(' (before, select pg_get_viewdef(%L) has the text of a view)', first_view), '');
+  end if;
+  execute format('drop function %s', function);
+end
+$$;
+COMMENT ON FUNCTION mmdb.drop_function(function regprocedure) IS 'Drop a generated function; an error that names what of the user''s uses it, with what to run.';
 CREATE FUNCTION mmdb.drop_generation(relation regclass, name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1904,9 +2072,12 @@ CREATE FUNCTION mmdb.drop_keywords(relation regclass, name text DEFAULT 'keyword
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   words mmdb.keywords;
+  made_index regclass;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
@@ -1915,9 +2086,12 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  execute format('drop index if exists %s.%I', (select quote_ident(n.nspname) from pg_class c
-                                                join pg_namespace n on n.oid = c.relnamespace
-                                                 where c.oid = relation), words.index_name);
+  for made_index in
+    select c.oid from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = words.relation and c.relname = words.index_name
+  loop
+    execute format('drop index %s', mmdb.relation_sql(made_index));
+  end loop;
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
@@ -1938,32 +2112,19 @@ begin
       raise exception 'function % exists already and was not made for this embedding', found_function::regprocedure
         using errcode = 'duplicate_function', hint = 'drop that function';
     end if;
-    execute format('drop function %s', found_function::regprocedure);
+    perform mmdb.drop_function(found_function);
   end loop;
 end
 $$;
 COMMENT ON FUNCTION mmdb.drop_made(declared mmdb.embeddings, names text[]) IS 'Drop an embedding''s generated functions of these names; refuse one that mmdb did not make.';
 CREATE FUNCTION mmdb.drop_orphans(schema_name text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
-declare
-  orphan regprocedure;
-begin
-  for orphan in
-    select p.oid
-    from pg_proc p
-    cross join lateral (
-      select substring(obj_description(p.oid, 'pg_proc') from '\[mmdb embedding ([0-9]+)\]$')::bigint) m(id)
-    where p.pronamespace = schema_name::regnamespace and m.id is not null
-      and pg_has_role(p.proowner, 'usage')
-      and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
-  loop
-    execute format('drop function %s', orphan);
-  end loop;
-end
-$_$;
-COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of the caller''s that mmdb made for tables that are no more.';
+    AS $$
+  select mmdb.drop_function(o.oid) from mmdb.orphans(schema_name) o
+  where not exists (select from mmdb.dependents('pg_proc', o.oid))
+$$;
+COMMENT ON FUNCTION mmdb.drop_orphans(schema_name text) IS 'Drop the functions of tables that are no more, but for those that something of the user''s uses.';
 CREATE FUNCTION mmdb.drop_search_functions(declared mmdb.embeddings, kept_arguments text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1976,7 +2137,7 @@ begin
     where p.proname in (mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name))
       and format_type(p.proargtypes[0], null) <> all(kept_arguments)
   loop
-    execute format('drop function %s', made_function);
+    perform mmdb.drop_function(made_function);
   end loop;
 end
 $$;
@@ -1988,7 +2149,13 @@ CREATE FUNCTION mmdb.drop_storage(declared mmdb.embeddings) RETURNS void
 declare
   relation constant text := mmdb.relation_sql(declared.relation);
   pending constant regclass := mmdb.serving_index(declared, 'pending');
+  readers constant text := mmdb.readers_of(mmdb.read_column(declared));
 begin
+  if not declared.adopted and readers is not null then
+    raise exception 'column "%" of table % is to be dropped, and is read by %', declared.column_name,
+                    declared.relation, readers
+      using errcode = 'dependent_objects_still_exist', hint = 'drop them, or make them again without the column, first';
+  end if;
   if declared.adopted and pending is not null then
     execute format('drop index %s', pending);
   elsif not declared.adopted and declared.column_name is not null then
@@ -2043,6 +2210,7 @@ begin
   if not pg_is_in_recovery() then
     select q.embedding into found_vector from mmdb.requests q
     where q.model = embed_by.model and q.hash = wanted and q.error is null;
+    found_vector := coalesce(found_vector, mmdb.latest_vector(model, wanted));
   end if;
   if found_vector is null then
     perform mmdb.check_embeddable(model, content, data);
@@ -2128,12 +2296,13 @@ CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS
   select a.attname::text, m.parts[1]
   from pg_attribute a
   cross join lateral regexp_matches(statement,
-    '\mp\.' || regexp_replace(quote_ident(a.attname), '(\W)', '\\\1', 'g')
-    || '(?:::text)? operator\([^)]*\.(<=|>=|<|>|=|~~\*|~~|@>|<@|&&)\)', 'g') m(parts)
+    E'\\mp[.]' || regexp_replace(quote_ident(a.attname), E'(\\W)', E'\\\\\\1', 'g')
+    || '(?:::text)? operator[(][^)]*[.](<=|>=|<|>|=|~~[*]|~~|@>|<@|&&)[)]', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
-    and position(format(' from %s p where ', mmdb.relation_sql(relation)) in statement) > 0
+    and position(format(' from %s p where ', mmdb.relation_sql(relation))
+                 in replace(statement, ' from only ', ' from ')) > 0
     and position('/* mmdb.top_exact */' in statement) > 0
-    and statement !~ '^\s*explain' and statement !~ ' or | is not true'
+    and statement !~ '^[[:space:]]*explain' and statement !~ ' or | is not true'
     and not exists (select from mmdb.key_columns(relation) k where k.name = a.attname)
 $$;
 COMMENT ON FUNCTION mmdb.exact_conditions(relation regclass, statement text) IS 'The filtered columns and their operators in a statement by which mmdb.top_exact measured rows of this table; none in any other statement.';
@@ -2177,14 +2346,14 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     select array(select l from unnest(mmdb.search_legs(relation)) l where l.matches is null)
   ), p(pieces) as materialized (
     select jsonb_build_object(
-      'nothing', case verb when 'like' then '$1 is null' else 'false' end,
+      'nothing', case verb when 'like' then '$1 is not distinct from null' else 'false' end,
       'key_column', (select quote_ident(n.name) from mmdb.key_columns(relation) n where n.place = 1),
       'key', k.expression,
       'vectors', (select string_agg((l.pieces).vector, ', ' order by l.ordinality)
                   from unnest(e.legs) with ordinality l),
       'given', mmdb.given_key_sql(relation, 'g.given'),
-      'keys', case verb when 'like' then 'array[$1]' else '$1 || $2' end,
-      'source', mmdb.relation_sql(relation) || ' p', 'matches', mmdb.key_matches(relation, 'k.key'),
+      'keys', case verb when 'like' then 'array[$1::text]' else '($1 || $2)::text[]' end,
+      'source', mmdb.rows_sql(relation), 'matches', mmdb.key_matches(relation, 'k.key'),
       'legs', mmdb.legs_sql(e.legs), 'liked', case verb when 'like' then '1' else 'coalesce(cardinality($1), 0)' end)
     || (select jsonb_object_agg(a.name, format('$%s', f.place + a.place - 1))
         from unnest(array['k', 'filter', 'within', 'weights', 'diversity', 'depth', 'after'])
@@ -2203,7 +2372,7 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     return;
   end if;
   select array_agg(k.key order by k.place) as keys,
-         array_agg(case when p.{key_column} is not null then {key} end order by k.place) as known,
+         array_agg(case when p.{key_column} is distinct from null then {key} end order by k.place) as known,
          array_agg(array[{vectors}] order by k.place) as vectors
   into mmdb_examples
   from (select case when g.given is not null then {given} end, g.place
@@ -2232,7 +2401,7 @@ CREATE FUNCTION mmdb.filled(template text, pieces jsonb) RETURNS text
     AS $$
 declare
   missing constant text := (
-    select min(m.name[1]) from regexp_matches(template, '\{([a-z_]+)\}', 'g') m(name)
+    select min(m.name[1]) from regexp_matches(template, '[{]([a-z_]+)[}]', 'g') m(name)
     where pieces ->> m.name[1] is null);
 begin
   if missing is not null then
@@ -2242,8 +2411,8 @@ begin
   end if;
   return (
     select string_agg(t.between || coalesce(pieces ->> n.name[1], ''), '' order by t.place)
-    from regexp_split_to_table(template, '\{[a-z_]+\}') with ordinality t(between, place)
-    left join regexp_matches(template, '\{([a-z_]+)\}', 'g') with ordinality n(name, place) on n.place = t.place);
+    from regexp_split_to_table(template, '[{][a-z_]+[}]') with ordinality t(between, place)
+    left join regexp_matches(template, '[{]([a-z_]+)[}]', 'g') with ordinality n(name, place) on n.place = t.place);
 end
 $$;
 COMMENT ON FUNCTION mmdb.filled(template text, pieces jsonb) IS 'A template with its {names} replaced by the pieces of these names; an error for a name that has no piece.';
@@ -2251,11 +2420,17 @@ CREATE FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text DEFAULT 
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  wrong text;
+  remedy text;
 begin
   if filter is null then
     return 'true';
   end if;
   return mmdb.filter_object(relation, filter, quote_ident(alias), 0);
+exception when invalid_parameter_value or undefined_column or program_limit_exceeded then
+  get stacked diagnostics wrong = message_text, remedy = pg_exception_hint;
+  raise exception '%', wrong using errcode = sqlstate, hint = remedy;
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter(relation regclass, filter jsonb, alias text) IS 'The predicate of a filter over a table''s columns, as SQL in which the table is called by the alias. Conditions of an object hold together; "and" and "or" take arrays of objects, "not" an object. A condition is a value (equal), null (is null) or an object of operators: eq, ne, lt, lte, gt, gte, in, between, like, ilike, is_null, contains, contained_by, overlaps. "meta.color" is a path into a json column. An unknown column or operator, or a value of another type, is an error.';
@@ -2274,35 +2449,30 @@ CREATE FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, operat
 declare
   label constant text := of_column.attname;
   target constant text := format('%s.%I', alias, of_column.attname);
-  type_name constant text := format_type(of_column.atttypid, -1);
-  compared constant text := mmdb.comparison(of_column.atttypid, mmdb.filter_strategy(operator));
-  equal constant text := case when compared is null then mmdb.comparison(of_column.atttypid, 3) end;
+  type constant oid := mmdb.base_type(of_column.atttypid);
+  compared constant text := mmdb.comparison(type, mmdb.filter_strategy(operator));
+  equal constant text := case when compared is null then mmdb.comparison(type, 3) end;
 begin
-  if operator in ('eq', 'is_null') and jsonb_typeof(value) in ('null', 'boolean')
-     and (operator = 'is_null' or value = 'null') then
-    return format('%s is %s', target, case when value = 'false' then 'not null' else 'null' end);
-  elsif operator = 'ne' and value = 'null' then
-    return format('%s is not null', target);
+  if operator = 'is_null' or operator in ('eq', 'ne') and value = 'null' then
+    return mmdb.filter_null(target, type, operator, value, label);
   elsif compared is not null then
-    return format('%s %s %s', target, compared, mmdb.filter_literal(value, type_name, label));
+    return format('%s %s %s', target, compared, mmdb.filter_literal(value, type, label));
   elsif operator = 'ne' and equal is not null then
-    return format('(%s %s %s) is not true', target, equal, mmdb.filter_literal(value, type_name, label));
+    return format('(%s %s %s) is not true', target, equal, mmdb.filter_literal(value, type, label));
   elsif operator = 'in' and equal is not null then
     perform mmdb.filter_list(operator, value, null, label);
-    return format('%s %s any (array[%s]::%s[])', target, equal, coalesce((
-      select string_agg(mmdb.filter_literal(v, type_name, label), ', ') from jsonb_array_elements(value) v), ''),
-                  type_name);
+    return mmdb.filter_in(target, type, equal, value, label);
   elsif operator = 'between' and equal is not null then
     perform mmdb.filter_list(operator, value, 2, label);
-    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(of_column.atttypid, 4),
-                  mmdb.filter_literal(value -> 0, type_name, label),
-                  mmdb.comparison(of_column.atttypid, 2), mmdb.filter_literal(value -> 1, type_name, label));
+    return format('%s %s %s and %1$s %4$s %5$s', target, mmdb.comparison(type, 4),
+                  mmdb.filter_literal(value -> 0, type, label),
+                  mmdb.comparison(type, 2), mmdb.filter_literal(value -> 1, type, label));
   elsif operator in ('like', 'ilike') then
-    return mmdb.filter_pattern(format('%s::text', target), of_column.atttypid, operator, value, label);
+    return mmdb.filter_pattern(target, type, operator, value, label);
   elsif operator in ('contains', 'contained_by', 'overlaps') then
-    return mmdb.filter_containment(of_column, target, operator, value);
+    return mmdb.filter_containment(target, type, operator, value, label);
   end if;
-  raise exception 'a filter has no operator "%" for column "%" of type %', operator, label, type_name
+  raise exception 'a filter has no operator "%" for column "%" of type %', operator, label, format_type(type, -1)
     using errcode = 'invalid_parameter_value', hint = mmdb.filter_operators();
 end
 $_$;
@@ -2321,9 +2491,8 @@ begin
     -- "meta.color": the longest beginning that is a column, the rest a path into it.
     path := string_to_array(key, '.');
     found_column := mmdb.filter_column(relation, path[1]);
-    if found_column.atttypid is distinct from 'jsonb'::regtype
-       and found_column.atttypid is distinct from 'json'::regtype
-       or cardinality(path) < 2 then
+    if found_column.attname is null or cardinality(path) < 2
+       or mmdb.base_type(found_column.atttypid) not in ('jsonb'::regtype, 'json'::regtype) then
       perform mmdb.column_numbers(relation, array[key]);  -- has the error
     end if;
   end if;
@@ -2335,38 +2504,34 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) IS 'The conditions on one column or path.';
-CREATE FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) RETURNS text
+CREATE FUNCTION mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 declare
   written constant text := case operator when 'contains' then '@>' when 'contained_by' then '<@' else '&&' end;
-  kind record;
-  type_name text := format_type(of_column.atttypid, -1);
+  operand oid := mmdb.filter_operand(type, operator, value #>> '{}');
 begin
-  select t.typtype, t.typcategory, r.rngsubtype into kind
-  from pg_type t left join pg_range r on r.rngtypid = t.oid where t.oid = of_column.atttypid;
-  if type_name = 'json' then
-    target := target || '::jsonb';
-    type_name := 'jsonb';
-  elsif kind.typtype = 'r' and operator = 'contains' and (value #>> '{}') !~ '^[\[(]|^empty$' then
-    type_name := format_type(kind.rngsubtype, null);  -- one value, not a range
-  elsif kind.typtype not in ('r', 'm') and kind.typcategory <> 'A' and type_name <> 'jsonb' then
-    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator,
-                    of_column.attname, type_name
+  if operand is null then
+    raise exception '"%" of column "%" is for arrays, ranges and jsonb, and it has type %', operator, label,
+                    format_type(type, -1)
       using errcode = 'invalid_parameter_value', hint = 'for a part of a text: {"title": {"ilike": "%shoe%"}}';
-  end if;
-  if type_name = 'jsonb' and operator = 'overlaps' then
-    raise exception '"overlaps" of column "%" is for arrays and ranges, and it has type jsonb', of_column.attname
+  elsif operand = 'jsonb'::regtype and operator = 'overlaps' then
+    raise exception '"overlaps" of column "%" is for arrays and ranges, and it has type %', label, format_type(type, -1)
       using errcode = 'invalid_parameter_value', hint = 'use "contains"';
-  elsif type_name like '%[]' and jsonb_typeof(value) <> 'array' then
+  elsif mmdb.is_array(operand) and jsonb_typeof(value) <> 'array' then
     value := jsonb_build_array(value);
   end if;
-  return format('%s operator(pg_catalog.%s) %s', target, written,
-                mmdb.filter_literal(value, type_name, of_column.attname));
+  return format('%s operator(pg_catalog.%s) %s', mmdb.filter_document(target, type), written,
+                mmdb.filter_literal(value, operand, label));
 end
-$_$;
-COMMENT ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) IS 'A condition on arrays, ranges or jsonb.';
+$$;
+COMMENT ON FUNCTION mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text) IS 'A condition on arrays, ranges or jsonb.';
+CREATE FUNCTION mmdb.filter_document(target text, type oid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select case type when 'json'::regtype then format('mmdb.readable_json(%s)', target) else target end $$;
+COMMENT ON FUNCTION mmdb.filter_document(target text, type oid) IS 'A column in the form in which filters look into it.';
 CREATE FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2388,6 +2553,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) IS 'One entry of a filter: and, or, not, or a column.';
+CREATE FUNCTION mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when count(*) = 0 then 'false'
+              when mmdb.is_array(type)
+                then format('(%s)', string_agg(format('%s %s %s', target, equal, l.literal), ' or '))
+              else format('%s %s any (array[%s])', target, equal, string_agg(l.literal, ', ')) end
+  from jsonb_array_elements(listed) v(value), mmdb.filter_literal(v.value, type, label) l(literal)
+$$;
+COMMENT ON FUNCTION mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) IS 'The condition that a value is one of several.';
 CREATE FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2396,39 +2572,61 @@ begin
   if jsonb_typeof(value) <> 'array' or (count is not null and jsonb_array_length(value) <> count) then
     raise exception '"%" of column "%" takes an array%, not %', operator, label,
                     coalesce(' of ' || count || ' values', ''), left(value::text, 100)
-      using errcode = 'invalid_parameter_value';
+      using errcode = 'invalid_parameter_value',
+            hint = case operator when 'in' then 'as in {"size": {"in": ["A2", "A3"]}}'
+                                 else 'as in {"price": {"between": [10, 20]}}' end;
   end if;
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) IS 'Refuse what is not an array, or one of another length.';
-CREATE FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) RETURNS text
+CREATE FUNCTION mmdb.filter_literal(value jsonb, type oid, label text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  written text := value #>> '{}';
+  type_name text := format_type(type, -1);
+  written constant text := mmdb.filter_text(value, type);
+  wider constant text := case when jsonb_typeof(value) <> 'number' then null
+                              when type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'numeric'
+                              when type = 'float4'::regtype then 'double precision' end;
 begin
-  if jsonb_typeof(value) = 'array' and type_name like '%[]' then
-    written := (select format('{%s}', string_agg(
-                  case when jsonb_typeof(v) = 'null' then 'null'
-                       else '"' || replace(replace(v #>> '{}', '\', '\\'), '"', '\"') || '"' end, ','))
-                from jsonb_array_elements(value) v);
-  elsif type_name in ('json', 'jsonb') then
-    written := value::text;
-  elsif jsonb_typeof(value) in ('array', 'object', 'null') then
+  if type not in ('json'::regtype, 'jsonb'::regtype)
+     and (value = 'null' or jsonb_typeof(value) = 'object' or jsonb_typeof(value) = 'array' and not mmdb.is_array(type))
+  then
     raise exception '% is no value of column "%"', left(value::text, 100), label
       using errcode = 'invalid_parameter_value', hint = format('it has type %s', type_name);
   end if;
-  begin
-    execute format('select %L::%s', written, type_name);
-  exception when data_exception or check_violation or not_null_violation then
-    raise exception '% is no value of column "%"', left(value::text, 100), label
-      using errcode = 'invalid_parameter_value', hint = format('it has type %s: %s', type_name, sqlerrm);
-  end;
-  return format('%L::%s', written, type_name);
+  loop
+    begin
+      execute format('select %L::%s', written, type_name);
+      return format('%L::%s', written, type_name);
+    exception when others then
+      if wider is null or type_name = wider then
+        raise exception '% is no value of column "%"', left(value::text, 100), label
+          using errcode = 'invalid_parameter_value', hint = format('it has type %s: %s', type_name, sqlerrm);
+      end if;
+      type_name := wider;
+    end;
+  end loop;
 end
 $$;
-COMMENT ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) IS 'A value of a filter as a quoted, typed literal.';
+COMMENT ON FUNCTION mmdb.filter_literal(value jsonb, type oid, label text) IS 'A value of a filter as a quoted, typed literal.';
+CREATE FUNCTION mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  wanted constant boolean := operator <> 'ne' and value <> 'false';
+begin
+  if jsonb_typeof(value) not in ('boolean', 'null') then
+    raise exception '"is_null" of column "%" takes true or false, not %', label, left(value::text, 100)
+      using errcode = 'invalid_parameter_value', hint = 'as in {"price": {"is_null": false}}';
+  end if;
+  return format('%s is %s', target, case when type < 10000 then case when wanted then 'null' else 'not null' end
+                                         when wanted then 'not distinct from null' else 'distinct from null' end);
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) IS 'The condition that there is no value, or that there is one.';
 CREATE FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2438,7 +2636,8 @@ begin
     raise exception 'a filter is an object, not %', left(filter::text, 100)
       using errcode = 'invalid_parameter_value', hint = 'as in {"price": {"lt": 100}}';
   elsif depth > 20 then
-    raise exception 'the filter is nested more than 20 deep' using errcode = 'program_limit_exceeded';
+    raise exception 'the filter is nested more than 20 deep'
+      using errcode = 'program_limit_exceeded', hint = 'one object takes any number of conditions';
   end if;
   return coalesce((
     select string_agg(mmdb.filter_entry(relation, e.key, e.value, alias, depth), ' and ')
@@ -2446,6 +2645,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) IS 'The conditions of one object of a filter, together.';
+CREATE FUNCTION mmdb.filter_operand(type oid, operator text, written text) RETURNS oid
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select case when type in ('json'::regtype, 'jsonb'::regtype) then 'jsonb'::regtype
+              when mmdb.is_array(type) and mmdb.comparison(t.typelem, 3) is not null then type
+              when written ~ '^{' then r.rngmultitypid
+              when written ~ '^[[(]|^empty$' or operator <> 'contains' then r.rngtypid
+              else r.rngsubtype end
+  from pg_type t left join pg_range r on t.oid in (r.rngtypid, r.rngmultitypid)
+  where t.oid = filter_operand.type
+$_$;
+COMMENT ON FUNCTION mmdb.filter_operand(type oid, operator text, written text) IS 'The type of what a column of this type is to contain, to be contained by or to overlap; NULL where it has no parts.';
 CREATE FUNCTION mmdb.filter_operators() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -2458,14 +2670,14 @@ CREATE FUNCTION mmdb.filter_path_condition(of_column pg_attribute, path text[], 
     AS $$
 declare
   label constant text := format('%s.%s', of_column.attname, array_to_string(path, '.'));
-  found_value constant text := format('(%s.%I::jsonb operator(pg_catalog.#>) %L::text[])', alias,
-                                      of_column.attname, path);
-  found_text constant text := format('(%s.%I::jsonb operator(pg_catalog.#>>) %L::text[])', alias,
-                                     of_column.attname, path);
+  document constant text := mmdb.filter_document(format('%s.%I', alias, of_column.attname),
+                                                 mmdb.base_type(of_column.atttypid));
+  found_value constant text := format('(%s operator(pg_catalog.#>) %L::text[])', document, path);
+  found_text constant text := format('(%s operator(pg_catalog.#>>) %L::text[])', document, path);
   compared constant text := (array['<', '<=', '=', '>=', '>'])[mmdb.filter_strategy(operator)];
 begin
   if operator = 'is_null' or (operator in ('eq', 'ne') and value = 'null') then
-    return format('%s is %s', found_text, case when operator = 'ne' or value = 'false' then 'not null' else 'null' end);
+    return mmdb.filter_null(found_text, 'text'::regtype, operator, value, label);
   elsif operator = 'eq' then
     return format('%s operator(pg_catalog.=) %L::jsonb', found_value, value);
   elsif operator = 'ne' then
@@ -2498,13 +2710,20 @@ CREATE FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value 
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  written constant text := case operator when 'like' then '~~' else '~~*' end;
+  own text;
 begin
   if jsonb_typeof(value) <> 'string' or (select t.typcategory from pg_type t where t.oid = type) <> 'S' then
     raise exception '"%" of column "%" compares a text column with a text', operator, label
       using errcode = 'invalid_parameter_value', hint = 'as in {"title": {"ilike": "%shoe%"}}';
+  elsif type >= 10000 then
+    own := (select format('%s operator(%I.%s) %L::%s', target, n.nspname, o.oprname, value #>> '{}',
+                          format_type(type, -1))
+            from pg_operator o join pg_namespace n on n.oid = o.oprnamespace
+            where o.oprname = written and o.oprleft = type and o.oprright = type);
   end if;
-  return format('%s operator(pg_catalog.%s) %L', target, case operator when 'like' then '~~' else '~~*' end,
-                value #>> '{}');
+  return coalesce(own, format('%s::text operator(pg_catalog.%s) %L', target, written, value #>> '{}'));
 end
 $$;
 COMMENT ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, value jsonb, label text) IS 'A condition by a pattern of LIKE.';
@@ -2512,6 +2731,34 @@ CREATE FUNCTION mmdb.filter_strategy(operator text) RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$ select (array_position(array['lt', 'lte', 'eq', 'gte', 'gt'], operator)) $$;
 COMMENT ON FUNCTION mmdb.filter_strategy(operator text) IS 'The B-tree strategy of a comparing operator, NULL of another.';
+CREATE FUNCTION mmdb.filter_text(value jsonb, type oid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  is_number constant boolean := jsonb_typeof(value) = 'number';
+  element record;
+begin
+  if type in ('json'::regtype, 'jsonb'::regtype) then
+    return value::text;
+  elsif is_number and type in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then
+    return trim_scale(value::numeric)::text;  -- 1.0 is the integer 1
+  elsif jsonb_typeof(value) <> 'array' or not mmdb.is_array(type) then
+    return value #>> '{}';
+  end if;
+  select mmdb.base_type(e.oid) as type, e.typdelim as delimiter into element
+  from pg_type t join pg_type e on e.oid = t.typelem where t.oid = filter_text.type;
+  return format('{%s}', (
+    select string_agg(case when v = 'null' then 'null'
+                           when jsonb_typeof(v) = 'array' and element.type <> all('{json,jsonb}'::regtype[])
+                             then mmdb.filter_text(v, filter_text.type)
+                           else '"' || replace(replace(mmdb.filter_text(v, element.type), E'\\', E'\\\\'), '"', E'\\"')
+                                || '"'
+                      end, element.delimiter)
+    from jsonb_array_elements(value) v));
+end
+$$;
+COMMENT ON FUNCTION mmdb.filter_text(value jsonb, type oid) IS 'A value of JSON as the text that a type reads.';
 CREATE FUNCTION mmdb.find(query text DEFAULT NULL::text, image bytea DEFAULT NULL::bytea, k integer DEFAULT 10, relations regclass[] DEFAULT NULL::regclass[]) RETURNS TABLE(relation regclass, key text, score double precision, ranks jsonb, found jsonb)
     LANGUAGE plpgsql STABLE ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2557,6 +2804,17 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) IS 'Search every table of yours that has an embedding, or these, whosoever they are: T_search of each, the best rows of all, as JSON without pictures and vectors. Rows of a table come in its order; those of several tables are merged by distance, which compares tables of one model, or of models alike. [mmdb query]';
+CREATE FUNCTION mmdb.fires_when(declared mmdb.embeddings, changed text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('(%1$s) and old.%2$I operator(public.=) new.%2$I'
+                || case when declared.stale_column is null then ''
+                        else ' or old.%3$I and new.%3$I '
+                             'and (old.%2$I operator(public.=) new.%2$I) is not true' end,
+                changed, declared.column_name, declared.stale_column)
+$_$;
+COMMENT ON FUNCTION mmdb.fires_when(declared mmdb.embeddings, changed text) IS 'The source changed, as the condition given tells, and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
 CREATE FUNCTION mmdb.first_declared(relation regclass) RETURNS mmdb.embeddings
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2570,6 +2828,41 @@ CREATE FUNCTION mmdb.first_embedding(legs mmdb.leg[]) RETURNS mmdb.leg
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select legs[i] from generate_subscripts(legs, 1) i where (legs[i]).matches is null order by i limit 1 $$;
 COMMENT ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) IS 'The first leg that is an embedding.';
+CREATE FUNCTION mmdb.follow_table(relation regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  declared mmdb.embeddings;
+  now_called mmdb.embeddings;
+  made record;
+  objects oid[] := '{}';
+  names text[] := '{}';
+begin
+  -- All are set aside first: the names that are wanted may be those of a table that wants theirs.
+  for declared in select e.* from mmdb.embeddings e where e.relation = follow_table.relation and mmdb.is_renamed(e) loop
+    now_called := mmdb.named_after_table(declared);
+    for made in select f.* from mmdb.functions_to_rename(declared, now_called) f loop
+      perform mmdb.set_aside(made.function, now_called.function_schema);
+      objects := objects || made.function::oid;
+      names := names || made.name;
+    end loop;
+    for made in select i.* from mmdb.indexes_to_rename(declared, now_called) i loop
+      execute format('alter index %s rename to %I', made.index, format('~mmdb_%s', made.index::oid));
+      objects := objects || made.index::oid;
+      names := names || made.name;
+    end loop;
+  end loop;
+  for declared in select e.* from mmdb.embeddings e where e.relation = follow_table.relation and mmdb.is_renamed(e) loop
+    now_called := mmdb.named_after_table(declared);
+    perform mmdb.give_way(now_called);
+    perform mmdb.check_names(now_called);
+  end loop;
+  perform mmdb.rename_made(o.object, o.name) from unnest(objects, names) o(object, name);
+end
+$$;
+COMMENT ON FUNCTION mmdb.follow_table(relation regclass) IS 'Call the functions and indexes of a table''s embeddings after the name that it has now.';
 CREATE FUNCTION mmdb.forget_embedding(id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2639,7 +2932,7 @@ declare
   mmdb_after text;{variables}
 begin
   perform from {source} where false;{before}
-  if {after} is not null then
+  if {after} is distinct from null then
     mmdb_after := {known_after};
   end if;
   mmdb_found := {search};
@@ -2650,7 +2943,7 @@ begin
   order by found_.place;
 end
 $body$, jsonb_build_object(
-    'source', mmdb.relation_sql(relation) || ' p', 'variables', variables, 'before', before, 'after', after,
+    'source', mmdb.rows_sql(relation), 'variables', variables, 'before', before, 'after', after,
     'known_after', mmdb.known_key_sql(relation, after), 'search', search, 'selected', c.selected,
     'matches', mmdb.key_matches(relation, 'found_.key')) || f.pieces)
   from mmdb.search_columns(relation) c, (
@@ -2717,6 +3010,26 @@ CREATE FUNCTION mmdb.function_drift(declared mmdb.embeddings) RETURNS text
   end
 $$;
 COMMENT ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) IS 'How the generated functions no longer fit the table.';
+CREATE FUNCTION mmdb.function_names(declared mmdb.embeddings) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array[mmdb.search_name(declared.prefix, declared.name), mmdb.top_name(declared.prefix, declared.name)]
+         || array(select declared.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
+$$;
+COMMENT ON FUNCTION mmdb.function_names(declared mmdb.embeddings) IS 'What the functions are called by which an embedding and its table are searched.';
+CREATE FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.oid, case when starts_with(p.proname, declared.prefix || '_') and not p.prosecdef
+                     then now_called.prefix || substr(p.proname, length(declared.prefix) + 1)
+                     else p.proname end
+  from pg_proc p
+  join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
+  where d.description like (select '%' || mmdb.made_for(declared.id))
+$$;
+COMMENT ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) IS 'The functions of an embedding, in whatever schema, with the names that they are to have.';
 CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2762,11 +3075,38 @@ CREATE FUNCTION mmdb.generation_name(name text, model text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select name || '_' || translate(model, '.-', '__') $$;
 COMMENT ON FUNCTION mmdb.generation_name(name text, model text) IS 'What a generation that does not serve is called.';
+CREATE FUNCTION mmdb.give_way(planned mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  other regclass;
+begin
+  for other in
+    select distinct e.relation
+    from pg_proc p
+    join mmdb.embeddings e on e.id = mmdb.made_for_id(p.oid)
+    join pg_class c on c.oid = e.relation
+    where p.pronamespace = to_regnamespace(planned.function_schema) and p.proname = any(mmdb.function_names(planned))
+      and e.relation <> planned.relation and mmdb.is_renamed(e)
+  loop
+    if not (select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = other) then
+      raise exception 'the functions of table % have the names of those of table %, as it was renamed', other,
+                      planned.relation
+        using errcode = 'duplicate_function',
+              hint = format('have the owner of %s run: select mmdb.refresh(%L)', other, other);
+    end if;
+    perform mmdb.refresh(other);
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.give_way(planned mmdb.embeddings) IS 'Have the functions of renamed tables follow these where they have the names of functions that are to be made.';
 CREATE FUNCTION mmdb.given_key_sql(relation regclass, parameter text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format(case count(*) when 1 then 'case when %1$s is not null then array[format(''%%s'', %1$s)]::text end'
+  select format(case count(*) when 1
+                     then 'case when %1$s is distinct from null then array[format(''%%s'', %1$s)]::text end'
                      else '(%s)::text[]::text' end, parameter)
   from mmdb.key_columns(relation) k
 $_$;
@@ -2805,11 +3145,14 @@ declare
     'take_requests', 'answer_request', 'take_queries', 'answer_query'];
   for_loopback constant text[] := array['post_request', 'poll_request', 'post_query', 'poll_query', 'wake'];
   for_owner constant text[] := array[
-    'embed_by', 'request', 'loopback', 'open_loopback', 'raise_problem', 'check_embeddable', 'trim_requests',
-    'claim_orphan', 'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model',
-    'remove_model', 'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
+    'embed_by', 'latest_vector', 'request', 'loopback', 'open_loopback', 'connect_loopback', 'try_loopback',
+    'loopback_remedy', 'raise_problem', 'check_embeddable', 'trim_requests', 'claim_orphan',
+    'grant_privileges', 'guard_session', 'guard_pass', 'serves', 'here', 'set_setting', 'add_model', 'remove_model',
+    'request_hash', 'embed_query', 'ask', 'refuse_problem', 'check_query',
     -- Of the version before, while they stand.
     'trim_queries', 'query_hash'];
+  -- Indexes call them, of tables that anybody may write to.
+  for_everybody constant text[] := array['pairs', 'words_of'];
   granted record;
 begin
   execute 'revoke all on schema mmdb from public';
@@ -2817,20 +3160,22 @@ begin
   execute 'revoke all on all routines in schema mmdb from public';
   execute format('grant usage on schema mmdb to %I, %I, %I', user_role, worker_role, loopback_role);
   execute format('grant select on mmdb.embeddings, mmdb.keywords, mmdb.models, mmdb.status, mmdb.failures, '
-                 'mmdb.workers, mmdb.contracts, mmdb.recall_log to %I, %I', user_role, worker_role);
+                 'mmdb.workers, mmdb.contracts, mmdb.recall_log, mmdb.schema_version to %I, %I',
+                 user_role, worker_role);
   execute format('grant usage on sequence mmdb.embeddings_id_seq to %I',
                  user_role); -- of 9 quintillion: nobody uses them up
   for granted in
     select p.oid::regprocedure as function,
-           case when p.proname = any(for_loopback) then array[loopback_role]
-                when p.proname = any(for_worker) then array[worker_role]
-                else array[user_role, worker_role] end as roles
+           case when p.proname = any(for_loopback) then array[quote_ident(loopback_role)]
+                when p.proname = any(for_worker) then array[quote_ident(worker_role)]
+                else array[quote_ident(user_role), quote_ident(worker_role)]
+                     || case when p.proname = any(for_everybody) then array['public'] else '{}' end end as roles
     from pg_proc p
     -- What an install set aside keeps the rights that it had, for who is in the middle of it.
-    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner) and p.proname not like 'set\_aside\_%'
+    where p.pronamespace = 'mmdb'::regnamespace and p.proname <> all(for_owner)
+      and not starts_with(p.proname, 'set_aside_')
   loop
-    execute format('grant execute on routine %s to %s', granted.function,
-                   (select string_agg(quote_ident(r), ', ') from unnest(granted.roles) r));
+    execute format('grant execute on routine %s to %s', granted.function, array_to_string(granted.roles, ', '));
   end loop;
 end
 $$;
@@ -2875,6 +3220,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.guard_session() IS 'Refuse a session in which code of a table''s owner has run.';
+CREATE FUNCTION mmdb.guarded_columns(declared mmdb.embeddings) RETURNS smallint[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array(select d.refobjsubid::smallint from pg_depend d
+               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
+                 and d.refobjid = declared.relation
+                 and d.refobjsubid not in (0, declared.column_number, coalesce(declared.stale_number, 0))
+               group by 1 order by 1)
+  from pg_trigger t where t.tgrelid = declared.relation and t.tgname = mmdb.trigger_name(declared.id)
+$$;
+COMMENT ON FUNCTION mmdb.guarded_columns(declared mmdb.embeddings) IS 'The sources that the trigger of an embedding names: none where they are released, NULL where it is missing.';
 CREATE FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2921,11 +3278,20 @@ CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) 
                    join pg_opclass o on o.oid = k.class
                    where k.number = a.attnum and o.opcname like '%trgm%')
                when operator in ('@>', '<@', '&&') then
-                 m.amname in ('gin', 'gist') and a.attnum = any(i.indkey::smallint[])
+                 m.amname in ('gin', 'gist') and a.attnum = any((i.indkey::smallint[])[:i.indnkeyatts - 1])
                else m.amname = 'btree' and i.indkey[0] = a.attnum
                  or m.amname = 'hash' and operator = '=' and i.indkey[0] = a.attnum end)
 $$;
 COMMENT ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) IS 'Whether a whole, valid index serves this operator on the column.';
+CREATE FUNCTION mmdb.has_words(relation regclass, columns text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select cardinality(columns) = 1 and exists (
+    select from pg_attribute a
+    where a.attrelid = relation and a.attname = columns[1] and a.attnum > 0 and a.atttypid = 'tsvector'::regtype)
+$$;
+COMMENT ON FUNCTION mmdb.has_words(relation regclass, columns text[]) IS 'Whether the words of a row stand in a column already: one of type tsvector.';
 CREATE FUNCTION mmdb.hash_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2933,7 +3299,7 @@ CREATE FUNCTION mmdb.hash_sql(declared mmdb.embeddings) RETURNS text
   select case
     when declared.weights is not null then
       format('sha256(%s)', (
-        select string_agg(format('coalesce(''\x01''::bytea || sha256(%s), ''\x00''::bytea)', s.raw),
+        select string_agg(format(E'coalesce(E''\\\\x01''::bytea || sha256(%s), E''\\\\x00''::bytea)', s.raw),
                           ' || ' order by s.place)
         from mmdb.weighted_sources(declared) s))
     when mmdb.loads_bytes(declared) then format('sha256(%s)', mmdb.content_sql(declared))
@@ -2946,7 +3312,7 @@ CREATE FUNCTION mmdb.here(standby boolean) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select format('%s/%s', case when here.standby then c.system_identifier::text
-                              else pg_postmaster_start_time()::text end, d.oid)
+                              else extract(epoch from pg_postmaster_start_time())::text end, d.oid)
   from pg_control_system() c, pg_database d
   where d.datname = current_database()
 $$;
@@ -3044,6 +3410,8 @@ COMMENT ON FUNCTION mmdb.index_name(declared mmdb.embeddings, kind text) IS 'The
 CREATE FUNCTION mmdb.index_statements(relation regclass, name text, concurrent boolean DEFAULT true) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared constant mmdb.embeddings := mmdb.embedding_of(relation, name);
@@ -3093,6 +3461,21 @@ CREATE FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) RETURNS te
   from mmdb.key_sql(declared.relation) k, mmdb.distance_of(declared) d(distance)
 $$;
 COMMENT ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) IS 'What an index, "pending" or "hnsw", is over, as it stands behind "create index … on".';
+CREATE FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT index regclass, OUT name text) RETURNS SETOF record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indexrelid, mmdb.index_name(now_called, k.kind)
+  from (values ('pending'), ('hnsw')) k(kind)
+  join pg_index i on i.indrelid = mmdb.indexed_relation(declared)
+  join pg_class c on c.oid = i.indexrelid and c.relname = mmdb.index_name(declared, k.kind)
+$$;
+COMMENT ON FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT index regclass, OUT name text) IS 'The indexes that mmdb named, with the names that they are to have.';
+CREATE FUNCTION mmdb.is_array(type oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select t.typsubscript = 'array_subscript_handler'::regproc from pg_type t where t.oid = is_array.type $$;
+COMMENT ON FUNCTION mmdb.is_array(type oid) IS 'Whether a type is an array of any length.';
 CREATE FUNCTION mmdb.is_flat(distances double precision[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3131,6 +3514,8 @@ COMMENT ON FUNCTION mmdb.is_made_by(function oid, id bigint) IS 'Whether a funct
 CREATE FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 begin
   return declared.attached_to <> mmdb.attachment(declared.relation) or mmdb.function_drift(declared) is not null;
@@ -3144,6 +3529,14 @@ CREATE FUNCTION mmdb.is_quantized(declared mmdb.embeddings) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select declared.index_options ->> 'quantization' is not null $$;
 COMMENT ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) IS 'Whether its HNSW index has the signs of the numbers alone.';
+CREATE FUNCTION mmdb.is_renamed(declared mmdb.embeddings) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select (n.prefix, n.function_schema) is distinct from (declared.prefix, declared.function_schema)
+  from mmdb.named_after_table(declared) n
+$$;
+COMMENT ON FUNCTION mmdb.is_renamed(declared mmdb.embeddings) IS 'Whether the functions of an embedding have the name that its table had before.';
 CREATE FUNCTION mmdb.keep_contract(function regprocedure) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3157,11 +3550,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.keep_contract(function regprocedure) IS 'Attach the settings of a function''s contract again, where it has one.';
+CREATE FUNCTION mmdb.key_column_type(type oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select format_type(case b.type when 'smallint'::regtype then 'integer'::regtype else b.type end, -1)
+  from mmdb.base_type(key_column_type.type) b(type)
+$$;
+COMMENT ON FUNCTION mmdb.key_column_type(type oid) IS 'The type by which a key column of this type is compared with a key that is given.';
 CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, name text, type_name text, equal text, greater text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select k.place, a.attname, format_type(a.atttypid, a.atttypmod),
+  select k.place, a.attname, mmdb.key_column_type(a.atttypid),
          max(o.written) filter (where o.strategy = 3), max(o.written) filter (where o.strategy = 5)
   from pg_index i
   cross join unnest(i.indkey::smallint[], i.indclass::oid[]) with ordinality k(number, class, place)
@@ -3175,7 +3576,7 @@ CREATE FUNCTION mmdb.key_columns(relation regclass) RETURNS TABLE(place bigint, 
   where i.indrelid = relation and i.indisprimary and i.indisvalid
   group by k.place, a.attname, a.atttypid, a.atttypmod
 $$;
-COMMENT ON FUNCTION mmdb.key_columns(relation regclass) IS 'The columns of a table''s primary key, with the operators that its index compares them by.';
+COMMENT ON FUNCTION mmdb.key_columns(relation regclass) IS 'The columns of a table''s primary key, with the types and operators by which they are compared with a key that is given.';
 CREATE FUNCTION mmdb.key_matches(relation regclass, key text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3208,30 +3609,70 @@ COMMENT ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT ord
 CREATE FUNCTION mmdb.key_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select case count(*) when 1 then min(k.type_name) else 'text' end from mmdb.key_columns(relation) k $$;
-COMMENT ON FUNCTION mmdb.key_type(relation regclass) IS 'The type by which a row is named: that of the key, or for keys of several columns text as mmdb.failures writes it.';
-CREATE FUNCTION mmdb.keywords_expression(columns text[], language text) RETURNS text
+    AS $$
+  select case when count(*) <> 1 then 'text'
+              when bool_and('text'::regtype = any(array(
+                select c.casttarget from pg_cast c where c.castsource = k.type_name::regtype and c.castcontext = 'i'
+                except
+                select c.castsource from pg_cast c where c.casttarget = k.type_name::regtype and c.castcontext = 'i'
+              ))) then 'text'
+              else min(k.type_name) end
+  from mmdb.key_columns(relation) k
+$$;
+COMMENT ON FUNCTION mmdb.key_type(relation regclass) IS 'The type by which a row is named: one that literals and values of the key''s own type become by themselves, or for keys of several columns text as mmdb.failures writes it.';
+CREATE FUNCTION mmdb.keywords_expression(words mmdb.keywords) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case mmdb.keywords_method(language)
-           when 'text search' then format('to_tsvector(%L::regconfig, %s)', language, c.content)
-           when 'pairs' then format('to_tsvector(''simple''::regconfig, mmdb.pairs(%s, true))', c.content)
-           else format('(%s)', c.content) end
+  select case when mmdb.has_words(words.relation, words.columns) then quote_ident(words.columns[1])
+              when m.method = 'trigram' then format('(%s)', c.content)
+              when m.method = 'pairs' then
+                format('mmdb.words_of(''simple''::regconfig, mmdb.pairs(%s, true))', c.content)
+              else format('mmdb.words_of(%L::regconfig, %s)', words.language, c.content) end
   from (select string_agg(format('coalesce(%I, '''')', n.name), ' || '' '' || ' order by n.place)
-        from unnest(columns) with ordinality n(name, place)) c(content)
+        from unnest(words.columns) with ordinality n(name, place)) c(content),
+       mmdb.keywords_method(words.language) m(method)
 $$;
-COMMENT ON FUNCTION mmdb.keywords_expression(columns text[], language text) IS 'What is indexed of a row for a search by words.';
+COMMENT ON FUNCTION mmdb.keywords_expression(words mmdb.keywords) IS 'What is indexed of a row for a search by words.';
 CREATE FUNCTION mmdb.keywords_index(words mmdb.keywords) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select format('create index %I on %s using gin (%s%s)', words.index_name, mmdb.relation_sql(words.relation),
-                mmdb.keywords_expression(words.columns, words.language),
+                mmdb.keywords_expression(words),
                 case mmdb.keywords_method(words.language)
                      when 'trigram' then ' public.gin_trgm_ops' else '' end)
 $$;
 COMMENT ON FUNCTION mmdb.keywords_index(words mmdb.keywords) IS 'The statement that builds the index of keywords.';
+CREATE FUNCTION mmdb.keywords_index_found(words mmdb.keywords) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  taken constant regclass := (
+    select c.oid from pg_class c
+    where c.relname = words.index_name
+      and c.relnamespace = (select t.relnamespace from pg_class t where t.oid = words.relation));
+  expression text;
+  indexed text;
+begin
+  if taken is null then
+    return 'nothing';
+  end if;
+  expression := mmdb.bare_sql(mmdb.keywords_expression(words));
+  indexed := (
+    select mmdb.bare_sql(pg_get_indexdef(i.indexrelid, 1, false))
+    from pg_index i join pg_opclass o on o.oid = i.indclass[0] join pg_am m on m.oid = o.opcmethod
+    where i.indexrelid = taken and i.indrelid = words.relation and i.indisvalid and i.indpred is null
+      and i.indnatts = 1 and m.amname = 'gin'
+      and o.opcname = case mmdb.keywords_method(words.language) when 'trigram' then 'gin_trgm_ops'
+                                                                else 'tsvector_ops' end);
+  return case indexed when expression then 'ours'
+                      when replace(expression, 'mmdb.words_of', 'to_tsvector') then 'former'
+                      else 'other' end;
+end
+$$;
+COMMENT ON FUNCTION mmdb.keywords_index_found(words mmdb.keywords) IS 'What has the name of the index of keywords: nothing, ours (the very index), former (that of an earlier mmdb), or other, which is something else.';
 CREATE FUNCTION mmdb.keywords_leg(words mmdb.keywords) RETURNS mmdb.leg
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3242,7 +3683,7 @@ declare
   expression constant text := coalesce(
     (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
      where i.indrelid = words.relation and c.relname = words.index_name),
-    mmdb.keywords_expression(words.columns, words.language));
+    mmdb.keywords_expression(words));
 begin
   leg.name := words.name;
   leg.pieces := mmdb.row_pieces(words.relation);
@@ -3266,14 +3707,14 @@ begin
     return 'pairs';
   elsif language = 'trigram' then
     return 'trigram';
-  elsif exists (select from pg_ts_config c where c.cfgname = language and pg_ts_config_is_visible(c.oid)) then
+  elsif exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
     return 'text search';
   end if;
   raise exception 'there is no text search configuration "%"', language
     using errcode = 'undefined_object',
           hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.cfgname, ', ' order by c.cfgname) from pg_ts_config c
-                         where pg_ts_config_is_visible(c.oid)));
+                        (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
+                         from pg_ts_config c));
 end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
@@ -3295,9 +3736,9 @@ CREATE FUNCTION mmdb.known_key_sql(relation regclass, parameter text) RETURNS te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select mmdb.filled($sql$mmdb.known_key({relation}, {given},
-      (select {key} from {source} p, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
+      (select {key} from {source}, (select {given}) k(key) where {matches}))$sql$, jsonb_build_object(
     'relation', quote_literal(mmdb.relation_sql(relation)),
-    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.relation_sql(relation),
+    'given', mmdb.given_key_sql(relation, parameter), 'key', k.expression, 'source', mmdb.rows_sql(relation),
     'matches', mmdb.key_matches(relation, 'k.key')))
   from mmdb.key_sql(relation) k
 $_$;
@@ -3371,6 +3812,17 @@ CREATE FUNCTION mmdb.latest_name(relation regclass, number smallint) RETURNS tex
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select a.object_names[3] from pg_identify_object_as_address('pg_class'::regclass, relation, number) a $$;
 COMMENT ON FUNCTION mmdb.latest_name(relation regclass, number smallint) IS 'The name of a column now, whatever the snapshot of the statement.';
+CREATE FUNCTION mmdb.latest_vector(model text, hash bytea) RETURNS real[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+begin
+  return (select q.embedding from mmdb.requests q
+          where q.model = latest_vector.model and q.hash = latest_vector.hash and q.error is null);
+end
+$$;
+COMMENT ON FUNCTION mmdb.latest_vector(model text, hash bytea) IS 'The vector in the cache now, whatever the snapshot of the statement; NULL where it is not there.';
 CREATE FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3498,10 +3950,73 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) IS 'Run one call of post_request or poll_request in a transaction of its own.';
+CREATE FUNCTION mmdb.loopback_remedy() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select case
+    when s.oid is null or r.oid is null or m.umuser is null then
+      'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it needs'
+    when not has_database_privilege(r.oid, current_database(), 'connect') then
+      format('run `mmdb init`, or: grant connect on database %I to %I', current_database(), r.rolname)
+    when not r.rolcanlogin or r.rolvaliduntil <= clock_timestamp() then
+      format('let its role log in: alter role %I login valid until ''infinity''', r.rolname)
+    when not r.rolconnlimit = -1 then
+      format('let its role have a connection for each session that searches: alter role %I connection limit -1',
+             r.rolname)
+    when o.port is distinct from current_setting('port') then
+      format('it goes to port %s, and this server has %s: if nothing leads from there to here, run `mmdb init '
+             '--loopback-port %2$s`', o.port, current_setting('port'))
+    else
+      format('it goes to %s, port %s, as role "%s" with a password: the server must listen there, and pg_hba.conf have '
+             'a line for it (as in: host "%s" "%3$s" %1$s scram-sha-256); `mmdb init --loopback-host … '
+             '--loopback-port …` says where else, and gives it a new password', o.host, o.port, r.rolname,
+             current_database())
+  end
+  from (select mmdb.setting('loopback_role')) l(role)
+  left join pg_roles r on r.rolname = l.role
+  left join pg_foreign_server s on s.srvname = 'mmdb_loopback'
+  left join pg_user_mappings m on m.srvid = s.oid
+    and m.umuser = (select n.nspowner from pg_namespace n where n.nspname = 'mmdb')
+  cross join lateral (select max(substr(w.option, 6)) filter (where w.option like 'host=%'),
+                             max(substr(w.option, 6)) filter (where w.option like 'port=%')
+                      from unnest(s.srvoptions) w(option)) o(host, port)
+$_$;
+COMMENT ON FUNCTION mmdb.loopback_remedy() IS 'What to do where the loopback cannot be opened.';
+CREATE FUNCTION mmdb.lost_embeddings() RETURNS TABLE(relation regclass, column_name text, remedy text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select c.oid::regclass, a.attname::text,
+         coalesce(s.remedy, format('select mmdb.add_embedding(%L, …)', c.oid::regclass))
+  from pg_class c
+  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    and a.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype)
+  cross join lateral (
+    select min(format('select mmdb.add_embedding(%L, %s)', c.oid::regclass, mmdb.sources_sql(e.sources)))
+             filter (where strpos(o.relname, c.relname) > 0 and o.relname <> c.relname),
+           count(*) > 0
+    from mmdb.embeddings e join pg_class o on o.oid = e.relation
+    where e.column_name = a.attname and e.column_type = format_type(a.atttypid, a.atttypmod)
+      and e.sources <@ array(select n.attname::text from pg_attribute n where n.attrelid = c.oid and not n.attisdropped)
+  ) s(remedy, is_like_another)
+  where c.relkind in ('r', 'p') and not c.relispartition
+    and exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+    and not exists (select from mmdb.embeddings e where e.relation = c.oid)
+    and (s.remedy is not null or not s.is_like_another and exists (
+      select from pg_index i where i.indrelid = c.oid
+        and pg_get_expr(i.indpred, i.indrelid) like format('((%I IS NULL) AND %%', a.attname)))
+$$;
+COMMENT ON FUNCTION mmdb.lost_embeddings() IS 'Columns of vectors that look as if an embedding had filled them, of tables that have none.';
 CREATE FUNCTION mmdb.made_for(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('[mmdb embedding %s]', id) $$;
 COMMENT ON FUNCTION mmdb.made_for(id bigint) IS 'The mark in the comment of every function that mmdb made for an embedding.';
+CREATE FUNCTION mmdb.made_for_id(function oid) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$ select substring(obj_description(function, 'pg_proc') from '[[]mmdb embedding ([0-9]+)[]]$')::bigint $_$;
+COMMENT ON FUNCTION mmdb.made_for_id(function oid) IS 'The embedding that a function was made for; NULL for none of mmdb''s.';
 CREATE FUNCTION mmdb.made_functions(declared mmdb.embeddings) RETURNS SETOF pg_proc
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3548,6 +4063,31 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) IS 'Make T_like and T_recommend.';
+CREATE FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_index constant text := mmdb.keywords_index_found(words);
+  qualified constant text := (select format('%I.%I', n.nspname, words.index_name)
+                              from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                              where c.oid = words.relation);
+begin
+  if found_index = 'other' then
+    raise exception 'relation % is there already, and is no index of these keywords', qualified
+      using errcode = 'duplicate_table',
+            hint = 'give the keywords another name => ''…''' || coalesce(
+              (select format(', or if nobody needs that index: drop index %s', qualified)
+               from pg_index i where i.indexrelid = to_regclass(qualified)), '');
+  elsif not build or found_index = 'ours' or mmdb.words_index(words) is not null then
+    return;
+  elsif found_index = 'former' then
+    execute format('drop index %s', qualified);
+  end if;
+  execute mmdb.keywords_index(words);
+end
+$$;
+COMMENT ON FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolean) IS 'Build the index of keywords, unless it is there; where it is not to be built, see that its name is free.';
 CREATE FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3565,13 +4105,13 @@ declare
 begin
   foreach one in array earlier loop
     if one is distinct from to_regprocedure(call) then
-      execute format('drop function %s', one);
+      perform mmdb.drop_function(one);
     end if;
   end loop;
   begin
     perform mmdb.create_made(declared, call, result, body, purpose, named, to_regprocedure(call) = any(earlier));
   exception when invalid_function_definition then
-    execute format('drop function %s', call);
+    perform mmdb.drop_function(call::regprocedure);
     perform mmdb.create_made(declared, call, result, body, purpose, named);
   end;
   perform mmdb.grant_again(call, grants);
@@ -3691,19 +4231,17 @@ CREATE FUNCTION mmdb.make_trigger(declared mmdb.embeddings) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  ours constant text := mmdb.trigger_name(declared.id);
-  relation constant text := mmdb.relation_sql(declared.relation);
   columns text;
   later text;
 begin
   select min(t.name) into later from mmdb.other_triggers(declared.relation) t(name)
-  where t.name collate "C" > ours collate "C";
+  where t.name collate "C" > mmdb.trigger_name(declared.id) collate "C";
   if later is not null then
     raise exception 'trigger "%" of table % runs after the trigger of mmdb and may change a source unseen',
                     later, declared.relation
       using errcode = 'object_not_in_prerequisite_state',
             hint = format('triggers run in the order of their names: alter trigger %I on %s rename to …',
-                          later, relation);
+                          later, mmdb.relation_sql(declared.relation));
   end if;
   if not exists (select from mmdb.other_triggers(declared.relation)) then
     select 'of ' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) into columns
@@ -3712,15 +4250,7 @@ begin
       and (a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
            or a.attnum = declared.column_number and declared.stale_column is not null);
   end if;
-  if exists (select from pg_trigger t where t.tgrelid = declared.relation and t.tgname = ours) then
-    -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
-    execute format('lock table %s in access exclusive mode', relation);
-  end if;
-  execute format('drop trigger if exists %I on %s', ours, relation);
-  execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
-                 'mmdb.unset_embedding(%s)',
-                 ours, columns, relation, mmdb.trigger_condition(declared), mmdb.trigger_arguments(declared));
-  execute format('alter table %s enable always trigger %I', relation, ours);
+  perform mmdb.place_trigger(declared, columns, mmdb.trigger_condition(declared));
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) IS 'The trigger that makes a row pending again when its source changes.';
@@ -3733,6 +4263,7 @@ declare
   made record;
   name text;
 begin
+  perform mmdb.check_schema(declared);
   perform mmdb.let_worker_in(declared);
   perform mmdb.drop_made(declared, (
     select array_agg(format('mmdb_%s_%s', v, declared.id)) from unnest(mmdb.worker_verbs(declared.kind)) v));
@@ -3855,6 +4386,23 @@ CREATE FUNCTION mmdb.most_pictures() RETURNS integer
     LANGUAGE sql IMMUTABLE
     AS $$ select 4 $$;
 COMMENT ON FUNCTION mmdb.most_pictures() IS 'How many sources of one weighted embedding may be pictures.';
+CREATE FUNCTION mmdb.named_after_table(declared mmdb.embeddings) RETURNS mmdb.embeddings
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  former constant text[] := parse_ident(nullif(declared.relation_name, ''));
+begin
+  select case when declared.prefix = former[2] then c.relname else declared.prefix end,
+         case when declared.function_schema = quote_ident(former[1]) then quote_ident(n.nspname)
+              else declared.function_schema end,
+         mmdb.relation_sql(declared.relation)
+  into declared.prefix, declared.function_schema, declared.relation_name
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = declared.relation;
+  return declared;
+end
+$$;
+COMMENT ON FUNCTION mmdb.named_after_table(declared mmdb.embeddings) IS 'The embedding with the prefix and the schema of functions that go with the name which its table has now.';
 CREATE FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer DEFAULT 10, after text DEFAULT NULL::text, upto text DEFAULT NULL::text) RETURNS TABLE(key_a text, key_b text, distance double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3987,18 +4535,23 @@ CREATE FUNCTION mmdb.open_loopback() RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if 'mmdb_loopback' = any(public.dblink_get_connections()) then
-    return;
+  if 'mmdb_loopback' <> all(coalesce(public.dblink_get_connections(), '{}')) then
+    perform mmdb.connect_loopback('mmdb_loopback');
   end if;
-  perform public.dblink_connect('mmdb_loopback', 'mmdb_loopback');
-exception when others then
-  raise exception 'the loopback connection of mmdb cannot be opened: %', sqlerrm
-    using errcode = 'connection_exception',
-          hint = 'run `mmdb init`: it makes the role, the password and the foreign server "mmdb_loopback" that it '
-                 'needs; `mmdb doctor` says more';
 end
 $$;
 COMMENT ON FUNCTION mmdb.open_loopback() IS 'Open this session''s connection back into the database, once.';
+CREATE FUNCTION mmdb.orphans(schema_name text) RETURNS SETOF pg_proc
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.*
+  from pg_proc p cross join lateral mmdb.made_for_id(p.oid) m(id)
+  where p.pronamespace = schema_name::regnamespace and m.id is not null
+    and pg_has_role(p.proowner, 'usage')
+    and not exists (select from mmdb.embeddings e join pg_class c on c.oid = e.relation where e.id = m.id)
+$$;
+COMMENT ON FUNCTION mmdb.orphans(schema_name text) IS 'The functions of the caller''s that mmdb made for tables that are no more.';
 CREATE FUNCTION mmdb.other_generation(serving mmdb.embeddings) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4044,6 +4597,8 @@ COMMENT ON FUNCTION mmdb.oversampling(by_signs boolean) IS 'How many rows of a w
 CREATE FUNCTION mmdb.own_columns() RETURNS TABLE(schema text, relation_name text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
   select n.nspname::text, c.relname::text, a.attname::text
   from mmdb.embeddings e
@@ -4057,6 +4612,8 @@ COMMENT ON FUNCTION mmdb.own_columns() IS 'The columns that mmdb made for itself
 CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
   select n.nspname::text, i.relname::text
   from (
@@ -4090,9 +4647,9 @@ begin
     raise exception 'a page of % rows', count
       using errcode = 'invalid_parameter_value', hint = 'count => 1000, for instance';
   end if;
-  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s p '
+  execute format('select s.key from (select %1$s as key, row_number() over (order by %2$s) as place from %3$s '
                  'where %4$s order by %2$s limit %5$s) s order by s.place desc limit 1',
-                 mmdb.plain_key_sql(relation), keys.ordering, mmdb.relation_sql(relation),
+                 mmdb.plain_key_sql(relation), keys.ordering, mmdb.rows_sql(relation),
                  case when after is null then 'true' else mmdb.after_sql(relation, '$1') end, count)
   into page_end using after;
   return page_end;
@@ -4100,18 +4657,20 @@ end
 $_$;
 COMMENT ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) IS 'The key of the last of the `count` rows that follow the key `after` (of the first rows, where that is NULL); NULL where none follows. It cuts a large table into pages for mmdb.near_duplicates and mmdb.neighbours.';
 CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(case when r.run[1] ~ ('^[' || mmdb.unspaced() || ']') then (
-      select string_agg(c.piece, ' ') from (
-        select substr(r.run[1], i, 2) from generate_series(1, length(r.run[1]) - 1) i
-        union all
-        select substr(r.run[1], i, 1) from generate_series(1, length(r.run[1])) i where singles or length(r.run[1]) = 1
-      ) c(piece)) else r.run[1] end, ' ')
-  from regexp_matches(content, '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
+  select string_agg(case
+           when left(r.run[1], 1) !~ ('[' || mmdb.unspaced() || ']') then r.run[1]
+           when length(r.run[1]) = 1 then r.run[1]
+           else left(substr(regexp_replace(r.run[1], '.', '\& \&', 'g'), 3), -2)
+                || case when singles then ' ' || array_to_string(string_to_array(r.run[1], null), ' ') else '' end
+         end, ' ')
+  -- No tsvector has room for the pairs of more.
+  from regexp_matches(left(content, 1000000),
+                      '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
 $$;
-COMMENT ON FUNCTION mmdb.pairs(content text, singles boolean) IS 'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is.';
+COMMENT ON FUNCTION mmdb.pairs(content text, singles boolean) IS 'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is; of a very long one its first million characters.';
 CREATE FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4224,6 +4783,26 @@ CREATE FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select format('mmdb.pieces(%L::jsonb)', jsonb_strip_nulls(to_jsonb(pieces))) $$;
 COMMENT ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) IS 'The pieces of a search, as they are written into a function.';
+CREATE FUNCTION mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  ours constant text := mmdb.trigger_name(declared.id);
+  relation constant text := mmdb.relation_sql(declared.relation);
+begin
+  if exists (select from pg_trigger t where t.tgrelid = declared.relation and t.tgname = ours) then
+    -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
+    execute format('lock table %s in access exclusive mode', relation);
+  end if;
+  execute format('drop trigger if exists %I on %s', ours, relation);
+  execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
+                 'mmdb.unset_embedding(%s)',
+                 ours, columns, relation, condition, mmdb.trigger_arguments(declared));
+  execute format('alter table %s enable always trigger %I', relation, ours);
+end
+$$;
+COMMENT ON FUNCTION mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) IS 'Put the trigger of an embedding in the place of the one before: on updates of these columns, under this condition.';
 CREATE FUNCTION mmdb.plain_key_sql(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4326,6 +4905,9 @@ begin
   planned.column_name := planned.name || '_embedding';
   planned.column_type := mmdb.column_type(planned.vector_type, planned.dimensions);
   perform mmdb.drop_orphans(planned.function_schema);
+  perform mmdb.adopt_orphans(planned);
+  perform mmdb.refresh_namesakes(planned.relation);
+  perform mmdb.give_way(planned);
   perform mmdb.check_names(planned);
   planned.adopted := mmdb.check_column(planned);
   if planned.adopted then
@@ -4502,6 +5084,17 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.read_column(declared mmdb.embeddings) IS 'The embedding with the number, type and width that its column has.';
+CREATE FUNCTION mmdb.readable_json(document json) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  return document::jsonb;
+exception when data_exception or program_limit_exceeded then
+  return null;
+end
+$$;
+COMMENT ON FUNCTION mmdb.readable_json(document json) IS 'A json as jsonb; NULL where that does not take it.';
 CREATE FUNCTION mmdb.readers_of(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4596,6 +5189,7 @@ declare
   wanted boolean := false;
 begin
   perform mmdb.check_examples((legs[1].pieces).relation, keys, known, liked);
+  perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
   for number in 1..cardinality(legs) loop
     leg := legs[number];
     weight := mmdb.weight_of(weights, leg.name);
@@ -4750,20 +5344,22 @@ CREATE FUNCTION mmdb.refresh(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared mmdb.embeddings;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
+  perform mmdb.follow_table(relation);
   for declared in select e.* from mmdb.embeddings e where e.relation = refresh.relation order by e.id loop
-    declared := mmdb.resolved(declared);
+    declared := mmdb.named_after_table(mmdb.resolved(declared));
     -- While the trigger did not guard the sources they may have changed unseen: all rows are pending.
     if mmdb.trigger_drift(declared) is not null then
       perform mmdb.unset_all(declared);
       declared.source_expressions := mmdb.source_expressions(relation, declared.source_numbers);
     end if;
-    declared.relation_name := mmdb.relation_sql(relation);
     perform mmdb.make_trigger(declared);
     perform mmdb.make_worker_functions(declared);
     return next mmdb.record_embedding(declared);
@@ -4771,9 +5367,23 @@ begin
   -- Only now that all are recorded: the columns that a search shows depend on the numbers of all of them.
   perform mmdb.make_search_views(e) from mmdb.embeddings e where e.relation = refresh.relation order by e.id;
   perform mmdb.make_table_functions(relation);
+  perform mmdb.refresh_namesakes(relation);
 end
 $$;
-COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search views are kept. Where the trigger was missing or could be passed by, all rows are embedded again.';
+COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search functions are kept, and so are views over them unless their columns changed. The functions of a table that was renamed or moved are called after its new name, unless a prefix was given. Where the trigger was missing or could be passed by, all rows are embedded again.';
+CREATE FUNCTION mmdb.refresh_namesakes(relation regclass) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select mmdb.refresh(o.relation)
+  from (select distinct e.relation from mmdb.embeddings e join pg_class c on c.oid = e.relation
+        where e.relation <> refresh_namesakes.relation and pg_has_role(c.relowner, 'usage')
+          and e.relation_name = mmdb.relation_sql(refresh_namesakes.relation)
+          -- One whose functions are set aside is being refreshed: it is why this table is.
+          and not exists (select from pg_proc p where starts_with(p.proname, '~mmdb_')
+                                                  and mmdb.is_made_by(p.oid, e.id))) o
+$$;
+COMMENT ON FUNCTION mmdb.refresh_namesakes(relation regclass) IS 'Refresh tables of the caller''s that had the name of this one when their functions were made.';
 CREATE FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4806,6 +5416,26 @@ CREATE FUNCTION mmdb.relation_sql(relation regclass) RETURNS text
   where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.relation_sql(relation regclass) IS 'The qualified, quoted name of a table, whatever the search path.';
+CREATE FUNCTION mmdb.release_sources(relation regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
+    AS $$
+declare
+  declared mmdb.embeddings;
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  for declared in select e.* from mmdb.embeddings e where e.relation = release_sources.relation order by e.id loop
+    declared := mmdb.resolved(declared);
+    if mmdb.trigger_drift(declared) is not null then
+      perform mmdb.unset_all(declared);
+    end if;
+    perform mmdb.place_trigger(declared, null, mmdb.fires_when(declared, 'true'));
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.release_sources(relation regclass) IS 'Before ALTER TABLE … ALTER COLUMN … TYPE of a source, which PostgreSQL refuses otherwise; mmdb.refresh comes after it, best in the same transaction. Vectors stay, as long as the texts do: where a USING changes what they say, set the vectors to NULL. In between a row that is updated, in whatever column, is embedded again.';
 CREATE FUNCTION mmdb.remake_other_views(relation regclass, id bigint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4841,6 +5471,25 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.remove_model(name text) IS 'Forget a model that no embedding uses, and the queries that it has embedded.';
+CREATE FUNCTION mmdb.rename_made(object oid, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  home constant text := (select format('%I', n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                         where c.oid = object and c.relname = format('~mmdb_%s', object));
+begin
+  if home is null then
+    execute format('alter function %s rename to %I', object::regprocedure, name);
+  else
+    -- An index needs no certain name.
+    execute format('alter index %s rename to %I', object::regclass,
+                   case when to_regclass(format('%s.%I', home, name)) is null then name
+                        else format('%s_%s', left(name, 30), object) end);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.rename_made(object oid, name text) IS 'Give a function or an index that was set aside its name.';
 CREATE FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4896,7 +5545,7 @@ CREATE FUNCTION mmdb.request_hash(content text, data bytea) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select sha256(coalesce('bytes\000'::bytea || data, 'text\000'::bytea || convert_to(content, 'UTF8')))
+  select sha256(coalesce(E'bytes\\000'::bytea || data, E'text\\000'::bytea || convert_to(content, 'UTF8')))
 $$;
 COMMENT ON FUNCTION mmdb.request_hash(content text, data bytea) IS 'The key of a text or of bytes in the cache: SHA-256, of which of the two it is too.';
 CREATE FUNCTION mmdb.resolved(declared mmdb.embeddings) RETURNS mmdb.embeddings
@@ -5006,7 +5655,7 @@ declare
   pieces mmdb.search_pieces;
 begin
   pieces.relation := relation;
-  pieces.source := mmdb.relation_sql(relation) || ' p';
+  pieces.source := mmdb.rows_sql(relation);
   pieces.key := keys.expression;
   pieces.columns := keys.ordering;
   pieces.one_key := (select count(*) = 1 from mmdb.key_columns(relation));
@@ -5019,6 +5668,14 @@ CREATE FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select 'p.xmin::text' $$;
 COMMENT ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) IS 'What fences a row between load and store.';
+CREATE FUNCTION mmdb.rows_sql(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(relation) || ' p'
+  from pg_class c where c.oid = relation
+$$;
+COMMENT ON FUNCTION mmdb.rows_sql(relation regclass) IS 'The rows of a table with its partitions, and without tables that inherit from it, as the FROM item p.';
 CREATE FUNCTION mmdb.rrf_add(score double precision, rank bigint) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ select score + coalesce(1.0 / (60 + rank), 0) $$;
@@ -5109,7 +5766,8 @@ CREATE FUNCTION mmdb.same_key_sql(relation regclass) RETURNS text
   select format('exists (select from pg_index i where i.indrelid = %s and i.indisprimary and i.indisvalid '
                 'and (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::smallint[]) with '
                 'ordinality k(number, place) '
-                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number) = %L::text[])',
+                'join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number '
+                'where k.place <= i.indnkeyatts) = %L::text[])',
                 format('%L::regclass', mmdb.relation_sql(relation)), array_agg(k.name order by k.place)::text)
   from mmdb.key_columns(relation) k
 $$;
@@ -5186,7 +5844,8 @@ CREATE FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) RET
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select string_agg(format(case when t.typcategory is distinct from 'S' then '%s%I is not null'
+  select string_agg(format(case when t.typcategory is null then '%s%I is not null'
+                                when t.typcategory <> 'S' then '%s%I::bytea <> '''''
                                 when c.collisdeterministic is not false then '%s%I::text <> '''''
                                 else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
@@ -5194,7 +5853,7 @@ CREATE FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) RET
   left join pg_type t on t.oid = a.atttypid
   left join pg_collation c on c.oid = a.attcollation
 $$;
-COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL and no empty text.';
+COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL and not empty.';
 CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5229,6 +5888,8 @@ begin
     raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
   end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
+  -- Before anything is embedded.
+  perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
@@ -5398,7 +6059,7 @@ COMMENT ON FUNCTION mmdb.search_table_body(relation regclass) IS 'The body of T_
 CREATE FUNCTION mmdb.searched_rows(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select mmdb.relation_sql(declared.relation) || ' p' $$;
+    AS $$ select mmdb.rows_sql(declared.relation) $$;
 COMMENT ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) IS 'The rows that a search reads, with their vectors, as a FROM item.';
 CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, milliseconds double precision)
     LANGUAGE plpgsql STABLE
@@ -5460,6 +6121,18 @@ CREATE FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) RETURNS 
   order by i.indexrelid limit 1
 $$;
 COMMENT ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) IS 'A valid index that serves this embedding, NULL where there is none.';
+CREATE FUNCTION mmdb.set_aside(function regprocedure, schema_name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  execute format('alter function %s rename to %I', function, format('~mmdb_%s', function::oid));
+  if (select p.pronamespace <> schema_name::regnamespace from pg_proc p where p.oid = function) then
+    execute format('alter function %s set schema %s', function, schema_name);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.set_aside(function regprocedure, schema_name text) IS 'Move a function to a schema, under a name that nothing else has.';
 CREATE FUNCTION mmdb.set_setting(name text, value text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5551,7 +6224,7 @@ CREATE FUNCTION mmdb.shell_word(word text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', '''\''''') || '''' end
+  select case when word ~ '^[A-Za-z0-9_.,:/-]+$' then word else '''' || replace(word, '''', E'''\\''''') || '''' end
 $_$;
 COMMENT ON FUNCTION mmdb.shell_word(word text) IS 'A text as one argument in a shell.';
 CREATE FUNCTION mmdb.short_name(wanted text, id bigint) RETURNS text
@@ -5655,6 +6328,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) IS 'What the sources hold (text or image) and whether they hold it by URI.';
+CREATE FUNCTION mmdb.sources_sql(sources text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case cardinality(sources) when 1 then quote_literal(sources[1])
+              else 'array[' || (select string_agg(quote_literal(s.name), ', ' order by s.place)
+                                from unnest(sources) with ordinality s(name, place)) || ']' end
+$$;
+COMMENT ON FUNCTION mmdb.sources_sql(sources text[]) IS 'Sources as an argument of mmdb.add_embedding.';
 CREATE FUNCTION mmdb.stale_sql(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5837,10 +6519,7 @@ COMMENT ON FUNCTION mmdb.stored_query(function regprocedure, samples jsonb, sear
 CREATE FUNCTION mmdb.stored_rows(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select case when c.relkind = 'r' then 'only ' else '' end || mmdb.relation_sql(declared.relation) || ' p'
-  from pg_class c where c.oid = declared.relation
-$$;
+    AS $$ select mmdb.rows_sql(declared.relation) $$;
 COMMENT ON FUNCTION mmdb.stored_rows(declared mmdb.embeddings) IS 'The rows that a derivation covers, with their sources and vectors, as a FROM item; also what a store updates.';
 CREATE FUNCTION mmdb.swap_index_names(serving regclass, other regclass, set_aside text) RETURNS void
     LANGUAGE plpgsql
@@ -5882,6 +6561,8 @@ CREATE FUNCTION mmdb.switch_model(relation regclass, name text, force boolean DE
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   serving mmdb.embeddings;
@@ -6273,18 +6954,14 @@ CREATE FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('(%s) and old.%2$I operator(public.=) new.%2$I'
-                || case when declared.stale_column is null then ''
-                        else ' or old.%3$I and new.%3$I '
-                             'and (old.%2$I operator(public.=) new.%2$I) is not true' end,
-                string_agg(format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
-                                       else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end,
-                                  a.attname),
-                           ' or ' order by a.attnum), declared.column_name, declared.stale_column)
+  select mmdb.fires_when(declared, string_agg(
+    format(case when a.atttypid = 'bytea'::regtype then 'old.%1$I is distinct from new.%1$I'
+                else 'old.%1$I::text collate "C" is distinct from new.%1$I::text' end, a.attname),
+    ' or ' order by a.attnum))
   from pg_attribute a
   where a.attrelid = declared.relation and a.attnum = any(mmdb.base_columns(declared.relation, declared.source_numbers))
 $_$;
-COMMENT ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) IS 'The source changed and the embedding did not: NULL, and so nothing to do, where either embedding is NULL. Where an old vector is kept also: it was marked, and another one came, or none.';
+COMMENT ON FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) IS 'When the trigger of an embedding fires.';
 CREATE FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6292,12 +6969,8 @@ CREATE FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) RETURNS text
   select case
     when t.oid is null then 'the trigger is missing'
     when t.tgenabled <> 'A' then 'the trigger is disabled'
-    when array(select d.refobjsubid::smallint from pg_depend d
-               where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass
-                 and d.refobjid = declared.relation
-                 and d.refobjsubid not in (0, declared.column_number, coalesce(declared.stale_number, 0))
-               group by 1 order by 1)
-         is distinct from mmdb.base_columns(declared.relation, declared.source_numbers) then
+    when mmdb.guarded_columns(declared)
+         not in ('{}', coalesce(mmdb.base_columns(declared.relation, declared.source_numbers), '{}')) then
       'the columns that a source is made from changed'
     when declared.source_expressions <> mmdb.source_expressions(declared.relation, declared.source_numbers) then
       'the expression of a generated source changed'
@@ -6343,6 +7016,29 @@ CREATE FUNCTION mmdb.trusts_owner(relation regclass) RETURNS boolean
   from pg_class c where c.oid = relation
 $$;
 COMMENT ON FUNCTION mmdb.trusts_owner(relation regclass) IS 'Whether the owner of a table may act as the current user anyway: the same role, a member of it, or a superuser.';
+CREATE FUNCTION mmdb.try_loopback(OUT problem text, OUT remedy text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  answer text;
+begin
+  perform mmdb.connect_loopback('mmdb_trial');
+  select r.problem into answer
+  from public.dblink('mmdb_trial', format(
+    'select p.problem from mmdb.post_request(%L, ''embedding'', '''', '''', null, null) p',
+    mmdb.here(pg_is_in_recovery()))) r(problem text);
+  -- No worker has the model "", so that is what is said where all is well.
+  perform mmdb.raise_problem(nullif(answer, 'no worker'), 'embedding', '');
+  perform public.dblink_disconnect('mmdb_trial');
+exception when others then
+  get stacked diagnostics problem = message_text, remedy = pg_exception_hint;
+  if 'mmdb_trial' = any(public.dblink_get_connections()) then
+    perform public.dblink_disconnect('mmdb_trial');
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.try_loopback(OUT problem text, OUT remedy text) IS 'What is wrong with the loopback, tried now, and what to do; NULL where nothing is.';
 CREATE FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) RETURNS TABLE(made mmdb.recalls, short bigint, tables regclass[])
     LANGUAGE plpgsql ROWS 10
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6525,8 +7221,8 @@ COMMENT ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) IS 'The statement t
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-  select '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\u2FDF\u3005-\u3007\u3021-\u3029\u3031-\u30FF\u3100-\u31FF'
-         '\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF'
+  select E'\\u0E00-\\u0EFF\\u1000-\\u109F\\u1780-\\u17FF\\u2E80-\\u2FDF\\u3005-\\u3007\\u3021-\\u3029\\u3031-\\u30FF'
+         '\\u3100-\\u31FF\\u3400-\\u4DBF\\u4E00-\\u9FFF\\uA960-\\uA97F\\uAC00-\\uD7FF\\uF900-\\uFAFF'
 $$;
 COMMENT ON FUNCTION mmdb.unspaced() IS 'Characters of languages without spaces between words, as the inside of a character class.';
 CREATE FUNCTION mmdb.usual_path_sql() RETURNS text
@@ -6733,17 +7429,23 @@ CREATE FUNCTION mmdb.within_sql(relation regclass, keys text DEFAULT '$2'::text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select case count(*) when 1 then format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name))
-              else format('exists (select from unnest(%s) k(key) where %s)', keys, mmdb.key_matches(relation, 'k.key'))
-         end
+  select case when count(*) <> 1 then format('exists (select from unnest(%s) k(key) where %s)', keys,
+                                             mmdb.key_matches(relation, 'k.key'))
+              when bool_or(mmdb.is_array(k.type_name::regtype)) then
+                format('p.%I %s any (select k.key::%s from unnest(%s) k(key))', min(k.name), min(k.equal),
+                       min(k.type_name), keys)
+              else format('p.%I %s any (%s::%s[])', min(k.name), min(k.equal), keys, min(k.type_name)) end
   from mmdb.key_columns(relation) k
 $$;
 COMMENT ON FUNCTION mmdb.within_sql(relation regclass, keys text) IS 'The condition that a row''s key is one of the texts that this SQL gives as an array.';
 CREATE FUNCTION mmdb.within_type(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ select mmdb.key_type(relation) || '[]' $$;
-COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys of several columns of texts as mmdb.failures writes them.';
+    AS $$
+  select case when mmdb.is_array(k.type::regtype) then 'text' else k.type end || '[]'
+  from mmdb.key_type(relation) k(type)
+$$;
+COMMENT ON FUNCTION mmdb.within_type(relation regclass) IS 'The type of `within`: an array of keys, or for keys that are arrays of their texts, and for keys of several columns of texts as mmdb.failures writes them.';
 CREATE FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) RETURNS TABLE(key text, rank bigint, closeness double precision)
     LANGUAGE plpgsql STABLE ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6761,6 +7463,49 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) IS 'The candidates of a leg of words.';
+CREATE FUNCTION mmdb.words_index(words mmdb.keywords) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indexrelid::regclass
+  from pg_index i
+  join pg_opclass o on o.oid = i.indclass[0]
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where mmdb.has_words(words.relation, words.columns) and i.indrelid = words.relation and i.indisvalid
+    and i.indpred is null and a.attname = words.columns[1] and o.opcname = 'tsvector_ops'
+    and i.indnatts = 1 and o.opcmethod = (select m.oid from pg_am m where m.amname = 'gin')
+  order by i.indexrelid limit 1
+$$;
+COMMENT ON FUNCTION mmdb.words_index(words mmdb.keywords) IS 'A GIN index, whosoever made it, of the tsvector column that keywords are over; NULL for none.';
+CREATE FUNCTION mmdb.words_of(configuration regconfig, content text) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE STRICT SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  most constant integer := 100000;
+  words tsvector := '';
+  more tsvector;
+  piece text;
+  place integer := 1;
+begin
+  if octet_length(content) <= most then
+    return to_tsvector(configuration, content);
+  end if;
+  loop
+    piece := substr(content, place, most);
+    exit when piece = '';
+    if length(piece) = most then
+      piece := coalesce(substring(piece from '^.*\s'), piece);  -- no word is cut where there is a gap
+    end if;
+    more := to_tsvector(configuration, piece);
+    exit when mmdb.words_size(words) + mmdb.words_size(more) > 1048000;
+    words := words || more;
+    place := place + length(piece);
+  end loop;
+  return words;
+end
+$$;
+COMMENT ON FUNCTION mmdb.words_of(configuration regconfig, content text) IS 'The words of a text, as to_tsvector has them; of a text with too many for a tsvector those of its beginning.';
 CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6771,6 +7516,10 @@ CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
                     else websearch_to_tsquery(language::regconfig, query) end) q(parsed)
 $$;
 COMMENT ON FUNCTION mmdb.words_query(language text, query text) IS 'The words of a query, any of which is to be there.';
+CREATE FUNCTION mmdb.words_size(words tsvector) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select pg_catalog.pg_column_size(words) - 4 * pg_catalog.length(words) $$;
+COMMENT ON FUNCTION mmdb.words_size(words tsvector) IS 'How many bytes a tsvector has of words and places, of which it may have 1,048,575.';
 CREATE FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6831,6 +7580,7 @@ CREATE FUNCTION mmdb.worker_pieces(declared mmdb.embeddings) RETURNS jsonb
     'same_column', mmdb.same_column_sql(declared.relation, declared.column_number, declared.column_name),
     'relation', quote_literal(r.name), 'refresh', quote_literal(format('select mmdb.refresh(%L)', r.name)),
     'schema', quote_literal(declared.function_schema), 'mark', quote_literal(mmdb.made_for(declared.id)),
+    'trigger', quote_literal(mmdb.trigger_name(declared.id)),
     'clean', quote_literal(c.name), 'drop_clean', quote_literal(format('drop function %s(uuid)', c.name)))
   from mmdb.key_sql(declared.relation) k, mmdb.relation_sql(declared.relation) r(name),
        mmdb.worker_function(declared, 'clean') c(name)
@@ -7194,6 +7944,9 @@ GRANT ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], langu
 GRANT SELECT ON TABLE mmdb.models TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.models TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_model(name text, backend text, model text, dimensions integer, modalities text[], identity text, distance text, revision text, query_prompt text, document_prompt text, options jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.adopt_orphans(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.adopt_orphans(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.adopt_orphans(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.after_sql(relation regclass, key text) TO mmdb_worker;
@@ -7211,9 +7964,15 @@ GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[
 REVOKE ALL ON FUNCTION mmdb.attachment(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.attachment(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.bare_sql(expression text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.bare_sql(expression text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.bare_sql(expression text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.base_columns(relation regclass, numbers smallint[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.base_type(type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.base_type(type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.base_type(type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
@@ -7271,6 +8030,9 @@ GRANT ALL ON FUNCTION mmdb.check_relation(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_resumed(target text, begun text, wanted text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_schema(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_schema(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_schema(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_set_aside(serving mmdb.embeddings) TO mmdb_worker;
@@ -7337,6 +8099,7 @@ GRANT ALL ON FUNCTION mmdb.compare_query(serving mmdb.embeddings, other mmdb.emb
 REVOKE ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.comparison(type oid, strategy integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.connect_loopback(connection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.content_sql(declared mmdb.embeddings) TO mmdb_worker;
@@ -7379,6 +8142,9 @@ GRANT ALL ON FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boo
 REVOKE ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.default_comparison(type oid, strategy integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.dependents(class regclass, object oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.dependents(class regclass, object oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.dependents(class regclass, object oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.describe_sources(relation regclass, numbers smallint[], wanted text, weights double precision[], OUT modality text, OUT by_uri boolean, OUT modalities text[]) TO mmdb_worker;
@@ -7412,6 +8178,9 @@ GRANT ALL ON FUNCTION mmdb.drop_contract(function text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_embedding(relation regclass, name text, if_exists boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.drop_function(function regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.drop_function(function regprocedure) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.drop_function(function regprocedure) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.drop_generation(relation regclass, name text) TO mmdb_worker;
@@ -7485,21 +8254,33 @@ GRANT ALL ON FUNCTION mmdb.filter_condition(of_column pg_attribute, alias text, 
 REVOKE ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_conditions(relation regclass, key text, value jsonb, alias text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.filter_containment(of_column pg_attribute, target text, operator text, value jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_containment(target text, type oid, operator text, value jsonb, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_document(target text, type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_document(target text, type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_document(target text, type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_entry(relation regclass, key text, value jsonb, alias text, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_in(target text, type oid, equal text, listed jsonb, label text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_list(operator text, value jsonb, count integer, label text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type_name text, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_literal(value jsonb, type oid, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type oid, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_literal(value jsonb, type oid, label text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_null(target text, type oid, operator text, value jsonb, label text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_object(relation regclass, filter jsonb, alias text, depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_operand(type oid, operator text, written text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_operand(type oid, operator text, written text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_operand(type oid, operator text, written text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filter_operators() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_operators() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_operators() TO mmdb_worker;
@@ -7512,15 +8293,24 @@ GRANT ALL ON FUNCTION mmdb.filter_pattern(target text, type oid, operator text, 
 REVOKE ALL ON FUNCTION mmdb.filter_strategy(operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.filter_strategy(operator text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.filter_text(value jsonb, type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.filter_text(value jsonb, type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.filter_text(value jsonb, type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.find(query text, image bytea, k integer, relations regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.fires_when(declared mmdb.embeddings, changed text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.fires_when(declared mmdb.embeddings, changed text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.fires_when(declared mmdb.embeddings, changed text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.first_declared(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.first_declared(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.first_declared(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.first_embedding(legs mmdb.leg[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.follow_table(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.follow_table(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.follow_table(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.forget_embedding(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.forget_embedding(id bigint) TO mmdb_worker;
@@ -7547,12 +8337,21 @@ GRANT ALL ON FUNCTION mmdb.function_called(signature text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.generation_name(name text, model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.generation_name(name text, model text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.give_way(planned mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.give_way(planned mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.give_way(planned mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.given_key_sql(relation regclass, parameter text) TO mmdb_worker;
@@ -7565,6 +8364,9 @@ GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.guard_owner(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.guard_pass(embedding bigint, pass uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.guard_session() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.guarded_columns(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.guarded_columns(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.guarded_columns(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mmdb.embeddings) TO mmdb_worker;
@@ -7574,6 +8376,9 @@ GRANT ALL ON FUNCTION mmdb.has_code_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_words(relation regclass, columns text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_words(relation regclass, columns text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_words(relation regclass, columns text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.hash_sql(declared mmdb.embeddings) TO mmdb_worker;
@@ -7606,6 +8411,12 @@ GRANT ALL ON FUNCTION mmdb.indexed_relation(declared mmdb.embeddings) TO mmdb_wo
 REVOKE ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.indexed_sql(declared mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT index regclass, OUT name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT index regclass, OUT name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT index regclass, OUT name text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_array(type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_array(type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_array(type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_flat(distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_worker;
@@ -7621,9 +8432,15 @@ GRANT ALL ON FUNCTION mmdb.is_out_of_date(declared mmdb.embeddings) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_quantized(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_renamed(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_renamed(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_renamed(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.key_column_type(type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.key_column_type(type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.key_column_type(type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_columns(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_columns(relation regclass) TO mmdb_worker;
@@ -7636,12 +8453,15 @@ GRANT ALL ON FUNCTION mmdb.key_sql(relation regclass, OUT expression text, OUT o
 REVOKE ALL ON FUNCTION mmdb.key_type(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_type(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.keywords_expression(columns text[], language text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_expression(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_expression(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_expression(words mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_index(words mmdb.keywords) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keywords_index_found(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keywords_index_found(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keywords_index_found(words mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) TO mmdb_worker;
@@ -7666,6 +8486,7 @@ GRANT ALL ON FUNCTION mmdb.later_sql(relation regclass, key text) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.latest_name(relation regclass, number smallint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.latest_vector(model text, hash bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) TO mmdb_worker;
@@ -7694,15 +8515,25 @@ REVOKE ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.lock_sql(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.loopback(statement text, OUT token uuid, OUT embedding real[], OUT answer jsonb, OUT problem text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.loopback_remedy() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.lost_embeddings() FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.lost_embeddings() TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.lost_embeddings() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.made_for(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.made_for_id(function oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_for_id(function oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_for_id(function oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolean) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
@@ -7746,6 +8577,9 @@ GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.most_pictures() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.most_pictures() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.most_pictures() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.named_after_table(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.named_after_table(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.named_after_table(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.near_duplicates(relation regclass, name text, max_distance double precision, neighbours integer, after text, upto text) TO mmdb_worker;
@@ -7766,6 +8600,9 @@ REVOKE ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.open_loopback() FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.orphans(schema_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.orphans(schema_name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.orphans(schema_name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.other_generation(serving mmdb.embeddings) TO mmdb_worker;
@@ -7787,7 +8624,6 @@ GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.pairs(content text, singles boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) FROM PUBLIC;
@@ -7811,6 +8647,9 @@ GRANT ALL ON FUNCTION mmdb.pieces(described jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pieces_sql(pieces mmdb.search_pieces) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.place_trigger(declared mmdb.embeddings, columns text, condition text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plain_key_sql(relation regclass) TO mmdb_worker;
@@ -7847,6 +8686,9 @@ REVOKE ALL ON FUNCTION mmdb.raise_problem(problem text, task text, model text) F
 REVOKE ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.read_column(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.readable_json(document json) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.readable_json(document json) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.readable_json(document json) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.readers_of(declared mmdb.embeddings) TO mmdb_worker;
@@ -7886,6 +8728,9 @@ GRANT ALL ON FUNCTION mmdb.record_switch(serving bigint, other bigint) TO mmdb_w
 REVOKE ALL ON FUNCTION mmdb.refresh(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refresh(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.refresh_namesakes(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.refresh_namesakes(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.refresh_namesakes(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) TO mmdb_worker;
@@ -7893,10 +8738,16 @@ REVOKE ALL ON FUNCTION mmdb.refuse_problem(problem text, model text) FROM PUBLIC
 REVOKE ALL ON FUNCTION mmdb.relation_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.relation_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.release_sources(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.release_sources(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.release_sources(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.remake_other_views(relation regclass, id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.remove_model(name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mmdb.rename_made(object oid, name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rename_made(object oid, name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rename_made(object oid, name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rename_storage(declared mmdb.embeddings, column_name text, stale_column text) TO mmdb_worker;
@@ -7928,6 +8779,9 @@ GRANT ALL ON FUNCTION mmdb.row_pieces(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.row_state_sql(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.rows_sql(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.rows_sql(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.rrf_add(score double precision, rank bigint) TO mmdb_worker;
@@ -8007,6 +8861,9 @@ REVOKE ALL ON FUNCTION mmdb.serves(worker mmdb.worker_sessions, model mmdb.model
 REVOKE ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.serving_index(declared mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.set_aside(function regprocedure, schema_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.set_aside(function regprocedure, schema_name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.set_aside(function regprocedure, schema_name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.set_setting(name text, value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.set_vector_sql(declared mmdb.embeddings, vector text) TO mmdb_user;
@@ -8042,6 +8899,9 @@ GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallin
 REVOKE ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.sources_sql(sources text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.sources_sql(sources text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.sources_sql(sources text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.stale_sql(declared mmdb.embeddings) TO mmdb_worker;
@@ -8145,6 +9005,7 @@ REVOKE ALL ON FUNCTION mmdb.trim_requests() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.try_loopback(OUT problem text, OUT remedy text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.try_settings(query mmdb.stored_query, expected text[], exact_milliseconds double precision, target double precision) TO mmdb_worker;
@@ -8228,9 +9089,17 @@ GRANT ALL ON FUNCTION mmdb.within_type(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.words_found(leg mmdb.leg, query text, filter jsonb, within text[], depth integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.words_index(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.words_index(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_index(words mmdb.keywords) TO mmdb_worker;
+GRANT ALL ON FUNCTION mmdb.words_of(configuration regconfig, content text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_of(configuration regconfig, content text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.words_query(language text, query text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.words_query(language text, query text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.words_size(words tsvector) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.words_size(words tsvector) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.words_size(words tsvector) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.worker_function(declared mmdb.embeddings, verb text) TO mmdb_worker;
@@ -8259,6 +9128,8 @@ GRANT SELECT ON TABLE mmdb.failures TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.failures TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.recall_log TO mmdb_worker;
+GRANT SELECT ON TABLE mmdb.schema_version TO mmdb_user;
+GRANT SELECT ON TABLE mmdb.schema_version TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.status TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.workers TO mmdb_user;
