@@ -9,12 +9,10 @@ import psycopg
 import typer
 from rich.text import Text
 
-from mmdb.cli import detached
 from mmdb.cli.embeddings import refuse_csv
 from mmdb.cli.render import Format, console, plain, show_json
 from mmdb.cli.target import Target
-from mmdb.config import Settings
-from mmdb.errors import MmdbError
+from mmdb.errors import ConfigError, MmdbError
 from mmdb.operations import doctor as operations
 from mmdb.operations.doctor import Finding
 
@@ -35,8 +33,8 @@ def doctor(
     """
     refuse_csv(form)
     target: Target = context.obj
-    worker = detached.running(Settings.from_environment().home)
-    findings = [*operations.machine(embedded=target.embedded, worker=worker), *_database(target)]
+    machine = operations.machine(embedded=target.embedded, worker=_worker(target))
+    findings = [*machine, *_database(target)]
     if form is Format.JSON:
         show_json([asdict(each) for each in findings])
     else:
@@ -52,6 +50,13 @@ def _show(findings: list[Finding]) -> None:
         out.print(line, soft_wrap=True)
         if each.remedy and each.level != "ok":
             out.print(Text(f"{'':8}{plain(each.remedy)}"), soft_wrap=True)
+
+
+def _worker(target: Target) -> int | None:
+    try:
+        return target.worker().running()
+    except ConfigError:  # the URL cannot be read, as the database's own finding says
+        return None
 
 
 def _database(target: Target) -> list[Finding]:

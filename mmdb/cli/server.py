@@ -83,20 +83,20 @@ def running_server(target: Target, *, keep: bool) -> Iterator[Server]:
 
 def detach(target: Target, url: str) -> None:
     """Have a worker in the background, ready for queries."""
-    home = Settings.from_environment().home
-    pid = detached.running(home)
+    worker = target.worker()
+    pid = worker.running()
     if pid is not None:
-        note(f"already up: worker {pid}, its log is {detached.log(home)}")
+        note(f"already up: worker {pid}, its log is {worker.log}")
         return
-    pid = detached.start(home, None if target.embedded else url)
-    detached.wait_until_registered(home, pid, url)
-    note(f"up: worker {pid}, its log is {detached.log(home)}; `mmdb down` ends it")
+    pid = worker.start(None if target.embedded else url)
+    worker.wait_until_registered(pid, url)
+    note(f"up: worker {pid}, its log is {worker.log}; `mmdb down` ends it")
 
 
 def down() -> None:
-    """Stop what `mmdb up --detach` started: worker and database.
+    """Stop what `mmdb up --detach` started: the workers, whatever their databases, and the embedded PostgreSQL.
 
-    The worker stores what it has embedded first. A database other than the embedded one is left alone.
+    A worker stores what it has embedded first. Databases other than the embedded one are left alone.
 
     \b
     Example:
@@ -104,12 +104,12 @@ def down() -> None:
     """
     from mmdb.server import embedded
 
-    pid = detached.stop(Settings.from_environment().home)
-    if pid is not None:
+    stopped = [pid for worker in detached.workers(Settings.from_environment().home) if (pid := worker.stop())]
+    for pid in stopped:
         note(f"stopped worker {pid}")
     if embedded.stop():
         note("stopped the embedded PostgreSQL")
-    elif pid is None:
+    elif not stopped:
         note("nothing was running")
 
 

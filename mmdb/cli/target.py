@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from mmdb.cli.detached import Detached, worker_of
 from mmdb.cli.render import note
 from mmdb.config import Settings
 from mmdb.errors import EmbeddedError
@@ -48,6 +50,18 @@ class Target:
         url = embedded.start().url
         note("started the embedded PostgreSQL; `mmdb down` stops it")
         return url
+
+    def worker(self) -> Detached:
+        """Its worker in the background, running or not."""
+        home = Settings.from_environment().home
+        return worker_of(home, None if self.embedded or self._is_in(home) else self.url())
+
+    def _is_in(self, home: Path) -> bool:
+        """Whether the URL that was given leads to the embedded server's own database."""
+        from mmdb.server import embedded
+
+        info = embedded.status(home)
+        return info.running and worker_of(home, self.url()) == worker_of(home, info.url)
 
     @contextmanager
     def connect(self, *, start: bool = False) -> Iterator[psycopg.Connection[Any]]:

@@ -580,7 +580,7 @@ def test_up_on_another_database_leaves_it_running(database: Database, tmp_path: 
     mmdb = Program(tmp_path, database.url)
     try:
         assert mmdb.run("up", "--detach").code == 0
-        worker = int((tmp_path / "worker.pid").read_text())
+        (worker,) = [int(file.read_text()) for file in tmp_path.glob("worker*.pid")]
         with database.connect() as connection:
             found = connection.execute("select pid from mmdb.workers where alive").fetchall()
             assert found == [(worker,)]
@@ -589,6 +589,27 @@ def test_up_on_another_database_leaves_it_running(database: Database, tmp_path: 
         assert not (tmp_path / "postgres").exists()
     finally:
         mmdb.run("down")
+
+
+@pytest.mark.timeout(600)
+def test_each_database_has_a_worker_of_its_own(
+    database: Database, server: Server, template_db: str, tmp_path: Path
+) -> None:
+    """A second one is not "already up"; the same one is, whoever connects to it."""
+    for second in temporary_database(server, template_db):
+        programs = [Program(tmp_path, each.url) for each in (database, second)]
+        try:
+            assert [program.run("up", "--detach").code for program in programs] == [0, 0]
+            for each in (database, second):
+                with each.connect() as connection:
+                    assert connection.execute("select count(*) from mmdb.workers where alive").fetchone() == (1,)
+            again = Program(tmp_path, second.url + "?application_name=again").run("up", "--detach")
+            assert again.err.startswith("already up: worker ")
+            stopped = programs[0].run("down").err.splitlines()
+            assert len(stopped) == 2
+            assert all(line.startswith("stopped worker ") for line in stopped)
+        finally:
+            programs[0].run("down")
 
 
 def test_pid_of_somebody_else_is_left_alone(tmp_path: Path, database: Database) -> None:
@@ -604,11 +625,12 @@ def test_worker_that_cannot_start_is_told(
 ) -> None:
     monkeypatch.setattr(detached, "COMMAND", "-m mmdb worker --model none")
     monkeypatch.setenv("MMDB_HOME", str(tmp_path))
-    pid = detached.start(tmp_path, database.url)
+    worker = detached.worker_of(tmp_path, database.url)
+    pid = worker.start(database.url)
     with pytest.raises(detached.DetachedError, match='the worker ended: error: model "none" does not exist'):
-        detached.wait_until_registered(tmp_path, pid, database.url)
+        worker.wait_until_registered(pid, database.url)
     os.waitpid(pid, 0)
-    assert detached.stop(tmp_path) is None
+    assert worker.stop() is None
 
 
 def test_clusters_are_made_and_shown(mmdb: Program, shop: Database, working: None) -> None:
