@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mmdb import __version__
-from mmdb.cli import clusters, demo, doctor, embeddings, generations, models, search, server, setup, worker
+from mmdb.cli import clusters, demo, doctor, dump, embeddings, generations, models, search, server, setup, worker
 from mmdb.cli.errors import describe
 from mmdb.cli.target import Target
 
@@ -27,13 +27,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# What psql understands is psql's own business.
+# What psql, pg_dump and pg_restore understand is their own business.
 PASSING_ON = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 COMMANDS = (
     server.up,
     server.down,
     server.url,
     server.psql,
+    dump.dump,
+    dump.restore,
     setup.init,
     setup.uninstall,
     embeddings.add,
@@ -49,11 +51,12 @@ COMMANDS = (
     doctor.doctor,
     demo.demo,
 )
+PASSED_ON = (server.psql, dump.dump, dump.restore)
 for command in COMMANDS:
     if command is models.models:
         app.add_typer(models.group, name="models")
     else:
-        app.command(context_settings=PASSING_ON if command is server.psql else None)(command)
+        app.command(context_settings=PASSING_ON if command in PASSED_ON else None)(command)
 
 
 def _version(wanted: bool) -> None:

@@ -63,6 +63,7 @@ def _database(target: Target) -> list[Finding]:
     """The database's own findings, or the one that it cannot be asked."""
     try:
         with target.connect() as connection:
-            return operations.database(connection)
+            missing = operations.unloadable(connection) if target.embedded else ()
+            return [*operations.database(connection), *missing]
     except (psycopg.Error, MmdbError) as error:
         return [operations.unreachable(error)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,26 +142,34 @@ def psql(
       mmdb psql -c "select * from mmdb.status"
     """
     url = context.obj.url()
-    program = _psql()
-    arguments, environment = _for_psql(url)
+    program = client("psql")
+    where, environment = for_client(url)
+    arguments = ["--dbname", where] if where else []
     os.execve(program, ["psql", *arguments, *(given or [])], {**os.environ, **environment})
 
 
-def _psql() -> str:
-    """psql from PATH, else the one that came with the embedded PostgreSQL."""
-    found = shutil.which("psql")
-    if found is not None:
-        return found
+def client(name: str, version: int = 0) -> str:
+    """A program of PostgreSQL's client, of at least this major version: on the PATH, else the embedded PostgreSQL's."""
     installations = Settings.from_environment().home / "postgres" / "installation"
-    for program in sorted(installations.glob("*/bin/psql")):
-        return str(program)
+    found = [shutil.which(name), *sorted(map(str, installations.glob(f"*/bin/{name}")))]
+    for program in found:
+        if program is not None and (version == 0 or _major_version(program) >= version):
+            return program
+    wanted = f"{name} of version {version} or later" if version else name
     raise EmbeddedError(
-        "there is no psql on the PATH", hint="install PostgreSQL's client, on Debian and Ubuntu: postgresql-client"
+        f"there is no {wanted} on the PATH",
+        hint="install PostgreSQL's client, on Debian and Ubuntu: postgresql-client",
     )
 
 
-def _for_psql(url: str) -> tuple[list[str], dict[str, str]]:
-    """Arguments and environment by which libpq connects to `url`; everything that has a variable goes there."""
+def _major_version(program: str) -> int:
+    told = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    number = re.search(r"\) (\d+)", told)
+    return int(number[1]) if number else 0
+
+
+def for_client(url: str) -> tuple[str, dict[str, str]]:
+    """The rest of a URL, and the environment by which libpq connects to it: everything that has a variable is there."""
     variables = {option.keyword.decode(): option.envvar for option in psycopg.pq.Conninfo.get_defaults()}
     arguments: dict[str, str] = {}
     environment: dict[str, str] = {}
@@ -169,4 +179,4 @@ def _for_psql(url: str) -> tuple[list[str], dict[str, str]]:
             environment[variable.decode()] = str(value)
         else:
             arguments[keyword] = str(value)
-    return (["--dbname", make_conninfo("", **arguments)] if arguments else []), environment
+    return make_conninfo("", **arguments), environment

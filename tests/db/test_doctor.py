@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
-from tests.conftest import Database
+from mmdb.operations import doctor
+from tests.conftest import Database, needs_embedded
 
 Connection = psycopg.Connection[Any]
 
@@ -68,6 +69,23 @@ def test_doctor_finds_what_is_wrong(items: Connection, database: Database) -> No
     assert "mmdb worker" in remedies["worker"]
     assert "mmdb add public.items txt" in remedies["index of txt of public.items"]
     assert "maintenance_work_mem" in remedies["memory for the index of txt of public.items"]
+
+
+@needs_embedded
+def test_extensions_that_are_listed_and_cannot_be_loaded(conn: Connection) -> None:
+    """Asked of the server: on a machine with the library nothing is said."""
+    named = {each.subject.removeprefix("extension ") for each in doctor.unloadable(conn)}
+    extensions = [name for (name,) in conn.execute("select name from pg_available_extensions").fetchall()]
+    for name in extensions:
+        with conn.transaction(force_rollback=True):
+            try:
+                conn.execute(f'create extension if not exists "{name}" cascade'.encode())
+                loaded = True
+            except psycopg.errors.UndefinedFile as error:
+                loaded = "cannot open shared object file" not in str(error)
+            except psycopg.Error:
+                continue
+        assert loaded is (name not in named), name
 
 
 def test_a_command_of_odd_names_is_fit_for_a_shell(conn: Connection) -> None:

@@ -15,11 +15,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mmdb import install
 from mmdb.cli import detached
 from mmdb.cli.app import app
 from mmdb.errors import EmbeddedError
 from mmdb.server import embedded
-from tests.conftest import Database, Role, Server, open_folder, temporary_database
+from tests.conftest import Database, Role, Server, needs_embedded, open_folder, temporary_database
 from tests.e2e.programs import Answer, Program, end, finish, until
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -631,6 +632,56 @@ def test_worker_that_cannot_start_is_told(
         worker.wait_until_registered(pid, database.url)
     os.waitpid(pid, 0)
     assert worker.stop() is None
+
+
+@needs_embedded
+def test_dump_and_restore(shop: Database, working: None, server: embedded.ServerInfo, tmp_path: Path) -> None:
+    """Into a database without anything, and into one in which mmdb is installed; never into one with tables."""
+    link_programs(server, tmp_path)
+    file = str(tmp_path / "shop.dump")
+    mmdb = Program(tmp_path, shop.url)
+    answer = mmdb.run("dump", file)
+    assert answer.code == 0, answer.err
+    refused(last_line(mmdb.run("restore", file)), 3, "is not empty: it has table shop.")
+    for made, options in (("template0", ()), ("template0", ("--no-owner",))):
+        for other in temporary_database(server, made):
+            if options:
+                install.install(other.url)
+            program = Program(tmp_path, other.url)
+            answer = program.run("restore", file, *options)
+            assert answer.code == 0, answer.err
+            assert "warning" not in answer.err
+            (row, _) = json.loads(program.out("status", "--format", "json"))["embeddings"]
+            assert (row["rows"], row["embedded"], row["pending"], row["drift"]) == (20, 20, 0, None)
+            with other.connect() as connection, pytest.raises(psycopg.Error, match="no worker is running"):
+                connection.execute("select mmdb.embed('asked', 'hash')")
+
+
+@needs_embedded
+def test_a_dump_that_cannot_be_restored_leaves_the_database_as_it_was(
+    mmdb: Program, shop: Database, database: Database, server: embedded.ServerInfo, tmp_path: Path
+) -> None:
+    link_programs(server, tmp_path)
+    file = tmp_path / "shop.dump"
+    file.write_text("no dump")
+    program = Program(tmp_path, database.url)
+    refused(last_line(program.run("restore", str(file))), 3, "pg_restore ended with 1")
+    assert mmdb.run("dump", str(file)).code == 0
+    with database.connect() as connection:
+        answer = last_line(program.run("restore", str(file), "--no-such-option"))
+        refused(answer, 3, "pg_restore ended with 1")
+        assert connection.execute("select to_regnamespace('shop'), count(*) from mmdb.models").fetchone() == (None, 2)
+
+
+def link_programs(server: embedded.ServerInfo, home: Path) -> None:
+    """As if the embedded server of `home` had been up, whose programs are of the server's version."""
+    (home / "postgres").mkdir()
+    (home / "postgres/installation").symlink_to(server.home / "postgres/installation")
+
+
+def last_line(answer: Answer) -> Answer:
+    """Without what PostgreSQL's own programs say before it, and the warnings of an install."""
+    return Answer(answer.code, answer.out, answer.err.splitlines(keepends=True)[-1])
 
 
 def test_clusters_are_made_and_shown(mmdb: Program, shop: Database, working: None) -> None:
