@@ -34,6 +34,28 @@ $$;
 comment on function mmdb.source_expressions(regclass, smallint[]) is
   'The generation expressions of these columns, as numbers of pg_attrdef.';
 
+-- A domain counts as its base type; citext, varchar and char are text to a model.
+create or replace function mmdb.source_kind(type oid) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive base(oid) as (
+    select type
+    union all
+    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+  )
+  select case when t.typcategory = 'S' then 'text'
+              when t.typtype = 'e' then 'enum'
+              when t.typcategory = 'A' and e.typcategory = 'S' then 'text[]'
+              when t.typcategory = 'A' and e.typtype = 'e' then 'enum[]'
+              else format_type(t.oid, null) end
+  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd'
+  left join pg_type e on e.oid = t.typelem
+$$;
+comment on function mmdb.source_kind(oid) is
+  'What a column of this type is to a model: text, enum, a list of either, or, as nothing that a text is made of, the '
+  'type itself.';
+
 create or replace function mmdb.source_modality(
   relation regclass, numbers smallint[], wanted text, out modality text, out by_uri boolean
 )
@@ -49,30 +71,23 @@ begin
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
-  -- A domain counts as its base type; citext, varchar and char are text to a model.
-  with recursive base(oid, category) as (
-    select t.oid, t.typcategory from pg_attribute a join pg_type t on t.oid = a.atttypid
-    where a.attrelid = relation and a.attnum = any(numbers)
-    union all
-    select t.typbasetype, t.typcategory from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  )
-  select array_agg(distinct case when b.category = 'S' then 'text' else format_type(b.oid, null) end)
-  into types
-  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd';
+  select array_agg(distinct mmdb.source_kind(a.atttypid)) into types
+  from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers);
   modality := coalesce(wanted, case types when '{bytea}' then 'image' else 'text' end);
   by_uri := modality = 'image' and types = '{text}';
   if modality not in ('text', 'image') then
     raise exception 'unknown modality "%"', modality
       using errcode = 'invalid_parameter_value', hint = 'modalities: text, image';
-  elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
+  elsif modality = 'text' and not types <@ '{text,text[],enum,enum[]}'
+        or modality = 'image' and types not in ('{text}', '{bytea}') then
     raise exception 'source % has type %, which does not hold modality "%"', label,
                     array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
             hint = case when types = '{bytea,text}' then
                           'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
                           'each of them'
-                        else 'text is embedded from text columns, an image from a bytea column or from a text column '
-                             'that holds its URI' end;
+                        else 'text is embedded from text columns, enums and arrays of these, an image from a bytea '
+                             'column or from a text column that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
       using errcode = 'invalid_parameter_value',
@@ -155,19 +170,43 @@ comment on function mmdb.describe_sources(regclass, smallint[], text, float8[]) 
 
 -- An empty text, or no byte, says as little as NULL does: many a form stores it for a field that was left empty. A text
 -- is compared by its bytes, because to a collation that is not deterministic one of punctuation may be equal to the
--- empty one.
+-- empty one. What is here stands in the predicate of an index: immutable, and of arrays that are no lists without an
+-- error.
 create or replace function mmdb.says_sql(relation regclass, sources text[], alias text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(format(case when t.typcategory is null then '%s%I is not null'
-                                when t.typcategory <> 'S' then '%s%I::bytea <> '''''
-                                when c.collisdeterministic is not false then '%s%I::text <> '''''
-                                else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
+  select string_agg(format(case when k.kind = 'text' then '%1$s%2$s <> '''''
+                                when k.kind = 'text[]' then
+                                  'case when array_ndims(%1$s) = 1 '
+                                  'then cardinality(array_remove(array_remove(%1$s%3$s, null), '''')) > 0 '
+                                  'else cardinality(%1$s) > 0 end'
+                                when k.kind = 'enum[]' then
+                                  'case when array_ndims(%1$s) = 1 '
+                                  'then cardinality(array_remove(%1$s, null)) > 0 '
+                                  'else cardinality(%1$s) > 0 end'
+                                when k.kind = 'bytea' then '%1$s::bytea <> '''''
+                                else '%1$s is not null' end,
+                           format('%s%I', alias, s.name),
+                           case when c.collisdeterministic is not false then '::text' else '::text collate "C"' end,
+                           case when c.collisdeterministic is not false then '' else ' collate "C"' end),
+                    ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
   left join pg_attribute a on a.attrelid = relation and a.attname = s.name
-  left join pg_type t on t.oid = a.atttypid
   left join pg_collation c on c.oid = a.attcollation
+  cross join lateral (select mmdb.source_kind(a.atttypid)) k(kind)
 $$;
 comment on function mmdb.says_sql(regclass, text[], text) is
-  'The condition "a source of this row holds something", not NULL and not empty.';
+  'The condition "a source of this row holds something", not NULL, not empty and no list of nothing else.';
+
+create or replace function mmdb.text_sql(relation regclass, source text, plain text) returns text
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select format('nullif(array_to_string(p.%I, '', ''), '''')', source)
+    from pg_attribute a
+    where a.attrelid = relation and a.attname = source and mmdb.source_kind(a.atttypid) like '%[]'), plain)
+$$;
+comment on function mmdb.text_sql(regclass, text, text) is
+  'A source as text: of a list its elements, with commas between them, of anything else what is plain.';

@@ -124,8 +124,10 @@ set search_path = pg_catalog, pg_temp
 as $$
   select case
     when mmdb.loads_bytes(declared) then format('p.%I', declared.sources[1])
-    when cardinality(declared.sources) = 1 then format('p.%I::text', declared.sources[1])
-    else format(E'concat_ws(E''\\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
+    when cardinality(declared.sources) = 1 then
+      mmdb.text_sql(declared.relation, declared.sources[1], format('p.%I::text', declared.sources[1]))
+    else format(E'concat_ws(E''\\n'', %s)', string_agg(mmdb.text_sql(declared.relation, s.name, format('p.%I', s.name)),
+                                                     ', ' order by s.place))
   end
   from unnest(declared.sources) with ordinality s(name, place)
 $$;
@@ -144,10 +146,12 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select s.place,
-         case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
+         case when s.modality = 'text' then t.content else 'null::text' end,
          case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
-         format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
+         case when s.modality = 'text' then format('convert_to(%s, ''UTF8'')', t.content)
+              else format('p.%I', s.name) end
   from unnest(declared.sources, declared.source_modalities) with ordinality s(name, modality, place)
+  cross join lateral mmdb.text_sql(declared.relation, s.name, format('p.%I::text', s.name)) t(content)
 $$;
 comment on function mmdb.weighted_sources(mmdb.embeddings) is
   'The sources that have weights, as SQL: each as text or as data, and its bytes.';

@@ -250,13 +250,13 @@ comment on function mmdb.add_embedding(
 ) is
   'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source '
   'changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: '
-  'bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers '
-  'of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless '
-  'given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, '
-  '{"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for '
-  'no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose '
-  'source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector '
-  'until then, and marked in the column NAME_stale).';
+  'bytea (an image), text, an array of texts, an enum, or with modality => ''image'' text that holds a URI. '
+  'Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them '
+  'concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m '
+  'and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions '
+  'that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. '
+  'On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is '
+  'embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
 
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false)
 returns void

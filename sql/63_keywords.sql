@@ -147,6 +147,27 @@ $$;
 comment on function mmdb.forget_keywords(regclass, text) is
   'Remove keywords from the catalogue, for the table''s owner only.';
 
+-- How an enum or a list is written is not immutable, which an index wants.
+create or replace function mmdb.check_words(relation regclass, columns text[]) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  wrong record;
+begin
+  select a.attname as name, format_type(a.atttypid, null) as type into wrong
+  from pg_attribute a
+  where a.attrelid = relation and a.attname = any(columns) and mmdb.source_kind(a.atttypid) <> 'text'
+  order by a.attnum limit 1;
+  if found then
+    raise exception 'column "%" of table % has type %, and words are indexed of text columns', wrong.name, relation,
+                    wrong.type
+      using errcode = 'datatype_mismatch', hint = 'have a trigger of yours write it into a column of type text';
+  end if;
+end
+$$;
+comment on function mmdb.check_words(regclass, text[]) is 'Refuse columns that no index of words can be over.';
+
 create or replace function mmdb.keywords_index(words mmdb.keywords) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
@@ -266,6 +287,7 @@ begin
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
   elsif not mmdb.has_words(relation, columns) then
     perform mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
+    perform mmdb.check_words(relation, columns);
   elsif mmdb.keywords_method(language) = 'trigram' then
     raise exception 'column "%" of table % holds words, not the text that trigrams are made of', columns[1], relation
       using errcode = 'datatype_mismatch', hint = 'give the language that its words are of, or a column of text';

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg import errors as pg
 
+from mmdb.models.embed.base import Vectors
 from mmdb.worker import Totals
+from tests.db.conftest import expected, one
 
 Connection = psycopg.Connection[Any]
 TABLE = """
 create table items (
-  id int primary key, txt text, b bytea, n int, words varchar(9), arr text[], js jsonb, data xml,
+  id int primary key, txt text, b bytea, n int, words varchar(9), arr int[], js jsonb, data xml,
   virtual_txt text generated always as (txt) {kind}
 )
 """
@@ -98,6 +101,77 @@ def test_what_is_refused(conn: Connection, source: str, options: str, error: Any
         conn.execute(f"select mmdb.add_embedding('items', %s{model}{options})", [source])
     assert hint in (caught.value.diag.message_hint or "")
     assert conn.execute("select count(*) from mmdb.embeddings").fetchone() == (0,)
+
+
+KINDS = {
+    "text[]": ("{red,blue}", "red, blue"),
+    "varchar(20)[]": ("{red,NULL,blue}", "red, blue"),
+    "citext[]": ("{red}", "red"),
+    "tags": ("{red,blue}", "red, blue"),
+    "color": ("blue", "blue"),
+    "favourite": ("blue", "blue"),
+    "color[]": ("{blue,red}", "blue, red"),
+}
+"""By type what is in a row, and what of it is embedded."""
+
+
+def kinds(conn: Connection) -> None:
+    conn.execute("create extension if not exists citext")
+    conn.execute("create type color as enum ('red', 'blue')")
+    conn.execute("create domain favourite as color")
+    conn.execute("create domain tags as text[]")
+
+
+@pytest.mark.parametrize("options", ["", ", on_change => 'keep'"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_and_enums_are_text(conn: Connection, drain: Callable[[], Totals], kind: str, options: str) -> None:
+    written, said = KINDS[kind]
+    kinds(conn)
+    conn.execute(f"create table items (id int primary key, txt text, kind {kind})")
+    conn.execute(f"insert into items values (1, 'one', '{written}'), (2, 'two', null)")
+    if "[]" in kind or kind == "tags":
+        conn.execute("insert into items values (3, 'three', '{}'), (4, 'four', '{NULL}')")
+    if "[]" in kind and "color" not in kind:
+        conn.execute("""insert into items values (5, 'five', '{""}')""")
+    conn.execute(f"select mmdb.add_embedding('items', 'kind', model => 'hash'{options})")
+    conn.execute(f"select mmdb.add_embedding('items', array['txt', 'kind'], model => 'hash', name => 'both'{options})")
+    conn.execute(
+        "select mmdb.add_embedding('items', array['kind', 'txt'], model => 'hash', name => 'sum', weights => '{1,1}')"
+    )
+    assert drain().failed == 0
+    check_vector(conn, "kind", 1, said)
+    check_vector(conn, "both", 1, f"one\n{said}")
+    check_vector(conn, "both", 2, "two")
+    summed = expected(said) + expected("one")
+    check_vector(conn, "sum", 1, summed / np.linalg.norm(summed))
+    assert one(conn, "select array_agg(id) from items where kind_embedding is not null") == [1]
+    conn.execute("update items set kind = kind")
+    assert drain().stored == 0
+    conn.execute(f"update items set kind = '{written}' where id = 2")
+    assert drain() == Totals(stored=3, failed=0)
+    check_vector(conn, "kind", 2, said)
+    assert one(conn, "select max(drift) from mmdb.status") is None
+
+
+def test_an_array_that_is_no_list_fails_no_statement(conn: Connection, drain: Callable[[], Totals]) -> None:
+    conn.execute("create table items (id int primary key, kind text[])")
+    conn.execute("select mmdb.add_embedding('items', 'kind', model => 'hash')")
+    conn.execute("insert into items values (1, '{{red,blue},{green,NULL}}')")
+    assert drain() == Totals(stored=1, failed=0)
+    check_vector(conn, "kind", 1, "red, blue, green")
+
+
+def check_vector(conn: Connection, name: str, key: int, wanted: str | Vectors) -> None:
+    found = one(conn, f"select {name}_embedding::real[] from items where id = {key}")
+    np.testing.assert_allclose(found, expected(wanted) if isinstance(wanted, str) else wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["text[]", "color"])
+def test_words_are_of_text(conn: Connection, kind: str) -> None:
+    kinds(conn)
+    conn.execute(f"create table items (id int primary key, kind {kind})")
+    with pytest.raises(pg.DatatypeMismatch, match="words are indexed of text columns"):
+        conn.execute("select mmdb.add_keywords('items', array['kind'])")
 
 
 def test_a_virtual_generated_source_is_refused(conn: Connection) -> None:

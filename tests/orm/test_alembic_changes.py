@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import Engine, Index, MetaData, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import mapped_column
 
 from mmdb.orm import embedding
 from mmdb.worker import Totals
+from tests.db.conftest import expected
 from tests.orm.test_alembic import Migrator, lines, products
 
 Drain = Callable[[], Totals]
@@ -82,6 +85,28 @@ def test_words_are_found_by_a_column_of_another_type(migrator: Migrator, worker:
         found = "select ranks from products_search('item 2', k => 1)"
         assert "keywords" in migrator.connection.execute(text(found)).scalar_one()
         migrator.connection.commit()
+
+
+def test_lists_and_enums(migrator: Migrator, drain: Drain) -> None:
+    def classes(**columns: Any) -> MetaData:
+        given = {
+            "tags": mapped_column(ARRAY(sa.String)),
+            "color": mapped_column(sa.Enum("red", "blue", name="color")),
+            "all_embedding": embedding("title", "tags", "color", model="hash", name="all"),
+        }
+        return products(**{**given, **columns})
+
+    before, after = classes(), classes(tags=mapped_column(ARRAY(sa.Text)), color=mapped_column(sa.Text))
+    migrator.migrate(before)
+    migrator.connection.execute(text("insert into products values (1, 'shoes', '{light,fast}', 'red')"))
+    migrator.connection.commit()
+    assert drain().stored == 1
+    vector: list[float] = migrator.connection.execute(text("select all_embedding::real[] from products")).scalar_one()
+    np.testing.assert_allclose(vector, expected("shoes\nlight, fast\nred"), atol=1e-3)
+    up, _ = migrator.scripts(after)
+    migrator.run(up)
+    assert migrator.scripts(after)[0].strip() == "pass"
+    assert drain() == Totals(stored=0, failed=0)
 
 
 def test_an_index_of_a_column_that_comes_with_it(migrator: Migrator) -> None:
