@@ -104,19 +104,19 @@ as $$
 $$;
 comment on function mmdb.set_vector_sql(mmdb.embeddings, text) is 'What an update that stores a vector sets.';
 
-create or replace function mmdb.unset_sql(declared mmdb.embeddings) returns text
+create or replace function mmdb.unset_sql(declared mmdb.embeddings, rows text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('update %s set %s where %s', mmdb.stored_rows(declared),
+  select format('update %s set %s where %s', rows,
                 case when declared.stale_column is null then format('%I = null', declared.column_name)
                      else format('%I = case when %3$s then %2$s end, %4$I = coalesce(%3$s, false)',
                                  declared.column_name, mmdb.vector_of(declared), s.says, declared.stale_column) end,
                 mmdb.present_sql(declared))
   from mmdb.says_sql(declared.relation, declared.sources, 'p.') s(says)
 $$;
-comment on function mmdb.unset_sql(mmdb.embeddings) is
-  'The statement that makes every row pending; where old vectors are kept they stay, marked.';
+comment on function mmdb.unset_sql(mmdb.embeddings, text) is
+  'The statement that makes every row of this FROM item p pending; where old vectors are kept they stay, marked.';
 
 create or replace function mmdb.content_sql(declared mmdb.embeddings) returns text
 language sql stable security invoker
@@ -310,6 +310,7 @@ begin
     declared.source_expressions := mmdb.source_expressions(declared.relation, declared.source_numbers);
     declared.attached_to := mmdb.attachment(declared.relation);
     declared.column_place := null;
+    declared.known_triggers := null;  -- all were made by the restore
   end if;
   return mmdb.read_column(declared);
 end

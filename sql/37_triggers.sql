@@ -105,21 +105,30 @@ as $$
 $$;
 comment on function mmdb.trigger_condition(mmdb.embeddings) is 'When the trigger of an embedding fires.';
 
+create or replace function mmdb.check_trust(relation regclass) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not mmdb.trusts_owner(relation) then
+    raise exception 'rows of table % are to be embedded again, and an update of them would run code of its owner '
+                    'as "%"', relation, current_user
+      using errcode = 'insufficient_privilege',
+            hint = format('as %s: select mmdb.refresh(%L)',
+                          (select c.relowner::regrole from pg_class c where c.oid = relation), relation);
+  end if;
+end
+$$;
+comment on function mmdb.check_trust(regclass) is
+  'Refuse to update rows of a table as somebody who does not trust its owner.';
+
 create or replace function mmdb.unset_all(declared mmdb.embeddings) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not mmdb.trusts_owner(declared.relation) then
-    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its '
-                    'owner as "%"',
-                    declared.relation, current_user
-      using errcode = 'insufficient_privilege',
-            hint = format('as %s: select mmdb.refresh(%L)',
-                          (select c.relowner::regrole from pg_class c where c.oid = declared.relation),
-                          declared.relation);
-  end if;
-  execute mmdb.unset_sql(declared);
+  perform mmdb.check_trust(declared.relation);
+  execute mmdb.unset_sql(declared, mmdb.stored_rows(declared));
 end
 $$;
 comment on function mmdb.unset_all(mmdb.embeddings) is
@@ -167,6 +176,7 @@ begin
     -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
     execute format('lock table %s in access exclusive mode', relation);
   end if;
+  perform mmdb.unset_attached(declared);
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',

@@ -111,15 +111,17 @@ begin
         and declared.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
     raise exception 'embedding % comes without its pass', declared.id using errcode = 'insufficient_privilege';
   end if;
+  declared.known_triggers := array(select t.trigger from mmdb.partition_triggers(declared) t);
   insert into mmdb.embeddings select declared.*
   on conflict (id) do update
     set (sources, source_numbers, source_expressions, column_name, column_number, column_type, vector_type, dimensions,
          relation_name, prefix, function_schema,
-         attached_to, index_options, column_place, stale_column, stale_number)
+         attached_to, index_options, column_place, stale_column, stale_number, known_triggers)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
          excluded.column_number, excluded.column_type, excluded.vector_type, excluded.dimensions,
          excluded.relation_name, excluded.prefix, excluded.function_schema, excluded.attached_to,
-         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
+         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number,
+         excluded.known_triggers);
   insert into mmdb.progress (embedding) values (declared.id) on conflict do nothing;
   insert into mmdb.passes select declared.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -326,4 +328,5 @@ comment on function mmdb.refresh(regclass) is
   'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or '
   'the table renamed. Grants on the search functions are kept, and so are views over them unless their columns '
   'changed. The functions of a table that was renamed or moved are called after its new name, unless a prefix was '
-  'given. Where the trigger was missing or could be passed by, all rows are embedded again.';
+  'given. Where the trigger was missing or could be passed by, all rows are embedded again; those of a partition '
+  'that was attached with vectors too.';

@@ -258,6 +258,7 @@ begin
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
   if serving.stale_column is not null then
     perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
+    perform mmdb.record_embedding(serving), mmdb.record_embedding(other);
   end if;
   if mmdb.is_quantized(serving) or mmdb.is_quantized(other) then
     before := '{}';  -- their bodies say what a walk is ordered by

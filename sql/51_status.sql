@@ -121,7 +121,7 @@ select e.relation, e.name, e.model, c.total as rows, c.embedded, c.pending, c.fa
             then coalesce(nullif(p.window_stored, 0)
                           / nullif(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.window_start), 0),
                           p.last_rate) end as rows_per_second,
-       coalesce(mmdb.drift(e.id), p.drift) as drift,
+       coalesce(mmdb.drift(e.id), p.drift, mmdb.partition_drift_of(e.id)) as drift,
        (select s.name from mmdb.embeddings s where s.id = e.generation_of) as generation_of, c.stale
 from mmdb.embeddings e
 left join mmdb.progress p on p.embedding = e.id

@@ -47,7 +47,8 @@ as $$
   select f.* from mmdb.doctor_filters() f
   union all
   select d.subject, 'warning', d.parts[1], d.parts[2]
-  from (select format('embedding %s of %s', e.name, e.relation), mmdb.drift(e.id) from mmdb.embeddings e
+  from (select format('embedding %s of %s', e.name, e.relation), coalesce(mmdb.drift(e.id), mmdb.partition_drift(e))
+        from mmdb.embeddings e
         union all
         select format('recall of %s', c.function), c.drift from mmdb.every_contract c) f(subject, drift)
   cross join lateral (select f.subject, regexp_match(f.drift, '^(.*?): (.*)$')) d(subject, parts)
