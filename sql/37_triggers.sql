@@ -64,6 +64,46 @@ as $$
 $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
+-- A condition that compares whole rows compares the vectors too; of any other that does not name the vector it is taken
+-- that it leaves stores out.
+create or replace function mmdb.triggers_of_stores(declared mmdb.embeddings) returns text[]
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(distinct t.tgname::text order by t.tgname::text)
+  from pg_trigger t
+  cross join lateral (
+    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* '\m(old|new)\.\*' or exists (
+      select from pg_depend d
+      where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
+        and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)
+  where t.tgrelid in (select declared.relation union select i.relid from pg_partition_tree(declared.relation) i)
+    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and t.tgenabled in ('O', 'A')
+    and (t.tgtype & 16) <> 0 and may.fire
+    and (t.tgattr = ''::int2vector or declared.column_number = any(t.tgattr::smallint[])
+         or declared.stale_number = any(t.tgattr::smallint[]))
+$$;
+comment on function mmdb.triggers_of_stores(mmdb.embeddings) is
+  'The table''s own triggers that fire when a worker stores a vector, NULL where there is none.';
+
+create or replace function mmdb.note_triggers(declared mmdb.embeddings) returns void
+language plpgsql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  fired constant text[] := mmdb.triggers_of_stores(declared);
+begin
+  if fired is not null then
+    raise notice 'triggers of table % fire whenever a worker stores a vector: "%"', declared.relation,
+                 array_to_string(fired, '", "')
+      using hint = format('where that is unwanted let their WHEN compare the columns that they are about, as in when '
+                          '(old.%1$I is distinct from new.%1$I)', declared.sources[1]);
+  end if;
+end
+$$;
+comment on function mmdb.note_triggers(mmdb.embeddings) is
+  'Tell who declares an embedding which triggers its stores will fire.';
+
 create or replace function mmdb.trigger_arguments(declared mmdb.embeddings) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -169,7 +169,7 @@ comment on function mmdb.remake_other_views(regclass, bigint) is
 
 create or replace function mmdb.declare_embedding(declared mmdb.embeddings, index boolean) returns mmdb.embeddings
 language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set client_min_messages = warning
 as $$
 declare
   statement text;
@@ -202,13 +202,16 @@ comment on function mmdb.declare_embedding(mmdb.embeddings, boolean) is
 create or replace function mmdb.add_embedding(relation regclass, declaration jsonb, index boolean default true)
 returns mmdb.embeddings
 language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp set client_min_messages = warning
-set quote_all_identifiers = off set bytea_output = 'hex'
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
+declare
+  declared mmdb.embeddings;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
+  declared := mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
+  perform mmdb.note_triggers(declared);
+  return declared;
 end
 $$;
 comment on function mmdb.add_embedding(regclass, jsonb, boolean) is

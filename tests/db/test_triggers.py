@@ -28,6 +28,63 @@ def filled(items: Connection) -> Connection:
     return items
 
 
+NOTHING = "create or replace function nothing() returns trigger language plpgsql as $$ begin return new; end $$"
+FIRED = [
+    "before update on items for each row",
+    "after update on items for each row",
+    "after update on items for each statement",
+    "before insert or update on items for each row",
+    "after update of price, txt_embedding on items for each row",
+    "after update on items for each row when (old.* is distinct from new.*)",
+    "after update on items for each row when (old.txt_embedding is null)",
+]
+NOT_FIRED = [
+    "before insert on items for each row",
+    "after delete on items for each statement",
+    "before update of txt, price on items for each row",
+    "after update on items for each row when (old.txt is distinct from new.txt)",
+]
+
+
+def notices(conn: Connection, when: str) -> list[str]:
+    """What is said when the embedding is declared on a table with such a trigger."""
+    heard: list[str] = []
+    conn.execute(NOTHING)
+    conn.execute(f'create trigger "my own" {when} execute function nothing()'.encode())
+    conn.add_notice_handler(lambda said: heard.append(said.message_primary or ""))
+    conn.execute("select mmdb.add_embedding('items', 'txt', model => 'hash')")
+    return heard
+
+
+@pytest.fixture
+def declared_before(items: Connection) -> Connection:
+    """The column is there, as of an embedding that is declared once more: a trigger may name it."""
+    items.execute("select mmdb.drop_embedding('items', 'txt')")
+    items.execute("alter table items add column txt_embedding halfvec(64)")
+    return items
+
+
+@pytest.mark.parametrize("when", FIRED)
+def test_triggers_that_stores_will_fire_are_named(declared_before: Connection, when: str) -> None:
+    (notice,) = notices(declared_before, when)
+    assert 'fire whenever a worker stores a vector: "my own"' in notice
+
+
+@pytest.mark.parametrize("when", NOT_FIRED)
+def test_triggers_that_stores_leave_alone_are_not(declared_before: Connection, when: str) -> None:
+    assert notices(declared_before, when) == []
+
+
+def test_triggers_of_partitions_are_named_once(conn: Connection) -> None:
+    conn.execute("create table items (id int primary key, txt text) partition by range (id)")
+    conn.execute("create table items_1 partition of items for values from (0) to (9)")
+    conn.execute("create table items_2 partition of items for values from (9) to (99)")
+    assert len(notices(conn, "after update on items for each row")) == 1
+    conn.execute("create trigger own after update on items_2 for each row execute function nothing()")
+    named = conn.execute("select mmdb.triggers_of_stores(e) from mmdb.embeddings e")
+    assert named.fetchall() == [(["my own", "own"],)]
+
+
 def test_new_rows_are_pending(filled: Connection) -> None:
     filled.execute("insert into items values (6, 'six')")
     assert pending(filled) == [6]
