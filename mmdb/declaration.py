@@ -28,6 +28,7 @@ DEFAULT_MODEL = "lite"
 Modality = Literal["text", "image"]
 Distance = Literal["cosine", "l2", "inner_product"]
 OnChange = Literal["unset", "keep"]
+Columns = Literal["all", "without vectors"]
 IndexOptions = Mapping[str, Any]
 """`m` and `ef_construction`, whole numbers, and `quantization`, "binary"."""
 
@@ -42,6 +43,7 @@ class Options(TypedDict, total=False):
     prefix: str | None
     weights: Sequence[float] | None
     on_change: OnChange | None
+    columns: Columns | None
     storage: Literal["column"] | None
 
 
@@ -147,11 +149,15 @@ def _check_distance(declaration: Declaration) -> None:
         )
 
 
-def _check_on_change(declaration: Declaration) -> None:
-    if declaration.on_change not in (None, *get_args(OnChange)):
-        raise DeclarationError(
-            f'on_change is "{declaration.on_change}"', hint=f"expected {' or '.join(get_args(OnChange))}"
-        )
+def _one_of(name: str, kind: Any) -> Callable[[Declaration], None]:
+    """A check that an option has one of a few values."""
+    known = get_args(kind)
+
+    def check(declaration: Declaration) -> None:
+        if (given := getattr(declaration, name)) not in (None, *known):
+            raise DeclarationError(f'{name} is "{given}"', hint=f"expected {' or '.join(known)}")
+
+    return check
 
 
 def _check_weights(declaration: Declaration) -> None:
@@ -227,7 +233,12 @@ class Declaration:
         "unset or keep: until it is embedded again, a row whose source changed is not found, or is found by its old "
         "vector. Default: unset.",
         "unset",
-        check=_check_on_change,
+        check=_one_of("on_change", OnChange),
+    )
+    columns: str | None = option(
+        "What search functions return of a row: all, or without vectors (this embedding's is left out). Default: all.",
+        "all",
+        check=_one_of("columns", Columns),
     )
     storage: str | None = option("Where the vectors are.", "column", flag=None)
 

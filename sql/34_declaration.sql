@@ -16,7 +16,8 @@ as $$
     ('index_options', 'object', '{}', 'how the HNSW index is built, or {"type": "none"}'),
     ('distance', 'string', null, 'refuses a model that has another one'),
     ('weights', 'array', null, 'one for each of several sources, which are then embedded each by itself'),
-    ('on_change', 'string', '"unset"', 'what becomes of the vector of a row whose source changed: unset or keep')
+    ('on_change', 'string', '"unset"', 'what becomes of the vector of a row whose source changed: unset or keep'),
+    ('columns', 'string', '"all"', 'what search functions return of a row: all, or without vectors')
 $$;
 comment on function mmdb.declaration_options() is
   'The options of an embedding: the type of each in JSON, and its value where it is not given.';

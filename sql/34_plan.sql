@@ -204,6 +204,10 @@ begin
   planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
   perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
   planned.kind := 'embedding';
+  if declaration ->> 'columns' not in ('all', 'without vectors') then
+    raise exception 'columns is "%", expected all or without vectors', declaration ->> 'columns'
+      using errcode = 'invalid_parameter_value';
+  end if;
   planned.options := mmdb.other_options(declaration);
   planned.attached_to := mmdb.attachment(relation);
   planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);

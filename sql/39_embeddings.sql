@@ -221,17 +221,19 @@ comment on function mmdb.add_embedding(regclass, jsonb, boolean) is
 create or replace function mmdb.add_embedding(
   relation regclass, sources text[], model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null, weights float8[] default null, on_change text default 'unset'
+  distance text default null, weights float8[] default null, on_change text default 'unset',
+  columns text default 'all'
 ) returns mmdb.embeddings
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp set extra_float_digits = 1
 as $$
   select a.* from mmdb.add_embedding(relation, jsonb_build_object(
     'sources', sources, 'model', model, 'modality', modality, 'name', name, 'storage', storage, 'prefix', prefix,
-    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change), index) a
+    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change,
+    'columns', columns), index) a
 $$;
 comment on function mmdb.add_embedding(
-  regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text
+  regclass, text[], text, text, text, text, boolean, text, jsonb, text, float8[], text, text
 ) is
   'Declare an embedding over several columns. Without weights they are texts, and one source. With weights '
   '(''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the '
@@ -241,17 +243,18 @@ comment on function mmdb.add_embedding(
 create or replace function mmdb.add_embedding(
   relation regclass, source text, model text default null, modality text default null, name text default null,
   storage text default 'column', index boolean default true, prefix text default null, index_options jsonb default null,
-  distance text default null, weights float8[] default null, on_change text default 'unset'
+  distance text default null, weights float8[] default null, on_change text default 'unset',
+  columns text default 'all'
 ) returns mmdb.embeddings
 language sql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select a.* from mmdb.add_embedding(
     relation, array[source], model, modality, name, storage, index, prefix, index_options, distance,
-    weights, on_change) a
+    weights, on_change, columns) a
 $$;
 comment on function mmdb.add_embedding(
-  regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text
+  regclass, text, text, text, text, text, boolean, text, jsonb, text, float8[], text, text
 ) is
   'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source '
   'changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: '
@@ -261,7 +264,9 @@ comment on function mmdb.add_embedding(
   'and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions '
   'that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. '
   'On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is '
-  'embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
+  'embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale). '
+  'Columns: what the table''s search functions return of a row: all, or without vectors (this embedding''s is left '
+  'out, for tools that have no use for it).';
 
 create or replace function mmdb.drop_embedding(relation regclass, name text, if_exists boolean default false)
 returns void

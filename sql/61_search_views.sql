@@ -11,15 +11,15 @@ as $$ select mmdb.free_name(relation, 'distance') $$;
 comment on function mmdb.distance_name(regclass) is
   'The name of the distance in a search view: "distance", or "_distance" where the table has one.';
 
--- All but the columns of generations that do not serve, and the marks of rows that keep an old vector. A column that
--- took another one's name takes its place as well, so that the functions need not be made anew when a model is
--- switched.
+-- All but the columns of generations that do not serve, the marks of rows that keep an old vector, and vectors that are
+-- to be left out. A column that took another one's name takes its place as well, so that the functions need not be made
+-- anew when a model is switched.
 create or replace function mmdb.shown_columns(relation regclass) returns table (place bigint, name text, type oid)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   with made as (
-    select e.generation_of, c.column_name, c.stale_column,
+    select e.generation_of, c.column_name, c.stale_column, e.options ->> 'columns' = 'without vectors' as left_out,
            case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
     from mmdb.embeddings e cross join mmdb.columns_now(e) c
     where e.relation = shown_columns.relation
@@ -28,7 +28,7 @@ as $$
   from pg_attribute a
   left join made m on m.column_name = a.attname
   where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and m.generation_of is null
-    and not exists (select from made s where s.stale_column = a.attname)
+    and m.left_out is not true and not exists (select from made s where s.stale_column = a.attname)
 $$;
 comment on function mmdb.shown_columns(regclass) is 'The columns that search functions return, in their order.';
 

@@ -252,6 +252,29 @@ def test_two_embeddings_of_one_table_list_each_other(conn: Connection) -> None:
     assert conn.execute("select drift from mmdb.status").fetchall() == [(None,)]
 
 
+def test_rows_without_vectors(conn: Connection, drain: Callable[[], Totals]) -> None:
+    conn.execute("create table films (id int primary key, title text, story text)")
+    conn.execute("insert into films values (1, 'one', 'first'), (2, 'two', 'second')")
+    conn.execute("select mmdb.add_embedding('films', 'title', model => 'hash', columns => 'without vectors')")
+    conn.execute("select mmdb.add_embedding('films', 'story', model => 'hash')")
+    drain()
+    vector = "(select title_embedding from films where id = 2)"
+    for call in (f"films_by_title({vector})", f"films_top_by_title({vector}, 1)", f"films_by_story({vector})"):
+        columns = [column.name for column in conn.execute(f"select * from {call} limit 1").description or ()]
+        assert columns == ["id", "title", "story", "story_embedding", "distance"]
+    conn.execute("select mmdb.drop_embedding('films', 'story')")
+    found = conn.execute("select * from films_like(1, k => 1)")
+    assert [column.name for column in found.description or ()] == ["id", "title", "story", "score", "ranks"]
+    assert [row[0] for row in found] == [2]
+    assert conn.execute("select drift from mmdb.status").fetchall() == [(None,)]
+    conn.execute("select mmdb.refresh('films')")
+    assert conn.execute("select declaration ->> 'columns' from mmdb.declarations()").fetchall() == [
+        ("without vectors",)
+    ]
+    with pytest.raises(pg.InvalidParameterValue, match='columns is "none", expected all or without vectors'):
+        conn.execute("select mmdb.add_embedding('films', 'story', model => 'hash', columns => 'none')")
+
+
 def test_refresh_after_the_table_changed(items: Connection) -> None:
     items.execute("grant execute on function items_by_txt(text) to mmdb_worker")
     items.execute("revoke execute on function items_by_txt(text) from public")

@@ -136,25 +136,26 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) IS 'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3]}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
+CREATE FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text, columns text DEFAULT 'all'::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET extra_float_digits TO '1'
     AS $$
   select a.* from mmdb.add_embedding(relation, jsonb_build_object(
     'sources', sources, 'model', model, 'modality', modality, 'name', name, 'storage', storage, 'prefix', prefix,
-    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change), index) a
+    'index_options', index_options, 'distance', distance, 'weights', weights, 'on_change', on_change,
+    'columns', columns), index) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
-CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text) RETURNS mmdb.embeddings
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) IS 'Declare an embedding over several columns. Without weights they are texts, and one source. With weights (''{0.7,0.3}'') each of them, text or bytea (an image), is embedded by itself, and the vector of a row is the weighted sum of their unit vectors, of unit length again; sources that are NULL, and empty texts beside another source, are left out. See add_embedding(regclass, text, …).';
+CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DEFAULT NULL::text, modality text DEFAULT NULL::text, name text DEFAULT NULL::text, storage text DEFAULT 'column'::text, index boolean DEFAULT true, prefix text DEFAULT NULL::text, index_options jsonb DEFAULT NULL::jsonb, distance text DEFAULT NULL::text, weights double precision[] DEFAULT NULL::double precision[], on_change text DEFAULT 'unset'::text, columns text DEFAULT 'all'::text) RETURNS mmdb.embeddings
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select a.* from mmdb.add_embedding(
     relation, array[source], model, modality, name, storage, index, prefix, index_options, distance,
-    weights, on_change) a
+    weights, on_change, columns) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale).';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale). Columns: what the table''s search functions return of a row: all, or without vectors (this embedding''s is left out, for tools that have no use for it).';
 CREATE TABLE mmdb.keywords (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -1583,7 +1584,8 @@ CREATE FUNCTION mmdb.declaration_options() RETURNS TABLE(name text, type text, d
     ('index_options', 'object', '{}', 'how the HNSW index is built, or {"type": "none"}'),
     ('distance', 'string', null, 'refuses a model that has another one'),
     ('weights', 'array', null, 'one for each of several sources, which are then embedded each by itself'),
-    ('on_change', 'string', '"unset"', 'what becomes of the vector of a row whose source changed: unset or keep')
+    ('on_change', 'string', '"unset"', 'what becomes of the vector of a row whose source changed: unset or keep'),
+    ('columns', 'string', '"all"', 'what search functions return of a row: all, or without vectors')
 $$;
 COMMENT ON FUNCTION mmdb.declaration_options() IS 'The options of an embedding: the type of each in JSON, and its value where it is not given.';
 CREATE FUNCTION mmdb.declarations() RETURNS TABLE(schema text, relation_name text, name text, column_name text, column_type text, declaration jsonb)
@@ -4839,6 +4841,10 @@ begin
   planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
   perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
   planned.kind := 'embedding';
+  if declaration ->> 'columns' not in ('all', 'without vectors') then
+    raise exception 'columns is "%", expected all or without vectors', declaration ->> 'columns'
+      using errcode = 'invalid_parameter_value';
+  end if;
   planned.options := mmdb.other_options(declaration);
   planned.attached_to := mmdb.attachment(relation);
   planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
@@ -6250,7 +6256,7 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   with made as (
-    select e.generation_of, c.column_name, c.stale_column,
+    select e.generation_of, c.column_name, c.stale_column, e.options ->> 'columns' = 'without vectors' as left_out,
            case when e.attached_to = mmdb.attachment(e.relation) then e.column_place end as column_place
     from mmdb.embeddings e cross join mmdb.columns_now(e) c
     where e.relation = shown_columns.relation
@@ -6259,7 +6265,7 @@ CREATE FUNCTION mmdb.shown_columns(relation regclass) RETURNS TABLE(place bigint
   from pg_attribute a
   left join made m on m.column_name = a.attname
   where a.attrelid = shown_columns.relation and a.attnum > 0 and not a.attisdropped and m.generation_of is null
-    and not exists (select from made s where s.stale_column = a.attname)
+    and m.left_out is not true and not exists (select from made s where s.stale_column = a.attname)
 $$;
 COMMENT ON FUNCTION mmdb.shown_columns(relation regclass) IS 'The columns that search functions return, in their order.';
 CREATE FUNCTION mmdb.signature(function regprocedure) RETURNS text
@@ -7930,12 +7936,12 @@ GRANT ALL ON FUNCTION mmdb.add_command(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, sources text[], model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) TO mmdb_worker;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_user;
 GRANT SELECT ON TABLE mmdb.keywords TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.add_keywords(relation regclass, columns text[], language text, name text, index boolean) FROM PUBLIC;
