@@ -80,6 +80,7 @@ CREATE TABLE mmdb.embeddings (
     dimensions integer NOT NULL,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
     relation_name text NOT NULL,
+    known_triggers oid[],
     CONSTRAINT embeddings_kind CHECK ((kind = 'embedding'::text)),
     CONSTRAINT embeddings_mixed CHECK (((modality <> 'mixed'::text) OR (weights IS NOT NULL))),
     CONSTRAINT embeddings_modality CHECK ((modality = ANY (ARRAY['text'::text, 'image'::text, 'mixed'::text]))),
@@ -108,6 +109,7 @@ COMMENT ON COLUMN mmdb.embeddings.vector_type IS 'pgvector''s type of the column
 COMMENT ON COLUMN mmdb.embeddings.dimensions IS 'How many numbers a vector has.';
 COMMENT ON COLUMN mmdb.embeddings.options IS 'What it was declared with besides: options that have no column here.';
 COMMENT ON COLUMN mmdb.embeddings.relation_name IS 'What the table was called when its functions were made.';
+COMMENT ON COLUMN mmdb.embeddings.known_triggers IS 'The triggers of its partitions when it was declared or refreshed: each ATTACH PARTITION makes a new one. NULL where an earlier mmdb did that.';
 CREATE FUNCTION mmdb.add_command(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -125,14 +127,17 @@ COMMENT ON FUNCTION mmdb.add_command(declared mmdb.embeddings) IS 'What on the c
 CREATE FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean DEFAULT true) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET client_min_messages TO 'warning'
     SET quote_all_identifiers TO 'off'
     SET bytea_output TO 'hex'
     AS $$
+declare
+  declared mmdb.embeddings;
 begin
   perform mmdb.check_relation(relation);
   perform mmdb.lock_declarations(relation);
-  return mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
+  declared := mmdb.declare_embedding(mmdb.plan_embedding(relation, mmdb.check_declaration(declaration)), index);
+  perform mmdb.note_triggers(declared);
+  return declared;
 end
 $$;
 COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, declaration jsonb, index boolean) IS 'Declare an embedding by one value, as programs do: {"sources": ["title", "photo"], "weights": [0.7, 0.3]}. mmdb.declaration_options() has the options: they are the parameters of add_embedding(regclass, text, …).';
@@ -155,7 +160,7 @@ CREATE FUNCTION mmdb.add_embedding(relation regclass, source text, model text DE
     relation, array[source], model, modality, name, storage, index, prefix, index_options, distance,
     weights, on_change, columns) a
 $$;
-COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale). Columns: what the table''s search functions return of a row: all, or without vectors (this embedding''s is left out, for tools that have no use for it).';
+COMMENT ON FUNCTION mmdb.add_embedding(relation regclass, source text, model text, modality text, name text, storage text, index boolean, prefix text, index_options jsonb, distance text, weights double precision[], on_change text, columns text) IS 'Declare an embedding: adds the column NAME_embedding to the table, a trigger that unsets it when the source changes, the search views T_by_NAME, and the indexes; existing rows are pending and a worker fills them. Source: bytea (an image), text, an array of texts, an enum, or with modality => ''image'' text that holds a URI. Building the indexes blocks writers of the table; index => false leaves them to `mmdb add`, which builds them concurrently. Name: the source''s unless given. Prefix: stands for the table in function names. Index_options: m and ef_construction of the HNSW index, {"quantization": "binary"} for one of signs, which serves the functions that are told k, or {"type": "none"} for no HNSW index. Distance: refuse a model that has another one. On_change: what becomes of the vector of a row whose source changed: unset (the row is not found until it is embedded again), or keep (it is found by the old vector until then, and marked in the column NAME_stale). Columns: what the table''s search functions return of a row: all, or without vectors (this embedding''s is left out, for tools that have no use for it).';
 CREATE TABLE mmdb.keywords (
     id bigint NOT NULL,
     relation regclass NOT NULL,
@@ -187,6 +192,7 @@ begin
       using errcode = 'duplicate_object', hint = 'give another name => ''…'': it names the leg in weights and ranks';
   elsif not mmdb.has_words(relation, columns) then
     perform mmdb.source_modality(relation, mmdb.column_numbers(relation, columns), 'text');
+    perform mmdb.check_words(relation, columns);
   elsif mmdb.keywords_method(language) = 'trigram' then
     raise exception 'column "%" of table % holds words, not the text that trigrams are made of', columns[1], relation
       using errcode = 'datatype_mismatch', hint = 'give the language that its words are of, or a column of text';
@@ -400,6 +406,15 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.beat(worker integer, lease interval) IS 'Heartbeat: the worker''s leases last on. False when the worker was forgotten.';
+CREATE FUNCTION mmdb.brings_vectors_sql(declared mmdb.embeddings, partition regclass, since xid, command bigint, pages bigint DEFAULT '4294967295'::bigint) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select format('exists (select from only %s p where p.ctid < %L::tid and %s and (age(p.xmin) > age(%L::xid) '
+                'or p.xmin = %4$L::xid and p.cmin::text::bigint < %s))',
+                mmdb.relation_sql(partition), format('(%s,0)', pages), mmdb.present_sql(declared), since, command)
+$_$;
+COMMENT ON FUNCTION mmdb.brings_vectors_sql(declared mmdb.embeddings, partition regclass, since xid, command bigint, pages bigint) IS 'The condition "this partition has rows with vectors that are older than its trigger", among its first pages.';
 CREATE FUNCTION mmdb.call_attributes() RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -1001,6 +1016,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) IS 'Refuse to switch to a generation that would find less.';
+CREATE FUNCTION mmdb.check_trust(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if not mmdb.trusts_owner(relation) then
+    raise exception 'rows of table % are to be embedded again, and an update of them would run code of its owner '
+                    'as "%"', relation, current_user
+      using errcode = 'insufficient_privilege',
+            hint = format('as %s: select mmdb.refresh(%L)',
+                          (select c.relowner::regrole from pg_class c where c.oid = relation), relation);
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_trust(relation regclass) IS 'Refuse to update rows of a table as somebody who does not trust its owner.';
 CREATE FUNCTION mmdb.check_waiting(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1067,6 +1097,25 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) IS 'Refuse weights of legs that are not there.';
+CREATE FUNCTION mmdb.check_words(relation regclass, columns text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  wrong record;
+begin
+  select a.attname as name, format_type(a.atttypid, null) as type into wrong
+  from pg_attribute a
+  where a.attrelid = relation and a.attname = any(columns) and mmdb.source_kind(a.atttypid) <> 'text'
+  order by a.attnum limit 1;
+  if found then
+    raise exception 'column "%" of table % has type %, and words are indexed of text columns', wrong.name, relation,
+                    wrong.type
+      using errcode = 'datatype_mismatch', hint = 'have a trigger of yours write it into a column of type text';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_words(relation regclass, columns text[]) IS 'Refuse columns that no index of words can be over.';
 CREATE FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) RETURNS TABLE(key text, attempts integer, failed_state text, failed_hash bytea, failed_error text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1372,8 +1421,10 @@ CREATE FUNCTION mmdb.content_sql(declared mmdb.embeddings) RETURNS text
     AS $$
   select case
     when mmdb.loads_bytes(declared) then format('p.%I', declared.sources[1])
-    when cardinality(declared.sources) = 1 then format('p.%I::text', declared.sources[1])
-    else format(E'concat_ws(E''\\n'', %s)', string_agg(format('p.%I', s.name), ', ' order by s.place))
+    when cardinality(declared.sources) = 1 then
+      mmdb.text_sql(declared.relation, declared.sources[1], format('p.%I::text', declared.sources[1]))
+    else format(E'concat_ws(E''\\n'', %s)', string_agg(mmdb.text_sql(declared.relation, s.name, format('p.%I', s.name)),
+                                                     ', ' order by s.place))
   end
   from unnest(declared.sources) with ordinality s(name, place)
 $$;
@@ -1618,6 +1669,7 @@ COMMENT ON FUNCTION mmdb.declarations() IS 'Every declared embedding with the na
 CREATE FUNCTION mmdb.declare_embedding(declared mmdb.embeddings, index boolean) RETURNS mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET client_min_messages TO 'warning'
     AS $$
 declare
   statement text;
@@ -1857,7 +1909,8 @@ CREATE FUNCTION mmdb.doctor() RETURNS TABLE(subject text, level text, finding te
   select f.* from mmdb.doctor_filters() f
   union all
   select d.subject, 'warning', d.parts[1], d.parts[2]
-  from (select format('embedding %s of %s', e.name, e.relation), mmdb.drift(e.id) from mmdb.embeddings e
+  from (select format('embedding %s of %s', e.name, e.relation), coalesce(mmdb.drift(e.id), mmdb.partition_drift(e))
+        from mmdb.embeddings e
         union all
         select format('recall of %s', c.function), c.drift from mmdb.every_contract c) f(subject, drift)
   cross join lateral (select f.subject, regexp_match(f.drift, '^(.*?): (.*)$')) d(subject, parts)
@@ -3552,6 +3605,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.keep_contract(function regprocedure) IS 'Attach the settings of a function''s contract again, where it has one.';
+CREATE FUNCTION mmdb.keep_vectors(relation regclass) RETURNS SETOF mmdb.embeddings
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform mmdb.check_relation(relation);
+  perform mmdb.lock_declarations(relation);
+  return query
+  select r.* from mmdb.embeddings e cross join lateral mmdb.record_embedding(mmdb.resolved(e)) r
+  where e.relation = keep_vectors.relation order by r.id;
+end
+$$;
+COMMENT ON FUNCTION mmdb.keep_vectors(relation regclass) IS 'Take the vectors that attached partitions brought along for those of their sources, instead of embedding the rows again by mmdb.refresh: for who knows that the sources are as they were.';
 CREATE FUNCTION mmdb.key_column_type(type oid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4507,6 +4573,16 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) IS 'A join by likeness of two tables whose embeddings are of one model, which may be the same: for each row of the left the k nearest rows of the right, over the HNSW index of the right; k of them while k pass the filter and may be seen. Of one table with itself, without the row itself. The keys are texts: left_key::integer joins them. After and upto, keys of the left (see mmdb.page_end), cut a large join into pages.';
+CREATE FUNCTION mmdb.new_partitions(declared mmdb.embeddings) RETURNS TABLE(partition regclass, since xid, command bigint, made_at_once boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select t.partition, t.since, t.command, t.made_at_once
+  from mmdb.partition_triggers(declared) t
+  where declared.attached_to = mmdb.attachment(declared.relation) and t.trigger <> all(declared.known_triggers)
+    and pg_relation_size(t.partition) > 0
+$$;
+COMMENT ON FUNCTION mmdb.new_partitions(declared mmdb.embeddings) IS 'The partitions with rows that came since an embedding was declared or refreshed.';
 CREATE FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4527,6 +4603,22 @@ CREATE FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embe
   where p.embedding = note_counts.embedding
 $$;
 COMMENT ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) IS 'Worker only: the rows of a table, as its owner sees them.';
+CREATE FUNCTION mmdb.note_triggers(declared mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  fired constant text[] := mmdb.triggers_of_stores(declared);
+begin
+  if fired is not null then
+    raise notice 'triggers of table % fire whenever a worker stores a vector: "%"', declared.relation,
+                 array_to_string(fired, '", "')
+      using hint = format('where that is unwanted let their WHEN compare the columns that they are about, as in when '
+                          '(old.%1$I is distinct from new.%1$I)', declared.sources[1]);
+  end if;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.note_triggers(declared mmdb.embeddings) IS 'Tell who declares an embedding which triggers its stores will fire.';
 CREATE FUNCTION mmdb.on_change(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4673,6 +4765,43 @@ CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS t
                       '[' || mmdb.unspaced() || ']+|[^' || mmdb.unspaced() || ']+', 'g') r(run)
 $$;
 COMMENT ON FUNCTION mmdb.pairs(content text, singles boolean) IS 'A text in which runs of characters without spaces are cut into overlapping pairs, and into singles as a document is; of a very long one its first million characters.';
+CREATE FUNCTION mmdb.partition_drift(declared mmdb.embeddings) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+  found_new record;
+  trusted constant boolean := mmdb.trusts_owner(declared.relation);
+  told boolean;
+  brings boolean;
+begin
+  for found_new in select n.* from mmdb.new_partitions(declared) n loop
+    told := trusted and has_table_privilege(found_new.partition, 'select')
+            and not row_security_active(found_new.partition);
+    brings := not found_new.made_at_once;
+    if told then
+      execute 'select ' || mmdb.brings_vectors_sql(declared, found_new.partition, found_new.since, found_new.command,
+                                                   case when found_new.made_at_once then 16 else 8192 end)
+      into brings;
+    end if;
+    if brings then
+      return format('partition %s was attached, and %s vectors of sources that nobody watched: select '
+                    'mmdb.refresh(%L) has its rows embedded again, mmdb.keep_vectors(%3$L) takes them as they are',
+                    found_new.partition, case when told then 'brought' else 'may have brought' end,
+                    declared.relation);
+    end if;
+  end loop;
+  return null;
+exception when undefined_column or undefined_table then
+  return null;  -- mmdb.drift says so
+end
+$_$;
+COMMENT ON FUNCTION mmdb.partition_drift(declared mmdb.embeddings) IS 'Which partition came with vectors that nobody knows, with the remedy; NULL for none.';
+CREATE FUNCTION mmdb.partition_drift_of(id bigint) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select mmdb.partition_drift(e) from mmdb.embeddings e where e.id = partition_drift_of.id $$;
+COMMENT ON FUNCTION mmdb.partition_drift_of(id bigint) IS 'mmdb.partition_drift by an embedding''s id.';
 CREATE FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4708,6 +4837,17 @@ CREATE FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind t
   select s.statement from statements s order by s.place, s.level
 $$;
 COMMENT ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) IS 'The statements that build an index partition by partition.';
+CREATE FUNCTION mmdb.partition_triggers(declared mmdb.embeddings) RETURNS TABLE(partition regclass, trigger oid, since xid, command bigint, made_at_once boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select t.tgrelid::regclass, t.oid, t.xmin, t.cmin::text::bigint, t.xmin::text = a.xmin::text
+  from pg_partition_tree(declared.relation) l
+  join pg_trigger t on t.tgrelid = l.relid and t.tgname = mmdb.trigger_name(declared.id)
+  join pg_attribute a on a.attrelid = l.relid and a.attname = 'tableoid' and a.attnum < 0
+  where l.isleaf and l.level > 0
+$$;
+COMMENT ON FUNCTION mmdb.partition_triggers(declared mmdb.embeddings) IS 'The triggers of an embedding on its partitions, with the transaction and the command in it that made each, and whether that transaction made the table too.';
 CREATE FUNCTION mmdb.pass_template() RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4797,6 +4937,7 @@ begin
     -- Else partitions would be locked before their parent, and a search, which locks it first, could end in a deadlock.
     execute format('lock table %s in access exclusive mode', relation);
   end if;
+  perform mmdb.unset_attached(declared);
   execute format('drop trigger if exists %I on %s', ours, relation);
   execute format('create trigger %I before update %s on %s for each row when (%s) execute function '
                  'mmdb.unset_embedding(%s)',
@@ -5269,15 +5410,17 @@ begin
         and declared.pass_hash is distinct from sha256(convert_to(pass::text, 'UTF8')) then
     raise exception 'embedding % comes without its pass', declared.id using errcode = 'insufficient_privilege';
   end if;
+  declared.known_triggers := array(select t.trigger from mmdb.partition_triggers(declared) t);
   insert into mmdb.embeddings select declared.*
   on conflict (id) do update
     set (sources, source_numbers, source_expressions, column_name, column_number, column_type, vector_type, dimensions,
          relation_name, prefix, function_schema,
-         attached_to, index_options, column_place, stale_column, stale_number)
+         attached_to, index_options, column_place, stale_column, stale_number, known_triggers)
       = (excluded.sources, excluded.source_numbers, excluded.source_expressions, excluded.column_name,
          excluded.column_number, excluded.column_type, excluded.vector_type, excluded.dimensions,
          excluded.relation_name, excluded.prefix, excluded.function_schema, excluded.attached_to,
-         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number);
+         excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number,
+         excluded.known_triggers);
   insert into mmdb.progress (embedding) values (declared.id) on conflict do nothing;
   insert into mmdb.passes select declared.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
@@ -5376,7 +5519,7 @@ begin
   perform mmdb.refresh_namesakes(relation);
 end
 $$;
-COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search functions are kept, and so are views over them unless their columns changed. The functions of a table that was renamed or moved are called after its new name, unless a prefix was given. Where the trigger was missing or could be passed by, all rows are embedded again.';
+COMMENT ON FUNCTION mmdb.refresh(relation regclass) IS 'Make the functions and triggers of a table''s embeddings again, after columns were added, renamed or dropped, or the table renamed. Grants on the search functions are kept, and so are views over them unless their columns changed. The functions of a table that was renamed or moved are called after its new name, unless a prefix was given. Where the trigger was missing or could be passed by, all rows are embedded again; those of a partition that was attached with vectors too.';
 CREATE FUNCTION mmdb.refresh_namesakes(relation regclass) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5578,6 +5721,7 @@ begin
     declared.source_expressions := mmdb.source_expressions(declared.relation, declared.source_numbers);
     declared.attached_to := mmdb.attachment(declared.relation);
     declared.column_place := null;
+    declared.known_triggers := null;  -- all were made by the restore
   end if;
   return mmdb.read_column(declared);
 end
@@ -5849,17 +5993,28 @@ COMMENT ON FUNCTION mmdb.sample_calls(function regprocedure, samples jsonb) IS '
 CREATE FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-  select string_agg(format(case when t.typcategory is null then '%s%I is not null'
-                                when t.typcategory <> 'S' then '%s%I::bytea <> '''''
-                                when c.collisdeterministic is not false then '%s%I::text <> '''''
-                                else '%s%I::text collate "C" <> ''''' end, alias, s.name), ' or ' order by s.place)
+    AS $_$
+  select string_agg(format(case when k.kind = 'text' then '%1$s%2$s <> '''''
+                                when k.kind = 'text[]' then
+                                  'case when array_ndims(%1$s) = 1 '
+                                  'then cardinality(array_remove(array_remove(%1$s%3$s, null), '''')) > 0 '
+                                  'else cardinality(%1$s) > 0 end'
+                                when k.kind = 'enum[]' then
+                                  'case when array_ndims(%1$s) = 1 '
+                                  'then cardinality(array_remove(%1$s, null)) > 0 '
+                                  'else cardinality(%1$s) > 0 end'
+                                when k.kind = 'bytea' then '%1$s::bytea <> '''''
+                                else '%1$s is not null' end,
+                           format('%s%I', alias, s.name),
+                           case when c.collisdeterministic is not false then '::text' else '::text collate "C"' end,
+                           case when c.collisdeterministic is not false then '' else ' collate "C"' end),
+                    ' or ' order by s.place)
   from unnest(sources) with ordinality s(name, place)
   left join pg_attribute a on a.attrelid = relation and a.attname = s.name
-  left join pg_type t on t.oid = a.atttypid
   left join pg_collation c on c.oid = a.attcollation
-$$;
-COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL and not empty.';
+  cross join lateral (select mmdb.source_kind(a.atttypid)) k(kind)
+$_$;
+COMMENT ON FUNCTION mmdb.says_sql(relation regclass, sources text[], alias text) IS 'The condition "a source of this row holds something", not NULL, not empty and no list of nothing else.';
 CREATE FUNCTION mmdb.scans(relation regclass, OUT rows real, OUT whole bigint, OUT read bigint, OUT by_index bigint) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6287,6 +6442,24 @@ CREATE FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) R
   where f.adrelid = relation and a.attgenerated <> '' and a.attnum = any(numbers)
 $$;
 COMMENT ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) IS 'The generation expressions of these columns, as numbers of pg_attrdef.';
+CREATE FUNCTION mmdb.source_kind(type oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  with recursive base(oid) as (
+    select type
+    union all
+    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
+  )
+  select case when t.typcategory = 'S' then 'text'
+              when t.typtype = 'e' then 'enum'
+              when t.typcategory = 'A' and e.typcategory = 'S' then 'text[]'
+              when t.typcategory = 'A' and e.typtype = 'e' then 'enum[]'
+              else format_type(t.oid, null) end
+  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd'
+  left join pg_type e on e.oid = t.typelem
+$$;
+COMMENT ON FUNCTION mmdb.source_kind(type oid) IS 'What a column of this type is to a model: text, enum, a list of either, or, as nothing that a text is made of, the type itself.';
 CREATE FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6300,30 +6473,23 @@ begin
     raise exception 'source % is a virtual generated column', label
       using errcode = 'feature_not_supported', hint = 'declare it STORED, or embed the columns that it is made from';
   end if;
-  -- A domain counts as its base type; citext, varchar and char are text to a model.
-  with recursive base(oid, category) as (
-    select t.oid, t.typcategory from pg_attribute a join pg_type t on t.oid = a.atttypid
-    where a.attrelid = relation and a.attnum = any(numbers)
-    union all
-    select t.typbasetype, t.typcategory from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  )
-  select array_agg(distinct case when b.category = 'S' then 'text' else format_type(b.oid, null) end)
-  into types
-  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd';
+  select array_agg(distinct mmdb.source_kind(a.atttypid)) into types
+  from pg_attribute a where a.attrelid = relation and a.attnum = any(numbers);
   modality := coalesce(wanted, case types when '{bytea}' then 'image' else 'text' end);
   by_uri := modality = 'image' and types = '{text}';
   if modality not in ('text', 'image') then
     raise exception 'unknown modality "%"', modality
       using errcode = 'invalid_parameter_value', hint = 'modalities: text, image';
-  elsif types <> '{text}' and (modality = 'text' or types <> '{bytea}') then
+  elsif modality = 'text' and not types <@ '{text,text[],enum,enum[]}'
+        or modality = 'image' and types not in ('{text}', '{bytea}') then
     raise exception 'source % has type %, which does not hold modality "%"', label,
                     array_to_string(types, ', '), modality
       using errcode = 'datatype_mismatch',
             hint = case when types = '{bytea,text}' then
                           'give each source a weight, as in weights => ''{0.7,0.3}'', or declare an embedding for '
                           'each of them'
-                        else 'text is embedded from text columns, an image from a bytea column or from a text column '
-                             'that holds its URI' end;
+                        else 'text is embedded from text columns, enums and arrays of these, an image from a bytea '
+                             'column or from a text column that holds its URI' end;
   elsif modality = 'image' and cardinality(numbers) > 1 then
     raise exception 'an image is embedded from one column, not from %', label
       using errcode = 'invalid_parameter_value',
@@ -6600,6 +6766,7 @@ begin
   perform mmdb.make_worker_functions(serving), mmdb.make_worker_functions(other);
   if serving.stale_column is not null then
     perform mmdb.make_trigger(serving), mmdb.make_trigger(other);  -- they name the columns that mark
+    perform mmdb.record_embedding(serving), mmdb.record_embedding(other);
   end if;
   if mmdb.is_quantized(serving) or mmdb.is_quantized(other) then
     before := '{}';  -- their bodies say what a walk is ordered by
@@ -6707,6 +6874,16 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.tasks(model text, identity text) IS 'Worker only: the embeddings of a model, by its identity, whose functions may be called.';
+CREATE FUNCTION mmdb.text_sql(relation regclass, source text, plain text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce((
+    select format('nullif(array_to_string(p.%I, '', ''), '''')', source)
+    from pg_attribute a
+    where a.attrelid = relation and a.attname = source and mmdb.source_kind(a.atttypid) like '%[]'), plain)
+$$;
+COMMENT ON FUNCTION mmdb.text_sql(relation regclass, source text, plain text) IS 'A source as text: of a list its elements, with commas between them, of anything else what is plain.';
 CREATE FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text DEFAULT NULL::text, OUT keys text[], OUT distances double precision[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6994,6 +7171,24 @@ CREATE FUNCTION mmdb.trigger_name(id bigint) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS $$ select format('~mmdb_unset_%s', id) $$;
 COMMENT ON FUNCTION mmdb.trigger_name(id bigint) IS 'The name of an embedding''s trigger.';
+CREATE FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select array_agg(distinct t.tgname::text order by t.tgname::text)
+  from pg_trigger t
+  cross join lateral (
+    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* '\m(old|new)\.\*' or exists (
+      select from pg_depend d
+      where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
+        and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)
+  where t.tgrelid in (select declared.relation union select i.relid from pg_partition_tree(declared.relation) i)
+    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and t.tgenabled in ('O', 'A')
+    and (t.tgtype & 16) <> 0 and may.fire
+    and (t.tgattr = ''::int2vector or declared.column_number = any(t.tgattr::smallint[])
+         or declared.stale_number = any(t.tgattr::smallint[]))
+$$;
+COMMENT ON FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) IS 'The table''s own triggers that fire when a worker stores a vector, NULL where there is none.';
 CREATE FUNCTION mmdb.trim_requests() RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7164,19 +7359,32 @@ CREATE FUNCTION mmdb.unset_all(declared mmdb.embeddings) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not mmdb.trusts_owner(declared.relation) then
-    raise exception 'all rows of table % are to be embedded again, and an update of them would run code of its '
-                    'owner as "%"',
-                    declared.relation, current_user
-      using errcode = 'insufficient_privilege',
-            hint = format('as %s: select mmdb.refresh(%L)',
-                          (select c.relowner::regrole from pg_class c where c.oid = declared.relation),
-                          declared.relation);
-  end if;
-  execute mmdb.unset_sql(declared);
+  perform mmdb.check_trust(declared.relation);
+  execute mmdb.unset_sql(declared, mmdb.stored_rows(declared));
 end
 $$;
 COMMENT ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) IS 'Make every row of a table pending, for those who may trust its owner.';
+CREATE FUNCTION mmdb.unset_attached(declared mmdb.embeddings) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  found_new record;
+  brings boolean;
+begin
+  for found_new in select n.* from mmdb.new_partitions(declared) n loop
+    continue when found_new.made_at_once and not mmdb.trusts_owner(declared.relation);
+    perform mmdb.check_trust(declared.relation);
+    execute 'select ' || mmdb.brings_vectors_sql(declared, found_new.partition, found_new.since, found_new.command)
+    into brings;
+    if brings then
+      -- All of it: a row that was changed since, in another column, is as new as one that a worker stored.
+      execute mmdb.unset_sql(declared, 'only ' || mmdb.relation_sql(found_new.partition) || ' p');
+    end if;
+  end loop;
+end
+$$;
+COMMENT ON FUNCTION mmdb.unset_attached(declared mmdb.embeddings) IS 'Make the rows of attached partitions pending that came with vectors.';
 CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7212,18 +7420,18 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.unset_embedding() IS 'Trigger: the source changed and no new embedding came with it, so the row is pending again. With arguments: it keeps the old one, and is marked.';
-CREATE FUNCTION mmdb.unset_sql(declared mmdb.embeddings) RETURNS text
+CREATE FUNCTION mmdb.unset_sql(declared mmdb.embeddings, rows text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('update %s set %s where %s', mmdb.stored_rows(declared),
+  select format('update %s set %s where %s', rows,
                 case when declared.stale_column is null then format('%I = null', declared.column_name)
                      else format('%I = case when %3$s then %2$s end, %4$I = coalesce(%3$s, false)',
                                  declared.column_name, mmdb.vector_of(declared), s.says, declared.stale_column) end,
                 mmdb.present_sql(declared))
   from mmdb.says_sql(declared.relation, declared.sources, 'p.') s(says)
 $_$;
-COMMENT ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) IS 'The statement that makes every row pending; where old vectors are kept they stay, marked.';
+COMMENT ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings, rows text) IS 'The statement that makes every row of this FROM item p pending; where old vectors are kept they stay, marked.';
 CREATE FUNCTION mmdb.unspaced() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -7408,10 +7616,12 @@ CREATE FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) RETURNS TABLE(pl
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select s.place,
-         case when s.modality = 'text' then format('p.%I::text', s.name) else 'null::text' end,
+         case when s.modality = 'text' then t.content else 'null::text' end,
          case when s.modality = 'text' then 'null::bytea' else format('p.%I', s.name) end,
-         format(case when s.modality = 'text' then 'convert_to(p.%I::text, ''UTF8'')' else 'p.%I' end, s.name)
+         case when s.modality = 'text' then format('convert_to(%s, ''UTF8'')', t.content)
+              else format('p.%I', s.name) end
   from unnest(declared.sources, declared.source_modalities) with ordinality s(name, modality, place)
+  cross join lateral mmdb.text_sql(declared.relation, s.name, format('p.%I::text', s.name)) t(content)
 $$;
 COMMENT ON FUNCTION mmdb.weighted_sources(declared mmdb.embeddings) IS 'The sources that have weights, as SQL: each as text or as data, and its bytes.';
 CREATE FUNCTION mmdb.weighted_vector(vectors real[], weights double precision[]) RETURNS public.vector
@@ -7814,7 +8024,7 @@ CREATE VIEW mmdb.status WITH (security_barrier='true') AS
             WHEN (p.window_start > (clock_timestamp() - '00:02:00'::interval)) THEN COALESCE(((NULLIF(p.window_stored, 0))::double precision / NULLIF(date_part('epoch'::text, (clock_timestamp() - p.window_start)), (0)::double precision)), p.last_rate)
             ELSE NULL::double precision
         END AS rows_per_second,
-    COALESCE(mmdb.drift(e.id), p.drift) AS drift,
+    COALESCE(mmdb.drift(e.id), p.drift, mmdb.partition_drift_of(e.id)) AS drift,
     ( SELECT s.name
            FROM mmdb.embeddings s
           WHERE (s.id = e.generation_of)) AS generation_of,
@@ -7981,6 +8191,9 @@ GRANT ALL ON FUNCTION mmdb.base_type(type oid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.base_type(type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.beat(worker integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.beat(worker integer, lease interval) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.brings_vectors_sql(declared mmdb.embeddings, partition regclass, since xid, command bigint, pages bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.brings_vectors_sql(declared mmdb.embeddings, partition regclass, since xid, command bigint, pages bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.brings_vectors_sql(declared mmdb.embeddings, partition regclass, since xid, command bigint, pages bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.call_attributes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.call_attributes() TO mmdb_worker;
@@ -8051,6 +8264,9 @@ GRANT ALL ON FUNCTION mmdb.check_stored_query(function regprocedure) TO mmdb_wor
 REVOKE ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_switch(serving mmdb.embeddings, other mmdb.embeddings, force boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_trust(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_trust(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_trust(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_waiting(declared mmdb.embeddings) TO mmdb_worker;
@@ -8060,6 +8276,9 @@ GRANT ALL ON FUNCTION mmdb.check_weights(weights double precision[], sources int
 REVOKE ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_weights(weights jsonb, legs mmdb.leg[], others text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_words(relation regclass, columns text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_words(relation regclass, columns text[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_words(relation regclass, columns text[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.claim(embedding bigint, worker integer, keys text[], states text[], lease interval) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.claim_orphan(embedding bigint, worker integer, keys text[], states text[], expiry timestamp with time zone, live integer[]) FROM PUBLIC;
@@ -8444,6 +8663,9 @@ GRANT ALL ON FUNCTION mmdb.is_renamed(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.keep_contract(function regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.keep_contract(function regprocedure) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.keep_vectors(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.keep_vectors(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.keep_vectors(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.key_column_type(type oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.key_column_type(type oid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.key_column_type(type oid) TO mmdb_worker;
@@ -8598,10 +8820,16 @@ GRANT ALL ON FUNCTION mmdb.nearest_sql(declared mmdb.embeddings, lefts regclass,
 REVOKE ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.neighbours(left_relation regclass, left_name text, right_relation regclass, right_name text, k integer, max_distance double precision, filter jsonb, after text, upto text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.new_partitions(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.new_partitions(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.new_partitions(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_attempt(embedding bigint, worker integer, key text, state text, source_hash bytea) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.note_counts(embedding bigint, pass uuid, total bigint, embedded bigint, pending bigint, estimated boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.note_triggers(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.note_triggers(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.note_triggers(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.on_change(declared mmdb.embeddings) TO mmdb_worker;
@@ -8632,9 +8860,18 @@ GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer
 GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_worker;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pairs(content text, singles boolean) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.partition_drift(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.partition_drift(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.partition_drift(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.partition_drift_of(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.partition_drift_of(id bigint) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.partition_drift_of(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.partition_index_statements(declared mmdb.embeddings, kind text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.partition_triggers(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.partition_triggers(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.partition_triggers(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.pass_template() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.pass_template() TO mmdb_worker;
@@ -8902,6 +9139,9 @@ GRANT ALL ON FUNCTION mmdb.signs_sql(declared mmdb.embeddings, vector text) TO m
 REVOKE ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_expressions(relation regclass, numbers smallint[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.source_kind(type oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.source_kind(type oid) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.source_kind(type oid) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) TO mmdb_worker;
@@ -8962,6 +9202,9 @@ REVOKE ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks t
 GRANT ALL ON FUNCTION mmdb.take_requests(worker integer, models text[], tasks text[], count integer) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.tasks(model text, identity text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.tasks(model text, identity text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.text_sql(relation regclass, source text, plain text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.text_sql(relation regclass, source text, plain text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.text_sql(relation regclass, source text, plain text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top(pieces mmdb.search_pieces, vector public.vector, k integer, filter jsonb, within text[], after text, OUT keys text[], OUT distances double precision[]) TO mmdb_worker;
@@ -9007,6 +9250,9 @@ GRANT ALL ON FUNCTION mmdb.trigger_drift(declared mmdb.embeddings) TO mmdb_worke
 REVOKE ALL ON FUNCTION mmdb.trigger_name(id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.trigger_name(id bigint) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.trim_requests() FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.trusts_owner(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.trusts_owner(relation regclass) TO mmdb_user;
@@ -9033,12 +9279,15 @@ GRANT ALL ON FUNCTION mmdb.unchanged_sql(declared mmdb.embeddings, alias text) T
 REVOKE ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_all(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unset_attached(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_attached(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_attached(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unset_embedding() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unset_embedding() TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings, rows text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings, rows text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.unset_sql(declared mmdb.embeddings, rows text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.unspaced() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.unspaced() TO mmdb_worker;

@@ -13,8 +13,8 @@ LANDED = {
     "0011_derivations.sql": "3eff9f97f5f78cefe305d5cac8b78a14a2a0aaab7459be95f733c12c6a654c8d",
     "0012_requests.py": "8e55d778dade822821d4db687d8c7e5c5d8efebdc56452c8669096d9a3de5efa",
     "0012_requests.sql": "2b6c60dddf092c5d43bd259dcca8a38c1867581158ba22221c2e03e4aec39e97",
-    "0013_f_partitions.py": "9df833f3c126d732f81ca20aa1456d86151b0c78b7e295957be0abc57327041d",
-    "0013_f_partitions.sql": "2956077110b9a8f7860d7a15edebcae30f7b63bf9abe3254128eeef8345a5097",
+    "0013_partitions.py": "9df833f3c126d732f81ca20aa1456d86151b0c78b7e295957be0abc57327041d",
+    "0013_partitions.sql": "2956077110b9a8f7860d7a15edebcae30f7b63bf9abe3254128eeef8345a5097",
 }
 """The SHA-256 of each file."""
 

@@ -20,6 +20,7 @@ FULL = Declaration(
     prefix="shop",
     weights=(0.7, 0.3),
     on_change="keep",
+    columns="without vectors",
     storage="column",
 )
 OTHER: dict[str, Any] = {
@@ -31,6 +32,7 @@ OTHER: dict[str, Any] = {
     "prefix": "store",
     "weights": (1.0, 1.0),
     "on_change": "unset",
+    "columns": "all",
     "storage": "table",
 }
 UNSAID = {"sources", "weights"}
