@@ -73,7 +73,7 @@ as $$
   select array_agg(distinct t.tgname::text order by t.tgname::text)
   from pg_trigger t
   cross join lateral (
-    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* '\m(old|new)\.\*' or exists (
+    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* E'\\m(old|new)\\.\\*' or exists (
       select from pg_depend d
       where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
         and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)

@@ -23,7 +23,7 @@ as $$
   select string_agg(case
            when left(r.run[1], 1) !~ ('[' || mmdb.unspaced() || ']') then r.run[1]
            when length(r.run[1]) = 1 then r.run[1]
-           else left(substr(regexp_replace(r.run[1], '.', '\& \&', 'g'), 3), -2)
+           else left(substr(regexp_replace(r.run[1], '.', E'\\& \\&', 'g'), 3), -2)
                 || case when singles then ' ' || array_to_string(string_to_array(r.run[1], null), ' ') else '' end
          end, ' ')
   -- No tsvector has room for the pairs of more.
@@ -54,7 +54,7 @@ begin
     piece := substr(content, place, most);
     exit when piece = '';
     if length(piece) = most then
-      piece := coalesce(substring(piece from '^.*\s'), piece);  -- no word is cut where there is a gap
+      piece := coalesce(substring(piece from E'^.*\\s'), piece);  -- no word is cut where there is a gap
     end if;
     more := to_tsvector(configuration, piece);
     exit when mmdb.words_size(words) + mmdb.words_size(more) > 1048000;

@@ -4757,7 +4757,7 @@ CREATE FUNCTION mmdb.pairs(content text, singles boolean DEFAULT true) RETURNS t
   select string_agg(case
            when left(r.run[1], 1) !~ ('[' || mmdb.unspaced() || ']') then r.run[1]
            when length(r.run[1]) = 1 then r.run[1]
-           else left(substr(regexp_replace(r.run[1], '.', '\& \&', 'g'), 3), -2)
+           else left(substr(regexp_replace(r.run[1], '.', E'\\& \\&', 'g'), 3), -2)
                 || case when singles then ' ' || array_to_string(string_to_array(r.run[1], null), ' ') else '' end
          end, ' ')
   -- No tsvector has room for the pairs of more.
@@ -7178,7 +7178,7 @@ CREATE FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) RETURNS text[]
   select array_agg(distinct t.tgname::text order by t.tgname::text)
   from pg_trigger t
   cross join lateral (
-    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* '\m(old|new)\.\*' or exists (
+    select t.tgqual is null or pg_get_triggerdef(t.oid) ~* E'\\m(old|new)\\.\\*' or exists (
       select from pg_depend d
       where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
         and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)
@@ -7711,7 +7711,7 @@ begin
     piece := substr(content, place, most);
     exit when piece = '';
     if length(piece) = most then
-      piece := coalesce(substring(piece from '^.*\s'), piece);  -- no word is cut where there is a gap
+      piece := coalesce(substring(piece from E'^.*\\s'), piece);  -- no word is cut where there is a gap
     end if;
     more := to_tsvector(configuration, piece);
     exit when mmdb.words_size(words) + mmdb.words_size(more) > 1048000;
