@@ -179,7 +179,8 @@ select min(c.oid::regclass::text)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'mmdb')
   and n.nspname !~ '^pg_(toast|temp)'
-  and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+  and not exists (select from pg_depend d
+                  where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 
 -- name: drop_server
 drop server if exists mmdb_loopback cascade

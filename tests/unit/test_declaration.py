@@ -115,7 +115,7 @@ def test_what_is_not_given_is_filled() -> None:
     assert bare.differences(replace(FULL, sources=("a", "b"), weights=None)) == []
     filled = bare.filled()
     assert (filled.name, filled.distance, filled.on_change, filled.storage) == ("a_b", "cosine", "unset", "column")
-    assert filled.differences(replace(FULL, sources=("a", "b"), weights=None)) == ["name", "on_change"]
+    assert filled.differences(replace(FULL, sources=("a", "b"), weights=None)) == ["name", "on_change", "columns"]
     assert (filled.model, filled.modality, filled.prefix) == (None, None, None), "the database's to find out"
 
 

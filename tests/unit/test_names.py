@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 TOPICS = [path.stem.partition("_")[2] for path in sorted((ROOT / "sql").glob("*.sql"))]
 ELSEWHERE = {
     "liveness": "which workers live is seen by what becomes of their rows: worker, tests/faults",
-    "keys": "keys of all types are put through the worker: worker, adversarial",
     "sources": "seen through what is embedded: fusion, worker",
+    "dependents": "what is in the way of functions that change or go: renamed, install",
     "storage": "seen through declarations and searches: embeddings, search_views",
     "plan": "seen through declarations and what is refused: embeddings",
     "made": "seen through declarations: embeddings, privileges",
