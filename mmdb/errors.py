@@ -87,3 +87,10 @@ class QueryError(MmdbError):
     """What is searched for, or where, is not something that can be compared."""
 
     exit_code = 2
+
+
+class EmptyQueryError(QueryError):
+    """An empty query was to become a vector. A search by it is no error: it finds no rows."""
+
+    sqlstate = "22M01"
+    """By which the database says so: of psycopg's error `.sqlstate`, of SQLAlchemy's `.orig.sqlstate`."""

@@ -43,7 +43,25 @@ $$;
 comment on function mmdb.embed_by(text, text, bytea) is
   'The vector of one text, or of bytes, by one model: from the cache, else from a worker.';
 
--- Of which kind bytes are, a worker says, who looks at them.
+-- White space of every script, whatever the collation of the text.
+create or replace function mmdb.is_blank(query text) returns boolean
+language sql immutable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select query collate "C"
+         !~ '[^\s\u001C-\u001F\u0085\u00A0\u1680\u2000-\u200B\u2028\u2029\u202F\u205F\u2060\u3000\uFEFF]'
+$$;
+comment on function mmdb.is_blank(text) is
+  'Whether a query says nothing, as an empty search box: searches find no rows by it, and it has no vector.';
+
+create or replace function mmdb.is_blank(query bytea) returns boolean
+language sql immutable parallel safe security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select octet_length(query) = 0 $$;
+comment on function mmdb.is_blank(bytea) is 'Whether a query is no bytes at all.';
+
+-- Of which kind bytes are, a worker says, who looks at them. An empty query has an SQLSTATE of its own, which
+-- applications tell from what is wrong with the search.
 create or replace function mmdb.check_embeddable(model text, content text, data bytea) returns void
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -67,8 +85,9 @@ begin
     raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
       using errcode = 'program_limit_exceeded',
             hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
-  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
-    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  elsif mmdb.is_blank(content) or mmdb.is_blank(data) then
+    raise exception 'the query is empty'
+      using errcode = '22M01', hint = 'searches find no rows by it; a vector of it there is not';
   end if;
 end
 $$;

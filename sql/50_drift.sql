@@ -194,9 +194,9 @@ begin
   if exists (select from mmdb.made_functions(declared) p
              left join mmdb.query_arguments(declared) q on format_type(p.proargtypes[0], null) = q.argument
              where p.proname = mmdb.search_name(declared.prefix, declared.name)
-                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector)
+                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector, q.asked)
                 or p.proname = mmdb.top_name(declared.prefix, declared.name)
-                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector)) then
+                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector, q.asked)) then
     return outdated;
   elsif declared.id is distinct from (mmdb.first_declared(declared.relation)).id then
     return null;  -- the functions of the table are the first one's

@@ -43,23 +43,26 @@ $$;
 comment on function mmdb.search_columns(regclass) is
   'The columns of a table, as a search view declares and as it selects them.';
 
-create or replace function mmdb.search_body(declared mmdb.embeddings, vector text) returns text
+create or replace function mmdb.search_body(declared mmdb.embeddings, vector text, asked text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $outer$
   select mmdb.filled($body$
   select {selected}, {distance} as {name}
   from {rows}
-  where {present}
+  where {present} and {asked}
 $body$, jsonb_build_object(
     'selected', c.selected, 'distance', mmdb.distance_sql(declared, vector),
     'name', quote_ident(mmdb.distance_name(declared.relation)), 'rows', mmdb.searched_rows(declared),
-    'present', mmdb.present_sql(declared)))
+    'present', mmdb.present_sql(declared), 'asked', asked))
   from mmdb.search_columns(declared.relation) c
 $outer$;
-comment on function mmdb.search_body(mmdb.embeddings, text) is 'The one SELECT of a search view.';
+comment on function mmdb.search_body(mmdb.embeddings, text, text) is
+  'The one SELECT of a search view: no rows unless something is asked, which PostgreSQL looks at before it reads any.';
 
-create or replace function mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) returns void
+create or replace function mmdb.make_search_view(
+  declared mmdb.embeddings, argument text, vector text, asked text
+) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -68,7 +71,7 @@ declare
 begin
   perform mmdb.make_public_function(declared, name, argument, argument,
                                     'language sql stable parallel restricted security invoker',
-    mmdb.search_body(declared, vector),
+    mmdb.search_body(declared, vector, asked),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
            mmdb.relation_sql(declared.relation), declared.name, mmdb.distance_name(declared.relation),
            case when mmdb.is_quantized(declared)
@@ -76,23 +79,25 @@ begin
                 else '' end));
 end
 $$;
-comment on function mmdb.make_search_view(mmdb.embeddings, text, text) is 'One search view.';
+comment on function mmdb.make_search_view(mmdb.embeddings, text, text, text) is 'One search view.';
 
 -- Without its width, which another model may not have: the body stays as it is when the model is switched.
-create or replace function mmdb.query_arguments(declared mmdb.embeddings) returns table (argument text, vector text)
+create or replace function mmdb.query_arguments(declared mmdb.embeddings)
+returns table (argument text, vector text, asked text)
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case m.modality when 'text' then 'text' else 'bytea' end,
          format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(declared.relation),
-                declared.name, t.name)
+                declared.name, t.name),
+         'not mmdb.is_blank($1)'
   from unnest((select m.modalities from mmdb.models m where m.name = declared.model)) m(modality),
        mmdb.vector_type(declared) t(name)
   union all
-  select mmdb.vector_type(declared), '$1'
+  select mmdb.vector_type(declared), '$1', '$1 is not null'
 $$;
 comment on function mmdb.query_arguments(mmdb.embeddings) is
-  'What the search functions of an embedding take, and the vector that it becomes.';
+  'What the search functions of an embedding take, the vector that it becomes, and the condition that it is one.';
 
 create or replace function mmdb.make_search_views(declared mmdb.embeddings, made_already text[] default '{}')
 returns void
@@ -102,10 +107,13 @@ as $$
 declare
   argument text;
   vector text;
+  asked text;
 begin
-  for argument, vector in select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already) loop
-    perform mmdb.make_search_view(declared, argument, vector);
-    perform mmdb.make_top_function(declared, argument, vector);
+  for argument, vector, asked in
+    select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already)
+  loop
+    perform mmdb.make_search_view(declared, argument, vector, asked);
+    perform mmdb.make_top_function(declared, argument, vector, asked);
   end loop;
 end
 $$;

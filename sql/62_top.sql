@@ -396,17 +396,20 @@ comment on function mmdb.found_body(regclass, text, text[], text, text, text) is
   'The body of a function that returns rows of a table: those whose keys a search finds, and beside each what the '
   'other arrays of its record hold. `after` is the parameter for the key after which they come.';
 
-create or replace function mmdb.top_body(declared mmdb.embeddings, vector text) returns text
+create or replace function mmdb.top_body(declared mmdb.embeddings, vector text, asked text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select mmdb.found_body(declared.relation, format(
-    'mmdb.top(pieces => %s, vector => %s::@extschema:vector@.vector, k => $2, filter => $3, within => $4::text[], '
-    'after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), vector), array['keys', 'distances'], '$5')
+    'mmdb.top(pieces => %s, vector => case when %s then %s end::@extschema:vector@.vector, k => $2, filter => $3, '
+    'within => $4::text[], after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), asked, vector),
+    array['keys', 'distances'], '$5')
 $$;
-comment on function mmdb.top_body(mmdb.embeddings, text) is 'The body of T_top_by_NAME.';
+comment on function mmdb.top_body(mmdb.embeddings, text, text) is 'The body of T_top_by_NAME.';
 
-create or replace function mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) returns void
+create or replace function mmdb.make_top_function(
+  declared mmdb.embeddings, argument text, vector text, asked text
+) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
@@ -422,9 +425,9 @@ begin
            mmdb.free_name(declared.relation, 'after'), mmdb.key_type(declared.relation)),
     format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(declared.relation),
            mmdb.key_type(declared.relation)),
-    mmdb.call_attributes(), mmdb.top_body(declared, vector),
+    mmdb.call_attributes(), mmdb.top_body(declared, vector, asked),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(declared.relation), declared.name));
 end
 $$;
-comment on function mmdb.make_top_function(mmdb.embeddings, text, text) is 'T_top_by_NAME for one kind of query.';
+comment on function mmdb.make_top_function(mmdb.embeddings, text, text, text) is 'T_top_by_NAME for one kind of query.';

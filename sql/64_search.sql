@@ -181,12 +181,16 @@ declare
   weight double precision;
   nothing boolean := true;
 begin
-  if btrim(query, E' \t\r\n') = '' then
-    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
-  end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
   -- Before anything is embedded.
   perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
+  if mmdb.is_blank(query) or exists (select from unnest(images) i where mmdb.is_blank(i)) then
+    query := case when not mmdb.is_blank(query) then query end;
+    images := array(select i from unnest(images) i where not mmdb.is_blank(i));
+    if query is null and images = '{}' then
+      return;
+    end if;
+  end if;
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import psycopg
 from psycopg import errors as pg
 
-from mmdb.errors import DatabaseError, one_line
+from mmdb.errors import DatabaseError, EmptyQueryError, MmdbError, one_line
 
 Remedy: TypeAlias = Callable[[psycopg.Error], "str | None"]
 """What to do about an error for which the database has no hint."""
@@ -69,8 +69,10 @@ def translated(
     kind: type[DatabaseError] = DatabaseError,
     *,
     message: str | None = None,
-) -> DatabaseError:
+) -> MmdbError:
     """The driver's `error` as ours, of class `kind`; `message` stands for what it says by default."""
+    if error.sqlstate == EmptyQueryError.sqlstate:
+        return EmptyQueryError(message or brief(error), hint=error.diag.message_hint)
     # On dependent objects PostgreSQL's own hint is CASCADE, which takes what nobody looked at.
     hint = error.diag.message_hint
     if isinstance(error, pg.DependentObjectsStillExist) and "CASCADE" in (hint or ""):

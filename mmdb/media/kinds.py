@@ -22,6 +22,9 @@ MAX_MEDIA_BYTES = 50_000_000
 MAX_URI_BYTES = 8_192
 """Of a URI, not of what it leads to."""
 
+INVISIBLE = "\u200b\u2060\ufeff"
+"""Characters of no width that are no white space to Python."""
+
 Modality: TypeAlias = Literal["text", "image"]
 """The kinds that a model can embed today."""
 MODALITIES: tuple[Modality, ...] = ("text", "image")
@@ -81,6 +84,11 @@ def modality_of(item: object) -> Modality | None:
         if isinstance(item, _ITEMS[modality]):
             return modality
     return None
+
+
+def is_blank(item: object) -> bool:
+    """Whether an item is a text that says nothing, as mmdb.is_blank has it."""
+    return isinstance(item, str) and all(character.isspace() or character in INVISIBLE for character in item)
 
 
 def max_source_bytes(kind: str, *, by_uri: bool = False) -> int:

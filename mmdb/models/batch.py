@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mmdb.config import Settings
-from mmdb.errors import MediaError, ModelError
+from mmdb.errors import EmptyQueryError, MediaError, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,8 @@ def embed_batch(
     Sources are read as they are needed, a batch of the model's at a time. `model` is a name or what `load_model` gave.
     `progress` shows a bar on stderr; None shows one where that is a terminal.
 
-    Raises MediaError for a picture that cannot be read, naming its place, ModelError for what the model refuses.
+    Raises MediaError for a picture that cannot be read, naming its place, ModelError for what the model refuses,
+    EmptyQueryError for an empty text with `purpose="query"`.
     """
     import numpy as np
 
@@ -74,6 +75,8 @@ def embed_batch(
         place = 0
         for batch in _batches(sources, embedder.batch_size):
             items = [_item(source, place + offset) for offset, source in enumerate(batch)]
+            if purpose == "query":
+                _check_queries(items, place)
             made.append(embedder.embed(items, purpose))
             place += len(batch)
             advance(len(batch))
@@ -99,6 +102,14 @@ def _item(source: Source, place: int) -> Item:
         raise MediaError(f'source {place}: "{source!r}" cannot be read: {error.strerror}') from error
     except MediaError as error:
         raise MediaError(f"source {place}: {error.message}", hint=error.hint) from error
+
+
+def _check_queries(items: list[Item], place: int) -> None:
+    from mmdb.media.kinds import is_blank
+
+    for offset, item in enumerate(items):
+        if is_blank(item):
+            raise EmptyQueryError(f"query {place + offset} is empty", hint="it has no vector: leave it out")
 
 
 @contextmanager

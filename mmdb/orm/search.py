@@ -4,7 +4,7 @@
 
 The scalar sub-select is computed once a statement (once an outer row under LATERAL). A statement that is ordered by a
 distance gets `… IS NOT NULL` for that embedding: rows without one have no place in the order, and whether they came out
-must not depend on the plan.
+must not depend on the plan. And it gets `NOT mmdb.is_blank(:q)`: an empty search box finds no rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Float, Select, Table
+from sqlalchemy import Boolean, Float, LargeBinary, Select, String, Table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import ColumnElement, Label, UnaryExpression
@@ -45,13 +45,25 @@ class distance_(FunctionElement[float]):
         return list(self.clauses)[1]
 
 
+class asked_(FunctionElement[bool]):
+    """That a query, a text or bytes, says something."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    @property
+    def _from_objects(self) -> list[Any]:
+        return []  # an expression is another statement's, as the distance has it
+
+
 def distance(embedding: Any, query: Query, *, embedder: Embedder | None = None) -> ColumnElement[float]:
     """The distance of each row's embedding from `query`: for cosine 0 (the same) to 2, NULL where there is none.
 
     `embedding` is a mapped attribute (`Product.photo_embedding`, also of an alias) or its column. `query` is a text, a
     picture (bytes, a path, a PIL image), a vector, an instance of a mapped class ("like this one") or an SQL expression
     of type text, bytea or halfvec. A text or picture is embedded by a worker when the statement runs (0.1 ms if it was
-    asked before, else the model's time and 2 ms), or, with `embedder`, here and now (the model's time).
+    asked before, else the model's time and 2 ms), or, with `embedder`, here and now (the model's time). An empty text
+    finds no rows where its distance is the order; elsewhere it is an error of the database, SQLSTATE 22M01.
 
     Raises QueryError for what is no embedding or cannot be compared with it, MediaError for a picture that cannot be
     read.
@@ -100,21 +112,32 @@ def _vector_sql(query: Any, base: Any, compiler: Any, options: dict[str, Any]) -
 
 @compiles(Select, "postgresql")
 def _compile_select(select: Select[Any], compiler: Any, **options: Any) -> str:
-    """Leave out rows without an embedding where a distance from it is the order; then what others have to add."""
-    for column in _ordered_by(select):
-        present = column.is_not(None)
-        if not any(present.compare(given) for given in select._where_criteria):
-            select = select.where(present)
+    """Where a distance is the order, leave out what has none; then what others have to add."""
+    for element in _ordered_by(select):
+        for condition in _conditions(element):
+            if not any(condition.compare(given) for given in select._where_criteria):
+                select = select.where(condition)
     for rewrite in REWRITES:
         select = rewrite(select)
     return str(compiler.visit_select(select, **options))
 
 
-def _ordered_by(select: Select[Any]) -> Iterator[ColumnElement[Any]]:
+def _conditions(element: distance_) -> Iterator[ColumnElement[bool]]:
+    yield element.column.is_not(None)
+    if isinstance(element.query.type, String | LargeBinary):
+        yield asked_(element.query)
+
+
+@compiles(asked_)
+def _compile_asked(element: asked_, compiler: Any, **options: Any) -> str:
+    return f"NOT mmdb.is_blank({compiler.process(next(iter(element.clauses)), **options)})"
+
+
+def _ordered_by(select: Select[Any]) -> Iterator[distance_]:
     for clause in select._order_by_clauses:
         inner = _unwrapped(clause)
         if isinstance(inner, distance_):
-            yield inner.column
+            yield inner
 
 
 def _unwrapped(clause: Any) -> Any:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import InstanceState
 
 from mmdb.errors import MediaError, QueryError
-from mmdb.media.kinds import item_of
+from mmdb.media.kinds import is_blank, item_of
 from mmdb.models.embed.base import Embedder, Item
 from mmdb.orm.declared import INFO, MappedEmbedding
 from mmdb.orm.types import Embedding, as_vector
@@ -35,7 +35,8 @@ def query_expression(
     query: Query, mapped: MappedEmbedding, column: Any, embedder: Embedder | None, where: str
 ) -> ColumnElement[Any]:
     """`query` as an expression of type text, bytea, or the embedding's own. Raises QueryError and MediaError."""
-    if embedder is not None and isinstance(query, str | bytes | os.PathLike | Image.Image):
+    # An empty text has no vector; the statement finds no rows by it.
+    if embedder is not None and isinstance(query, str | bytes | os.PathLike | Image.Image) and not is_blank(query):
         return _embedded(query, mapped, embedder, where)
     if isinstance(query, str):
         _check_modality(mapped, "text", where)

@@ -97,7 +97,7 @@ BAD_LABELS = [
     ("v, null::text[], 'hash'", pg.InvalidParameterValue, "there are no labels"),
     ("v, array['a', null], 'hash'", pg.NullValueNotAllowed, "label 2 is null"),
     ("v, array['a', 'b', 'a'], 'hash'", pg.InvalidParameterValue, 'label "a" is there twice'),
-    ("v, array['a', ' '], 'hash'", pg.InvalidParameterValue, "the query is empty"),
+    ("v, array['a', ' '], 'hash'", psycopg.DataError, "the query is empty"),
     ("v, array['a'], 'nothing'", pg.UndefinedObject, 'model "nothing" does not exist'),
     ("'[1,2]'::vector, array['a'], 'hash'", pg.DataException, "has 2 dimensions, and those of the labels have 64"),
     ("array_fill(0, array[64])::vector, array['a'], 'hash'", pg.DataException, "no direction"),

@@ -88,8 +88,8 @@ def test_a_pooler_in_transaction_mode(database: Database, conn: Connection, work
     ("call", "error", "match"),
     [
         ("mmdb.embed('x', 'nix')", pg.UndefinedObject, 'model "nix" does not exist'),
-        ("mmdb.embed('  ', 'hash')", pg.InvalidParameterValue, "the query is empty"),
-        ("mmdb.embed(''::bytea, 'hash')", pg.InvalidParameterValue, "the query is empty"),
+        ("mmdb.embed('  ', 'hash')", psycopg.DataError, "the query is empty"),
+        ("mmdb.embed(''::bytea, 'hash')", psycopg.DataError, "the query is empty"),
         ("mmdb.embed('no picture'::bytea, 'hash')", pg.DataException, "could not be embedded"),
         ("mmdb.embed(repeat('x', 11000000), 'hash')", pg.ProgramLimitExceeded, "more than the limit of 10485760"),
     ],

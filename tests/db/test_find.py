@@ -111,7 +111,6 @@ def test_context(shop: Connection) -> None:
 
 BAD = [
     ("select * from mmdb.find()", "there is no table to search in"),
-    ("select * from mmdb.find('  ')", "the query is empty"),
     ("select * from mmdb.find('x', k => 0)", "k is 0, expected 1 to 10000"),
     ("select * from mmdb.find('x', relations => '{}')", "there is no table to search in"),
     ("select * from mmdb.find('x', relations => array['mmdb.models'::regclass])", "there is no table to search in"),

@@ -152,7 +152,6 @@ def test_a_text_and_a_picture(goods: Connection) -> None:
     ("options", "message"),
     [
         ({"query": None}, "nothing to search for"),
-        ({"query": " "}, "the query is empty"),
         ({"query": "x", "k": 0}, "k is 0"),
         ({"query": "x", "k": 20_000}, "k is 20000"),
         ({"query": "x", "depth": 3}, "depth is 3, less than k"),

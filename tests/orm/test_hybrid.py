@@ -96,6 +96,12 @@ def test_ranks_and_weights(found: Session) -> None:
     assert {tuple(row[2]) for row in found.execute(words)} == {("keywords",)}
 
 
+def test_an_empty_text_finds_no_rows(found: Session) -> None:
+    for query in ("", "  \n", "\u3000"):
+        assert found.execute(search(Product, query)).all() == []
+        assert found.execute(search(Product, query, ranks=True).where(Product.price > 1).limit(3)).all() == []
+
+
 def test_asynchronously(found: Session, database: Database) -> None:
     async def run() -> None:
         for driver in ("psycopg", "asyncpg"):

@@ -15,9 +15,11 @@ from sqlalchemy import (
     Engine,
     Integer,
     Select,
+    String,
     Text,
     bindparam,
     cast,
+    column,
     create_engine,
     exists,
     func,
@@ -26,7 +28,9 @@ from sqlalchemy import (
     select,
     text,
     true,
+    values,
 )
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -40,7 +44,8 @@ from sqlalchemy.orm import (
 
 import mmdb
 from mmdb.database.url import sqlalchemy_url
-from mmdb.errors import MediaError, QueryError
+from mmdb.errors import EmptyQueryError, MediaError, QueryError
+from mmdb.models.embed.hash import HashEmbedder
 from mmdb.orm import distance, embedding, nearest
 from mmdb.worker import Totals
 from tests.conftest import Database
@@ -49,7 +54,7 @@ from tests.orm.conftest import Base, Maker, Product, sql
 
 Drain = Callable[[], Totals]
 COLUMNS = "products.id, products.title, products.price, products.maker_id"
-PRESENT = "products.title_embedding IS NOT NULL"
+PRESENT = "products.title_embedding IS NOT NULL AND NOT mmdb.is_blank(%(param_1)s::VARCHAR)"
 VECTOR = "(SELECT mmdb.embed_for('products'::regclass, 'title', %(param_1)s::VARCHAR)::halfvec)"
 
 
@@ -58,6 +63,25 @@ def found(shop: Session, drain: Drain, worker: None) -> Session:
     """The shop, embedded, with a worker for queries."""
     drain()
     return shop
+
+
+@pytest.mark.parametrize("embedder", [None, HashEmbedder()])
+def test_an_empty_text_finds_no_rows(found: Session, embedder: HashEmbedder | None) -> None:
+    for query in ("", " \t", "\u3000"):
+        near = nearest(Product.title_embedding, query, embedder=embedder)
+        assert found.scalars(select(Product).order_by(near).limit(3)).all() == []
+        away = distance(Product.title_embedding, query, embedder=embedder).label("away")
+        assert found.execute(select(Product, away).order_by(away)).all() == []
+    wishes = values(column("wish", String), name="wishes").data([("item 1",), (" ",), ("item 2",)])
+    best = lateral(select(Product.title).order_by(nearest(Product.title_embedding, wishes.c.wish)).limit(1))
+    titles = found.scalars(select(best.c.title).select_from(wishes.join(best, true()))).all()
+    assert titles == ["item 1", "item 2"]
+
+
+def test_an_empty_text_has_no_distance(found: Session) -> None:
+    with pytest.raises(DataError) as raised:
+        found.execute(select(distance(Product.title_embedding, " ")))
+    assert raised.value.orig.sqlstate == EmptyQueryError.sqlstate  # type: ignore[union-attr]
 
 
 # What it compiles to.

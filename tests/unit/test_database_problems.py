@@ -8,7 +8,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import ArgumentError, ProgrammingError
 
 from mmdb.database.problems import brief, driver_error, is_unreachable, said, translated
-from mmdb.errors import InstallError
+from mmdb.errors import EmptyQueryError, InstallError, QueryError
 
 DOWN = psycopg.OperationalError("connection refused\n\tIs the server running?\n")
 
@@ -42,6 +42,16 @@ def test_remedies(error: psycopg.Error, hint: str) -> None:
     assert ours.hint is not None
     assert hint in ours.hint
     assert ours.message == brief(error)
+
+
+def test_an_empty_query_has_a_class_of_its_own() -> None:
+    class Empty(psycopg.DataError):
+        sqlstate = "22M01"
+
+    ours = translated(Empty("the query is empty"))
+    assert type(ours) is EmptyQueryError
+    assert isinstance(ours, QueryError)
+    assert ours.message == "the query is empty"
 
 
 def test_a_door_has_remedies_and_a_class_of_its_own() -> None:
