@@ -218,6 +218,26 @@ $$;
 comment on function mmdb.distance_sql(mmdb.embeddings, text, text) is
   'The distance of a vector, that of row p unless another one is given, from another of the same type.';
 
+-- Of a vector of zeros, which an application may write as a placeholder, the cosine distance is NaN, to itself too; of
+-- one whose square is no float4 as well. PostgreSQL sorts NaN behind every number, so such rows come last; whoever
+-- calculates with distances leaves them out.
+create or replace function mmdb.has_direction(embedding @extschema:vector@.vector) returns boolean
+language sql immutable parallel safe security invoker
+as $$ select (embedding operator(@extschema:vector@.<=>) embedding) operator(pg_catalog.<>) 'NaN' $$;
+comment on function mmdb.has_direction(@extschema:vector@.vector) is
+  'Whether a vector can be compared with others by its direction: it is not all zero.';
+
+create or replace function mmdb.has_direction(embedding @extschema:vector@.halfvec) returns boolean
+language sql immutable parallel safe security invoker
+as $$ select (embedding operator(@extschema:vector@.<=>) embedding) operator(pg_catalog.<>) 'NaN' $$;
+comment on function mmdb.has_direction(@extschema:vector@.halfvec) is
+  'The same for a halfvec, as embeddings are stored.';
+
+create or replace function mmdb.measured(distance double precision) returns double precision
+language sql immutable parallel safe security invoker
+as $$ select case when distance > '-infinity' and distance < 'infinity' then distance end $$;
+comment on function mmdb.measured(double precision) is 'A distance that says something; NULL for NaN and infinities.';
+
 create or replace function mmdb.walk_sql(declared mmdb.embeddings, other text) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

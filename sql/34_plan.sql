@@ -119,6 +119,7 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  zeros bigint := 0;
   filled boolean := (select sum(pg_relation_size(c.oid)) > 0 from pg_class c
     where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
 begin
@@ -126,15 +127,25 @@ begin
     execute format('select exists (select from %s where %s)', mmdb.stored_rows(planned), mmdb.present_sql(planned))
     into filled;
   end if;
+  if filled and mmdb.trusts_owner(planned.relation) and mmdb.distance_of(planned) = 'cosine' then
+    execute format('select count(*) from %s where not mmdb.has_direction(%s)', mmdb.stored_rows(planned),
+                   mmdb.vector_of(planned)) into zeros;
+  end if;
   if filled then
     raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
                     planned.column_name, planned.relation
       using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
   end if;
+  if zeros > 0 then
+    raise warning 'column "%" of table % has % vectors of zeros, which searches return last', planned.column_name,
+                    planned.relation, zeros
+      using hint = format('to have these rows embedded: update %s set %I = null where not mmdb.has_direction(%2$I)',
+                          planned.relation, planned.column_name);
+  end if;
 end
 $$;
 comment on function mmdb.warn_of_adopted(mmdb.embeddings) is
-  'Say that vectors of an adopted column are kept, where it has any.';
+  'Say that vectors of an adopted column are kept, where it has any, and how many of them are of no use.';
 
 -- pgvector's own limits, said before anything is built.
 create or replace function mmdb.check_index_options(options jsonb) returns jsonb

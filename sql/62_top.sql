@@ -347,6 +347,9 @@ begin
   if passed is null or passed < enough then
     select * into keys, distances from mmdb.top_exact(pieces, later, vector, within, k);
   end if;
+  if distances[1] = 'NaN' and not mmdb.has_direction(vector) then
+    raise exception 'the vector to search for has no direction: all of it is zero' using errcode = 'data_exception';
+  end if;
   keys := keys[:k];
   distances := distances[:k];
 end

@@ -57,6 +57,7 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
+  combined @extschema:vector@.vector;
   asked constant text := mmdb.model_of((leg.pieces).relation, leg.name);
   modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
@@ -73,7 +74,12 @@ begin
   if cardinality(factors) = 1 and factors[1] > 0 then
     return (array(select v from unnest(vectors) v))::real[]::@extschema:vector@.vector;
   end if;
-  return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+  combined := case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+  if not mmdb.has_direction(combined) then
+    raise exception 'the text and the pictures of the query cancel each other out in embedding "%"', leg.name
+      using errcode = 'invalid_parameter_value', hint = 'weigh them otherwise: weights => ''{"image": 0.5}''';
+  end if;
+  return combined;
 end
 $$;
 comment on function mmdb.query_vector(mmdb.leg, text, bytea[], jsonb) is
@@ -128,9 +134,9 @@ comment on function mmdb.words_found(mmdb.leg, text, jsonb, text[], integer) is
   'The candidates of a leg of words.';
 
 -- By an embedding, a row's nearness is the share of the last candidate's distance by which it is nearer; mmdb.search
--- scales it so that the row that stands out most, among the candidates of all embeddings, has 1. By words, it is nearly
--- 1 if few rows have any of them; if so many have that the leg is full, it falls to 0 for the last row: rare words say
--- more.
+-- scales it so that the row that stands out most, among the candidates of all embeddings, has 1; it is 0 where there is
+-- no distance. By words, it is nearly 1 if few rows have any of them; if so many have that the leg is full, it falls to
+-- 0 for the last row: rare words say more.
 create or replace function mmdb.search_found(
   leg mmdb.leg, query text, vector @extschema:vector@.vector, depth integer, filter jsonb, within text[]
 ) returns table (key text, rank bigint, nearness double precision, how jsonb)
@@ -148,10 +154,10 @@ begin
   else
     return query
     select f.key, f.place,
-           coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
-           jsonb_build_object('rank', f.place, 'distance', f.distance)
+           coalesce((max(m.distance) over () - m.distance) / nullif(abs(max(m.distance) over ()), 0), 0),
+           jsonb_build_object('rank', f.place, 'distance', m.distance)
     from mmdb.top(leg.pieces, vector, depth, filter, within) t,
-         unnest(t.keys, t.distances) with ordinality f(key, distance, place);
+         unnest(t.keys, t.distances) with ordinality f(key, distance, place), mmdb.measured(f.distance) m(distance);
   end if;
 end
 $$;

@@ -69,7 +69,7 @@ comment on function mmdb.search_depth(integer, integer, double precision) is
 --   (1 - diversity) * relevance - diversity * likeness to the most alike of those before it.
 -- Relevance is the score in shares of the best one. Likeness is 1 for the same vector and 0 from the distance on that
 -- parts the best candidate from the one least like it, or the parameter would mean something else for every model.
--- A row without a vector is half alike to all.
+-- A row without a vector, or with one of zeros, is half alike to all.
 create or replace function mmdb.diverse(
   ordered text[], scores double precision[], pieces mmdb.search_pieces, wanted integer, diversity double precision
 ) returns text[]
@@ -95,7 +95,8 @@ begin
                          / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place)
-    left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+    left join (select %1$s as key, case when mmdb.has_direction(%2$s) then %2$s end as vector
+               from %3$s where %4$s) f on f.key = o.key
   $query$, pieces.key, pieces.vector, pieces.source, pieces.within)
   into vectors, relevance, anchor using null::text, mmdb.within_keys(pieces, ordered), ordered, scores, count;
   farthest := (select max(v operator(@extschema:vector@.<=>) anchor) from unnest(vectors) v);

@@ -38,7 +38,8 @@ comment on function mmdb.check_examples(regclass, text[], text[], integer) is
 
 -- Rocchio (1971) with no query but the examples: the mean of the liked rows minus the weighted mean of the disliked.
 -- The weight is 0.2 unless given, the 0.15 / 0.75 of Manning, Raghavan and Schuetze (2008, section 9.1.1). Every
--- example and the result are of unit length, except for Euclidean distance, where length counts.
+-- example and the result are of unit length, except for Euclidean distance, where length counts. A vector of zeros has
+-- no unit length, and is none.
 create or replace function mmdb.example_vector(
   leg mmdb.leg, vectors @extschema:vector@.vector[], number integer, liked integer,
   disliked_weight double precision
@@ -53,12 +54,14 @@ declare
   unwanted @extschema:vector@.vector;
 begin
   if array_length(vectors, 1) = 1 then
-    return vectors[1][number];
+    return case when not unit or mmdb.has_direction(vectors[1][number]) then vectors[1][number] end;
   end if;
   select @extschema:vector@.avg(e.vector) filter (where e.place <= liked),
          @extschema:vector@.avg(e.vector) filter (where e.place > liked)
   into wanted, unwanted
-  from (select i, case when unit then @extschema:vector@.l2_normalize(vectors[i][number]) else vectors[i][number] end
+  from (select i, case when not unit then vectors[i][number]
+                       when mmdb.has_direction(vectors[i][number]) then
+                         @extschema:vector@.l2_normalize(vectors[i][number]) end
         from generate_subscripts(vectors, 1) i) e(place, vector);
   if unwanted is not null then
     wanted := wanted operator(@extschema:vector@.-) (unwanted operator(@extschema:vector@.*)
@@ -77,7 +80,7 @@ comment on function mmdb.example_vector(
   mmdb.leg, @extschema:vector@.vector[], integer, integer, double precision
 ) is
   'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL '
-  'where no liked row has a vector.';
+  'where no liked row has a vector that is not all zero.';
 
 create or replace function mmdb.check_disliked(weights jsonb, legs mmdb.leg[]) returns double precision
 language plpgsql stable security invoker
@@ -112,8 +115,8 @@ begin
     case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', '))
          else 'none of the liked rows' end, relation, names
     using errcode = 'object_not_in_prerequisite_state',
-          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)',
-                        relation);
+          hint = format('it waits for a worker, has nothing to embed, or a vector of zeros, which is like none: select '
+                        'mmdb.wait_until_embedded(%L)', relation);
 end
 $$;
 comment on function mmdb.refuse_pending(mmdb.leg[], text[], integer, jsonb) is
@@ -152,7 +155,8 @@ begin
     -- The examples, which are the nearest to themselves, make room for others.
     select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
            found_ranks || array_agg(jsonb_build_object(leg.name,
-             jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
+             jsonb_build_object('rank', f.rank, 'distance', mmdb.measured(f.distance),
+                                'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
     from (select u.key, u.distance, row_number() over (order by u.place) as rank
           from mmdb.top(leg.pieces, vector, least(10000, deep + cardinality(known)), filter, within) t,

@@ -82,7 +82,7 @@ begin
       using errcode = 'null_value_not_allowed';
   elsif 'NaN' = any(similarities) then
     raise exception 'the vector, or that of a label, has no direction: all of it is zero'
-      using errcode = 'data_exception';
+      using errcode = 'data_exception', hint = 'leave such rows out: where mmdb.has_direction(…)';
   end if;
   -- PostgreSQL refuses to compute what is smaller than a double.
   return (select array_agg(w.weight / w.total order by w.place)

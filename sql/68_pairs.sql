@@ -34,16 +34,16 @@ returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select format('(select %s as key, %s as vector from %s where %s%s%s%s)',
+  select format('(select %s as key, %s as vector from %s where %s and (%s) <> ''NaN''%s%s%s)',
                 mmdb.plain_key_sql(declared.relation), mmdb.vector_of(declared), mmdb.searched_rows(declared),
-                mmdb.present_sql(declared),
+                mmdb.present_sql(declared), mmdb.distance_sql(declared, mmdb.vector_of(declared)),
                 case when after is not null then ' and ' || mmdb.after_sql(declared.relation, '$1') end,
                 case when upto is not null then ' and not (' || mmdb.after_sql(declared.relation, '$2') || ')' end,
                 case when within is not null then ' and ' || mmdb.within_sql(declared.relation, within) end)
 $$;
 comment on function mmdb.left_rows_sql(mmdb.embeddings, text, text, text) is
   'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their '
-  'vectors.';
+  'vectors; without those whose vector has no distance to itself, and so none to others.';
 
 -- Walked: the rows come along the HNSW index in about the right order; over an index of signs, enough of them that the
 -- nearest are among them. Otherwise all rows of the FROM item `measured` are measured.

@@ -177,7 +177,8 @@ begin
     place := i;
     answers := coalesce(answers, '{}');
     -- An index compares rounded vectors: distances that are off by no more than that count as in order.
-    ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
+    ordered := (select bool_and(u.d >= coalesce(mmdb.measured(u.farthest - 0.001 * greatest(abs(u.farthest), 0.1)),
+                                                u.farthest))
                 from (select d, max(d) over (order by n)
                       from unnest(distances) with ordinality d(d, n)) u(d, farthest));
     if cardinality(answers) > 10000 then

@@ -55,11 +55,11 @@ def clusters(
     """Cut the rows of an embedding into `k` clusters, and write them into the new table `into`.
 
     `into` has the key of `relation`, `cluster` (from 1, large ones first; fewer than k where there are fewer different
-    vectors) and `distance`, the cosine distance from the
-    centroid (`_cluster` and `_distance` where the table has such columns); INTO_centroids has `cluster`, `rows`, their
-    mean `distance`, and `centroid`. Rows without a vector are in neither. It runs in the transaction of `connection`,
-    which must be psycopg's, with its user's rights; the same seed gives the same clusters. `sample` is how many rows
-    the centroids are made of; `replace` drops tables of an earlier call.
+    vectors) and `distance`, the cosine distance from the centroid (`_cluster` and `_distance` where the table has such
+    columns); INTO_centroids has `cluster`, `rows`, their mean `distance`, and `centroid`. Rows without a vector, or
+    with one of zeros, are in neither. It runs in the transaction of `connection`, which must be psycopg's, with its
+    user's rights; the same seed gives the same clusters. `sample` is how many rows the centroids are made of; `replace`
+    drops tables of an earlier call.
 
     Raises QueryError for a k that makes no sense or a table that is there already, ConfigError where scikit-learn is
     missing.

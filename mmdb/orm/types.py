@@ -79,7 +79,8 @@ class Embedding(HALFVEC):
 def as_vector(value: Any, dimensions: int) -> Vec:
     """`value`, an array, a sequence of numbers or one of pgvector's vectors, as float32 of shape (dimensions,).
 
-    Raises QueryError for another width, for what is no vector, and for numbers that halfvec cannot hold.
+    Raises QueryError for another width, for what is no vector, for numbers that halfvec cannot hold, and for a vector
+    that is zero in halfvec: it has no direction, and no distance from any other.
     """
     if isinstance(value, HalfVector | Vector):
         value = value.to_list()
@@ -94,6 +95,10 @@ def as_vector(value: Any, dimensions: int) -> Vec:
         )
     if not (np.abs(vector) <= LARGEST).all():  # nor is NaN
         raise QueryError(f"the vector has numbers that are not finite, or too large for halfvec ({LARGEST:.0f})")
+    if not vector.astype(np.float16).any():
+        raise QueryError(
+            "all of the vector is zero", hint="no model makes one: leave it out, and a worker embeds the row"
+        )
     return vector
 
 

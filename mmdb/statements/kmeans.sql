@@ -38,10 +38,10 @@ comment on table {table} is {comment}
 analyze {into_table}, {centroids_table}
 
 -- name: vectors
-select {column} from {rows} where {column} is not null order by {key}
+select {column} from {rows} where mmdb.has_direction({column}) order by {key}
 
 -- name: rows
-select {texts}, {column} from {rows} where {column} is not null order by {key}
+select {texts}, {column} from {rows} where mmdb.has_direction({column}) order by {key}
 
 -- name: copy
 copy {into_table} from stdin
