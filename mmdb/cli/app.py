@@ -45,6 +45,7 @@ COMMANDS = (
     worker.worker,
     embeddings.status,
     search.search,
+    search.explain,
     clusters.clusters,
     models.models,
     embeddings.queries,

@@ -1,7 +1,8 @@
-"""`mmdb search`: a search view from the command line."""
+"""`mmdb search`, `mmdb explain`: a search view from the command line, and how a statement uses one."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,24 @@ def search(
     with context.obj.connect() as connection:
         found = operations.search(connection, relation, query, where=where, k=k, embedding=embedding)
     show(found.rows, found.columns, form)
+
+
+def explain(
+    context: typer.Context,
+    select: Annotated[str, typer.Argument(help="The statement, with its values in it.", metavar="SELECT")],
+    form: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+) -> None:
+    """Say how a SELECT searches: by the index or row by row, and what to write instead.
+
+    The statement is planned, with the rights of the database user you connect as, and not run.
+
+    \b
+    Example:
+      mmdb explain "select id from products_by_photo('red shoes') order by distance limit 5"
+    """
+    with context.obj.connect() as connection:
+        found = operations.explain(connection, select)
+    show([asdict(search) for search in found], ["relation", "name", "searched", "vector", "advice"], form)
 
 
 def _read(path: Path) -> bytes:

@@ -33,6 +33,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """How a statement searches by one embedding, and what to write instead where that could be better."""
+
+    relation: str
+    name: str
+    searched: str
+    vector: str
+    advice: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Column:
     name: str
     hidden: bool
@@ -62,6 +73,11 @@ def search(
         with connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(_statement(view, columns, query, where), {"query": query, "k": k})
             return Found(columns, cursor.fetchall())
+
+
+def explain(connection: Connection, select: str) -> list[Explained]:
+    """How a SELECT searches, which is planned with the rights of the connection's user and not run."""
+    return read_all(connection, Explained, statement(TOPIC, "explain"), {"statement": select})
 
 
 def _embedding(connection: Connection, relation: str, name: str | None) -> Embedding:

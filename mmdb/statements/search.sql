@@ -3,6 +3,9 @@
 -- name: set_read_only
 select set_config('transaction_read_only', 'on', true)
 
+-- name: explain
+select relation::text, name, searched, vector, advice from mmdb.explain(%(statement)s)
+
 -- name: search_columns
 select c.name, t.typname = any(%(hidden)s) as hidden
 from pg_catalog.pg_proc p

@@ -37,6 +37,13 @@ class Plan:
         row = conn.execute("explain (analyze, format json) " + query, parameters).fetchone()
         assert row is not None
         self.nodes = list(nodes(row[0] if not isinstance(row[0], str) else json.loads(row[0])))
+        if query.startswith("select") and not parameters:
+            self._compare(conn.execute("select searched from mmdb.explain(%s)", [query]).fetchall())
+
+    def _compare(self, explained: list[tuple[str]]) -> None:
+        """What mmdb.explain says without running it is what happened."""
+        assert ("by the index",) in explained or not self.hnsw_loops
+        assert ("row by row",) in explained or not self.sorts_everything
 
     @property
     def hnsw_loops(self) -> list[int]:

@@ -354,6 +354,18 @@ def test_change_and_switch(database: Database, tmp_path: Path) -> None:
         assert (row["name"], row["model"], row["drift"], row["generation_of"]) == ("note", "hash", None, None)
 
 
+def test_explain(database: Database, tmp_path: Path) -> None:
+    with database.connect() as connection:
+        connection.execute("create table things (id int primary key, note text)")
+        connection.execute("select mmdb.add_embedding('things', 'note', model => 'hash')")
+    mmdb = Program(tmp_path, database.url)
+    slow = "select id from things_by_note((select note from things where id = 7)) order by distance limit 5"
+    (row,) = json.loads(mmdb.out("explain", slow, "--format", "json"))
+    assert (row["relation"], row["name"], row["searched"]) == ("things", "note", "row by row")
+    assert "things_top_by_note(…, k)" in row["advice"]
+    assert "mmdb.explain takes one SELECT" in mmdb.run("explain", "drop table things").err
+
+
 def test_queries(database: Database, tmp_path: Path) -> None:
     with database.connect() as connection:
         connection.execute("create function mine() returns setof int language sql stable as 'select 1'")
