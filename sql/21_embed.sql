@@ -49,7 +49,8 @@ language sql immutable parallel safe security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select query collate "C"
-         !~ '[^\s\u001C-\u001F\u0085\u00A0\u1680\u2000-\u200B\u2028\u2029\u202F\u205F\u2060\u3000\uFEFF]'
+         !~ E'[^\\s\\u001C-\\u001F\\u0085\\u00A0\\u1680\\u2000-\\u200B\\u2028\\u2029\\u202F\\u205F'
+             '\\u2060\\u3000\\uFEFF]'
 $$;
 comment on function mmdb.is_blank(text) is
   'Whether a query says nothing, as an empty search box: searches find no rows by it, and it has no vector.';

@@ -33,7 +33,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   -- Behind white space, comments and parentheses.
-  if statement is null or statement !~* '^(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|table|values)\M' then
+  if statement is null or statement !~* E'^(\\s|\\(|[-]-[^\\n]*\\n|/\\*.*?\\*/)*(select|with|table|values)\\M' then
     raise exception 'the statement is no SELECT: "%"', left(statement, 60)
       using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
   end if;
@@ -75,7 +75,7 @@ as $$
   select m.parts[1]
   from unnest(expressions) e(expression)
   cross join lateral regexp_match(e.expression, format(
-    '(?:^|[^\w."])(?:%s\.)?%s(?:\)?::[^<]*)? (?:OPERATOR\([^)]*?)?<(?:=>|->|#>)\)? (.*)$',
+    E'(?:^|[^\\w."])(?:%s\\.)?%s(?:\\)?::[^<]*)? (?:OPERATOR\\([^)]*?)?<(?:=>|->|#>)\\)? (.*)$',
     mmdb.as_pattern(alias), mmdb.as_pattern(column_name))) m(parts)
   where m.parts is not null
   order by m.parts[1] like '%mmdb.embed%' desc limit 1
@@ -86,7 +86,7 @@ comment on function mmdb.measured_by(text[], text, text) is
 create or replace function mmdb.as_pattern(name text) returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(quote_ident(name), '(\W)', '\\\1', 'g') $$;
+as $$ select regexp_replace(quote_ident(name), E'(\\W)', E'\\\\\\1', 'g') $$;
 comment on function mmdb.as_pattern(text) is 'A regular expression of an identifier as SQL writes it.';
 
 create or replace function mmdb.measured_rows(plan jsonb)
@@ -98,8 +98,8 @@ as $$
   select distinct e.id, coalesce(i.relam = (select m.oid from pg_am m where m.amname = 'hnsw'), false),
          exists (select from node n where n.node ->> 'Node Type' in ('Limit', 'Sort', 'Incremental Sort')
                  having count(distinct n.node ->> 'Node Type') > 1),
-         case when o.other ~ '^\(*(InitPlan \d|\$\d)' then 'once'
-              when o.other ~ 'SubPlan \d|mmdb\.embed' then 'for each row' else 'given' end
+         case when o.other ~ E'^\\(*(InitPlan \\d|\\$\\d)' then 'once'
+              when o.other ~ E'SubPlan \\d|mmdb\\.embed' then 'for each row' else 'given' end
   from node s
   join pg_namespace n on n.nspname = s.node ->> 'Schema'
   join pg_class c on c.relnamespace = n.oid and c.relname = s.node ->> 'Relation Name'

@@ -312,6 +312,11 @@ CREATE FUNCTION mmdb.answers_in_common(found text[], expected text[]) RETURNS bi
   ) c
 $$;
 COMMENT ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) IS 'How many answers two lists share, each as often as both have it.';
+CREATE FUNCTION mmdb.as_pattern(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select regexp_replace(quote_ident(name), E'(\\W)', E'\\\\\\1', 'g') $$;
+COMMENT ON FUNCTION mmdb.as_pattern(name text) IS 'A regular expression of an identifier as SQL writes it.';
 CREATE FUNCTION mmdb.ask(model text, modality text, content text, data bytea) RETURNS real[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -432,9 +437,9 @@ begin
   if exists (select from mmdb.made_functions(declared) p
              left join mmdb.query_arguments(declared) q on format_type(p.proargtypes[0], null) = q.argument
              where p.proname = mmdb.search_name(declared.prefix, declared.name)
-                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector)
+                   and p.prosrc is distinct from mmdb.search_body(declared, q.vector, q.asked)
                 or p.proname = mmdb.top_name(declared.prefix, declared.name)
-                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector)) then
+                   and p.prosrc is distinct from mmdb.top_body(declared, q.vector, q.asked)) then
     return outdated;
   elsif declared.id is distinct from (mmdb.first_declared(declared.relation)).id then
     return null;  -- the functions of the table are the first one's
@@ -609,8 +614,9 @@ begin
     raise exception 'the query is % bytes, more than the limit of % bytes', size, allowed
       using errcode = 'program_limit_exceeded',
             hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
-  elsif size = 0 or btrim(content, E' \t\r\n') = '' then
-    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
+  elsif mmdb.is_blank(content) or mmdb.is_blank(data) then
+    raise exception 'the query is empty'
+      using errcode = '22M01', hint = 'searches find no rows by it; a vector of it there is not';
   end if;
 end
 $$;
@@ -640,6 +646,19 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) IS 'Refuse examples that are none: nothing liked, a key that is not there, one in both lists.';
+CREATE FUNCTION mmdb.check_explained(statement text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- Behind white space, comments and parentheses.
+  if statement is null or statement !~* E'^(\\s|\\(|[-]-[^\\n]*\\n|/\\*.*?\\*/)*(select|with|table|values)\\M' then
+    raise exception 'the statement is no SELECT: "%"', left(statement, 60)
+      using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_explained(statement text) IS 'Refuse what is not a SELECT.';
 CREATE FUNCTION mmdb.check_index_options(options jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1833,7 +1852,8 @@ begin
                          / case when $4[1] > 0 then $4[1] else nullif($4[1] - $4[$5], 0) end order by o.place),
            (array_agg(f.vector order by o.place) filter (where f.vector is not null))[1]
     from unnest($3) with ordinality o(key, place)
-    left join (select %s as key, %s as vector from %s where %s) f on f.key = o.key
+    left join (select %1$s as key, case when mmdb.has_direction(%2$s) then %2$s end as vector
+               from %3$s where %4$s) f on f.key = o.key
   $query$, pieces.key, pieces.vector, pieces.source, pieces.within)
   into vectors, relevance, anchor using null::text, mmdb.within_keys(pieces, ordered), ordered, scores, count;
   farthest := (select max(v operator(public.<=>) anchor) from unnest(vectors) v);
@@ -2372,12 +2392,14 @@ declare
   unwanted public.vector;
 begin
   if array_length(vectors, 1) = 1 then
-    return vectors[1][number];
+    return case when not unit or mmdb.has_direction(vectors[1][number]) then vectors[1][number] end;
   end if;
   select public.avg(e.vector) filter (where e.place <= liked),
          public.avg(e.vector) filter (where e.place > liked)
   into wanted, unwanted
-  from (select i, case when unit then public.l2_normalize(vectors[i][number]) else vectors[i][number] end
+  from (select i, case when not unit then vectors[i][number]
+                       when mmdb.has_direction(vectors[i][number]) then
+                         public.l2_normalize(vectors[i][number]) end
         from generate_subscripts(vectors, 1) i) e(place, vector);
   if unwanted is not null then
     wanted := wanted operator(public.-) (unwanted operator(public.*)
@@ -2392,7 +2414,7 @@ begin
   return case when unit then public.l2_normalize(wanted) else wanted end;
 end
 $$;
-COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector.';
+COMMENT ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[], number integer, liked integer, disliked_weight double precision) IS 'What examples look for in an embedding: of a single one its own vector, of several Rocchio''s combination; NULL where no liked row has a vector that is not all zero.';
 CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2436,6 +2458,10 @@ CREATE FUNCTION mmdb.examples_body(relation regclass, verb text) RETURNS text
   from p
 $_$;
 COMMENT ON FUNCTION mmdb.examples_body(relation regclass, verb text) IS 'The body of T_like and of T_recommend.';
+CREATE FUNCTION mmdb.explain(statement text) RETURNS TABLE(relation regclass, name text, searched text, vector text, advice text)
+    LANGUAGE sql
+    AS $_$ select s.* from mmdb.searches_in(mmdb.plan_of($1, pg_catalog.current_setting('search_path'))) s $_$;
+COMMENT ON FUNCTION mmdb.explain(statement text) IS 'How a SELECT searches, without running it: a row for each embedding that it measures. Searched: by the index, row by row, or by the function (one that is told k, which finds its own way). Vector: how often that of the query is computed; given is one that needs no model. Advice: what to write instead, NULL where it is as it should be.';
 CREATE FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3317,6 +3343,14 @@ CREATE FUNCTION mmdb.has_code_sql(relation regclass) RETURNS text
     mmdb.relation_sql(relation))
 $_$;
 COMMENT ON FUNCTION mmdb.has_code_sql(relation regclass) IS 'The condition "an update of this table runs triggers or rules of its own".';
+CREATE FUNCTION mmdb.has_direction(embedding public.halfvec) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select (embedding operator(public.<=>) embedding) operator(pg_catalog.<>) 'NaN' $$;
+COMMENT ON FUNCTION mmdb.has_direction(embedding public.halfvec) IS 'The same for a halfvec, as embeddings are stored.';
+CREATE FUNCTION mmdb.has_direction(embedding public.vector) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select (embedding operator(public.<=>) embedding) operator(pg_catalog.<>) 'NaN' $$;
+COMMENT ON FUNCTION mmdb.has_direction(embedding public.vector) IS 'Whether a vector can be compared with others by its direction: it is not all zero.';
 CREATE FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3531,6 +3565,20 @@ CREATE FUNCTION mmdb.is_array(type oid) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select t.typsubscript = 'array_subscript_handler'::regproc from pg_type t where t.oid = is_array.type $$;
 COMMENT ON FUNCTION mmdb.is_array(type oid) IS 'Whether a type is an array of any length.';
+CREATE FUNCTION mmdb.is_blank(query bytea) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ select octet_length(query) = 0 $$;
+COMMENT ON FUNCTION mmdb.is_blank(query bytea) IS 'Whether a query is no bytes at all.';
+CREATE FUNCTION mmdb.is_blank(query text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select query collate "C"
+         !~ E'[^\\s\\u001C-\\u001F\\u0085\\u00A0\\u1680\\u2000-\\u200B\\u2028\\u2029\\u202F\\u205F'
+             '\\u2060\\u3000\\uFEFF]'
+$$;
+COMMENT ON FUNCTION mmdb.is_blank(query text) IS 'Whether a query says nothing, as an empty search box: searches find no rows by it, and it has no vector.';
 CREATE FUNCTION mmdb.is_flat(distances double precision[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3833,7 +3881,7 @@ begin
       using errcode = 'null_value_not_allowed';
   elsif 'NaN' = any(similarities) then
     raise exception 'the vector, or that of a label, has no direction: all of it is zero'
-      using errcode = 'data_exception';
+      using errcode = 'data_exception', hint = 'leave such rows out: where mmdb.has_direction(…)';
   end if;
   -- PostgreSQL refuses to compute what is smaller than a double.
   return (select array_agg(w.weight / w.total order by w.place)
@@ -3895,14 +3943,14 @@ CREATE FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto te
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  select format('(select %s as key, %s as vector from %s where %s%s%s%s)',
+  select format('(select %s as key, %s as vector from %s where %s and (%s) <> ''NaN''%s%s%s)',
                 mmdb.plain_key_sql(declared.relation), mmdb.vector_of(declared), mmdb.searched_rows(declared),
-                mmdb.present_sql(declared),
+                mmdb.present_sql(declared), mmdb.distance_sql(declared, mmdb.vector_of(declared)),
                 case when after is not null then ' and ' || mmdb.after_sql(declared.relation, '$1') end,
                 case when upto is not null then ' and not (' || mmdb.after_sql(declared.relation, '$2') || ')' end,
                 case when within is not null then ' and ' || mmdb.within_sql(declared.relation, within) end)
 $_$;
-COMMENT ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) IS 'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors.';
+COMMENT ON FUNCTION mmdb.left_rows_sql(declared mmdb.embeddings, after text, upto text, within text) IS 'The embedded rows of a page, keys after $1 up to $2, or of the keys that the SQL `within` gives, with their vectors; without those whose vector has no distance to itself, and so none to others.';
 CREATE FUNCTION mmdb.legs(described jsonb) RETURNS mmdb.leg[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4187,7 +4235,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) IS 'A generated function that returns rows of the table, with their distance unless other columns are given, made or made again with the grants it had.';
-CREATE FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) RETURNS void
+CREATE FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text, asked text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4196,7 +4244,7 @@ declare
 begin
   perform mmdb.make_public_function(declared, name, argument, argument,
                                     'language sql stable parallel restricted security invoker',
-    mmdb.search_body(declared, vector),
+    mmdb.search_body(declared, vector, asked),
     format('Every row of %s with its distance from a query, by "%s"; add: order by %s limit k.%s',
            mmdb.relation_sql(declared.relation), declared.name, mmdb.distance_name(declared.relation),
            case when mmdb.is_quantized(declared)
@@ -4204,7 +4252,7 @@ begin
                 else '' end));
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) IS 'One search view.';
+COMMENT ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text, asked text) IS 'One search view.';
 CREATE FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[] DEFAULT '{}'::text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4212,10 +4260,13 @@ CREATE FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already te
 declare
   argument text;
   vector text;
+  asked text;
 begin
-  for argument, vector in select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already) loop
-    perform mmdb.make_search_view(declared, argument, vector);
-    perform mmdb.make_top_function(declared, argument, vector);
+  for argument, vector, asked in
+    select q.* from mmdb.query_arguments(declared) q where q.argument <> all(made_already)
+  loop
+    perform mmdb.make_search_view(declared, argument, vector, asked);
+    perform mmdb.make_top_function(declared, argument, vector, asked);
   end loop;
 end
 $$;
@@ -4272,7 +4323,7 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.make_table_functions(relation regclass) IS 'Make the functions of a table again, over the legs that it has now.';
-CREATE FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) RETURNS void
+CREATE FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text, asked text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -4288,12 +4339,12 @@ begin
            mmdb.free_name(declared.relation, 'after'), mmdb.key_type(declared.relation)),
     format('%s, integer, jsonb, %s, %s', argument, mmdb.within_type(declared.relation),
            mmdb.key_type(declared.relation)),
-    mmdb.call_attributes(), mmdb.top_body(declared, vector),
+    mmdb.call_attributes(), mmdb.top_body(declared, vector, asked),
     format('The k rows of %s nearest to a query, by "%s", of those that pass the filter: complete and in order.',
            mmdb.relation_sql(declared.relation), declared.name));
 end
 $$;
-COMMENT ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) IS 'T_top_by_NAME for one kind of query.';
+COMMENT ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text, asked text) IS 'T_top_by_NAME for one kind of query.';
 CREATE FUNCTION mmdb.make_trigger(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4401,6 +4452,23 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) IS 'Run the calls and compare their answers with the true ones.';
+CREATE FUNCTION mmdb.measured(distance double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ select case when distance > '-infinity' and distance < 'infinity' then distance end $$;
+COMMENT ON FUNCTION mmdb.measured(distance double precision) IS 'A distance that says something; NULL for NaN and infinities.';
+CREATE FUNCTION mmdb.measured_by(expressions text[], alias text, column_name text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  select m.parts[1]
+  from unnest(expressions) e(expression)
+  cross join lateral regexp_match(e.expression, format(
+    E'(?:^|[^\\w."])(?:%s\\.)?%s(?:\\)?::[^<]*)? (?:OPERATOR\\([^)]*?)?<(?:=>|->|#>)\\)? (.*)$',
+    mmdb.as_pattern(alias), mmdb.as_pattern(column_name))) m(parts)
+  where m.parts is not null
+  order by m.parts[1] like '%mmdb.embed%' desc limit 1
+$_$;
+COMMENT ON FUNCTION mmdb.measured_by(expressions text[], alias text, column_name text) IS 'The vector from which a column is measured in one of these expressions of a plan; NULL where it is not measured.';
 CREATE FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) RETURNS TABLE(left_key text, right_key text, distance double precision, later boolean)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4420,6 +4488,28 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) IS 'For each row of the left the nearest `depth` of the right, by measuring all that pass.';
+CREATE FUNCTION mmdb.measured_rows(plan jsonb) RETURNS TABLE(embedding bigint, walks boolean, ordered boolean, vector text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+  with node as materialized (select n.node, n.expressions from mmdb.plan_nodes(plan) n)
+  select distinct e.id, coalesce(i.relam = (select m.oid from pg_am m where m.amname = 'hnsw'), false),
+         exists (select from node n where n.node ->> 'Node Type' in ('Limit', 'Sort', 'Incremental Sort')
+                 having count(distinct n.node ->> 'Node Type') > 1),
+         case when o.other ~ E'^\\(*(InitPlan \\d|\\$\\d)' then 'once'
+              when o.other ~ E'SubPlan \\d|mmdb\\.embed' then 'for each row' else 'given' end
+  from node s
+  join pg_namespace n on n.nspname = s.node ->> 'Schema'
+  join pg_class c on c.relnamespace = n.oid and c.relname = s.node ->> 'Relation Name'
+  left join pg_class i on i.relnamespace = n.oid and i.relname = s.node ->> 'Index Name'
+  join mmdb.embeddings e on e.relation = c.oid
+    or e.relation in (select a.relid from pg_partition_ancestors(c.oid) a)
+  cross join lateral (
+    select mmdb.measured_by(array(select x from node m, unnest(m.expressions) x), s.node ->> 'Alias', e.column_name)
+  ) o(other)
+  where o.other is not null
+$_$;
+COMMENT ON FUNCTION mmdb.measured_rows(plan jsonb) IS 'The embeddings that a plan measures by itself: whether it walks an HNSW index, whether it is ordered and limited, and how often the vector of the query is computed.';
 CREATE FUNCTION mmdb.model_of(relation regclass, name text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5019,6 +5109,49 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) IS 'What the embedding is called, in which schema its functions stand and how their names begin.';
+CREATE FUNCTION mmdb.plan_nodes(plan jsonb) RETURNS TABLE(node jsonb, expressions text[])
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+  return query
+    with recursive found(node) as (
+      select plan -> 0 -> 'Plan'
+      union all
+      select c.child from found f cross join lateral jsonb_array_elements(f.node -> 'Plans') c(child)
+    )
+    select f.node, array(
+      select jsonb_array_elements_text(f.node -> 'Output')
+      union all
+      select f.node ->> 'Order By' where f.node ? 'Order By')
+    from found f;
+  if exists (select from jsonb_path_query(plan, '$.** ? (@."Node Type" == "ModifyTable")')) then
+    raise exception 'the statement writes' using errcode = 'invalid_parameter_value',
+                                                 hint = 'mmdb.explain takes one SELECT';
+  end if;
+end
+$_$;
+COMMENT ON FUNCTION mmdb.plan_nodes(plan jsonb) IS 'The nodes of a plan, each with what it computes; refuse one that writes.';
+CREATE FUNCTION mmdb.plan_of(statement text, path text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  explained refcursor;
+  plan json;
+begin
+  perform mmdb.check_explained(statement);
+  perform set_config('search_path', path, true);
+  open explained for execute pg_catalog.format('explain (verbose, costs off, format json) %s', statement);
+  fetch explained into plan;
+  close explained;
+  return plan;
+exception when invalid_cursor_definition then
+  raise exception 'more than one statement is given'
+    using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+end
+$$;
+COMMENT ON FUNCTION mmdb.plan_of(statement text, path text) IS 'The plan of one SELECT under a search path, as PostgreSQL''s EXPLAIN writes it; it is not run.';
 CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5144,19 +5277,20 @@ CREATE FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text DEFAULT 'p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select mmdb.vector_of(declared, alias) || ' is not null' $$;
 COMMENT ON FUNCTION mmdb.present_sql(declared mmdb.embeddings, alias text) IS 'The condition "this row has a vector".';
-CREATE FUNCTION mmdb.query_arguments(declared mmdb.embeddings) RETURNS TABLE(argument text, vector text)
+CREATE FUNCTION mmdb.query_arguments(declared mmdb.embeddings) RETURNS TABLE(argument text, vector text, asked text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select case m.modality when 'text' then 'text' else 'bytea' end,
          format('(select mmdb.embed_for(%L::regclass, %L, $1)::%s)', mmdb.relation_sql(declared.relation),
-                declared.name, t.name)
+                declared.name, t.name),
+         'not mmdb.is_blank($1)'
   from unnest((select m.modalities from mmdb.models m where m.name = declared.model)) m(modality),
        mmdb.vector_type(declared) t(name)
   union all
-  select mmdb.vector_type(declared), '$1'
+  select mmdb.vector_type(declared), '$1', '$1 is not null'
 $_$;
-COMMENT ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) IS 'What the search functions of an embedding take, and the vector that it becomes.';
+COMMENT ON FUNCTION mmdb.query_arguments(declared mmdb.embeddings) IS 'What the search functions of an embedding take, the vector that it becomes, and the condition that it is one.';
 CREATE FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) RETURNS public.vector
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5165,6 +5299,7 @@ declare
   vectors real[][];
   factors double precision[];
   image bytea;
+  combined public.vector;
   asked constant text := mmdb.model_of((leg.pieces).relation, leg.name);
   modalities constant text[] := (select m.modalities from mmdb.models m where m.name = asked);
 begin
@@ -5181,7 +5316,12 @@ begin
   if cardinality(factors) = 1 and factors[1] > 0 then
     return (array(select v from unnest(vectors) v))::real[]::public.vector;
   end if;
-  return case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+  combined := case when factors is not null then mmdb.weighted_vector(vectors, factors) end;
+  if not mmdb.has_direction(combined) then
+    raise exception 'the text and the pictures of the query cancel each other out in embedding "%"', leg.name
+      using errcode = 'invalid_parameter_value', hint = 'weigh them otherwise: weights => ''{"image": 0.5}''';
+  end if;
+  return combined;
 end
 $$;
 COMMENT ON FUNCTION mmdb.query_vector(leg mmdb.leg, query text, images bytea[], weights jsonb) IS 'What a leg looks for: the text and the pictures of a query that its model takes, combined by weight; NULL for none.';
@@ -5348,7 +5488,8 @@ begin
     -- The examples, which are the nearest to themselves, make room for others.
     select found_keys || array_agg(f.key), found_scores || array_agg(weight / (60 + f.rank)),
            found_ranks || array_agg(jsonb_build_object(leg.name,
-             jsonb_build_object('rank', f.rank, 'distance', f.distance, 'score', weight / (60 + f.rank))))
+             jsonb_build_object('rank', f.rank, 'distance', mmdb.measured(f.distance),
+                                'score', weight / (60 + f.rank))))
     into found_keys, found_scores, found_ranks
     from (select u.key, u.distance, row_number() over (order by u.place) as rank
           from mmdb.top(leg.pieces, vector, least(10000, deep + cardinality(known)), filter, within) t,
@@ -5546,8 +5687,8 @@ begin
     case liked when 1 then format('row "%s"', array_to_string(known[1]::text[], ', '))
          else 'none of the liked rows' end, relation, names
     using errcode = 'object_not_in_prerequisite_state',
-          hint = format('it waits for a worker, or has nothing to embed: select mmdb.wait_until_embedded(%L)',
-                        relation);
+          hint = format('it waits for a worker, has nothing to embed, or a vector of zeros, which is like none: select '
+                        'mmdb.wait_until_embedded(%L)', relation);
 end
 $$;
 COMMENT ON FUNCTION mmdb.refuse_pending(legs mmdb.leg[], known text[], liked integer, weights jsonb) IS 'Say that the examples have no vectors yet.';
@@ -5887,7 +6028,8 @@ begin
     place := i;
     answers := coalesce(answers, '{}');
     -- An index compares rounded vectors: distances that are off by no more than that count as in order.
-    ordered := (select bool_and(u.d >= u.farthest - 0.001 * greatest(abs(u.farthest), 0.1))
+    ordered := (select bool_and(u.d >= coalesce(mmdb.measured(u.farthest - 0.001 * greatest(abs(u.farthest), 0.1)),
+                                                u.farthest))
                 from (select d, max(d) over (order by n)
                       from unnest(distances) with ordinality d(d, n)) u(d, farthest));
     if cardinality(answers) > 10000 then
@@ -6045,12 +6187,16 @@ declare
   weight double precision;
   nothing boolean := true;
 begin
-  if btrim(query, E' \t\r\n') = '' then
-    raise exception 'the query is empty' using errcode = 'invalid_parameter_value';
-  end if;
   perform mmdb.check_weights(coalesce(weights, '{}'), legs);
   -- Before anything is embedded.
   perform mmdb.filter((legs[1].pieces).relation, filter) where filter is not null;
+  if mmdb.is_blank(query) or exists (select from unnest(images) i where mmdb.is_blank(i)) then
+    query := case when not mmdb.is_blank(query) then query end;
+    images := array(select i from unnest(images) i where not mmdb.is_blank(i));
+    if query is null and images = '{}' then
+      return;
+    end if;
+  end if;
   foreach leg in array legs loop
     weight := mmdb.weight_of(weights, leg.name);
     vector := null;
@@ -6103,21 +6249,21 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) IS 'mmdb.search for functions that an earlier mmdb made.';
-CREATE FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) RETURNS text
+CREATE FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text, asked text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select mmdb.filled($body$
   select {selected}, {distance} as {name}
   from {rows}
-  where {present}
+  where {present} and {asked}
 $body$, jsonb_build_object(
     'selected', c.selected, 'distance', mmdb.distance_sql(declared, vector),
     'name', quote_ident(mmdb.distance_name(declared.relation)), 'rows', mmdb.searched_rows(declared),
-    'present', mmdb.present_sql(declared)))
+    'present', mmdb.present_sql(declared), 'asked', asked))
   from mmdb.search_columns(declared.relation) c
 $_$;
-COMMENT ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) IS 'The one SELECT of a search view.';
+COMMENT ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text, asked text) IS 'The one SELECT of a search view: no rows unless something is asked, which PostgreSQL looks at before it reads any.';
 CREATE FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6170,10 +6316,10 @@ begin
   else
     return query
     select f.key, f.place,
-           coalesce((max(f.distance) over () - f.distance) / nullif(abs(max(f.distance) over ()), 0), 0),
-           jsonb_build_object('rank', f.place, 'distance', f.distance)
+           coalesce((max(m.distance) over () - m.distance) / nullif(abs(max(m.distance) over ()), 0), 0),
+           jsonb_build_object('rank', f.place, 'distance', m.distance)
     from mmdb.top(leg.pieces, vector, depth, filter, within) t,
-         unnest(t.keys, t.distances) with ordinality f(key, distance, place);
+         unnest(t.keys, t.distances) with ordinality f(key, distance, place), mmdb.measured(f.distance) m(distance);
   end if;
 end
 $$;
@@ -6222,6 +6368,39 @@ CREATE FUNCTION mmdb.searched_rows(declared mmdb.embeddings) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$ select mmdb.rows_sql(declared.relation) $$;
 COMMENT ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) IS 'The rows that a search reads, with their vectors, as a FROM item.';
+CREATE FUNCTION mmdb.searches_in(plan jsonb) RETURNS TABLE(relation regclass, name text, searched text, vector text, advice text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select e.relation, e.name, case when m.walks then 'by the index' else 'row by row' end, m.vector,
+         case when m.vector = 'for each row' then
+                'compute the vector once: (select mmdb.embed(…)); and where each row of another table is a query: '
+                'lateral (select … order by distance limit k)'
+              when m.walks then null
+              when mmdb.is_quantized(e) then
+                format('%s.%I walks the index of signs', e.function_schema, mmdb.top_name(e.prefix, e.name))
+              when mmdb.serving_index(e, 'hnsw') is null then
+                format('there is no HNSW index: mmdb add %s %s', e.relation, array_to_string(e.sources, ' '))
+              when not m.ordered then 'end it in: order by distance limit k'
+              else 'PostgreSQL takes it for cheaper, which it is where few rows pass; it orders by the index where '
+                   'the distance comes first and ascends' end
+  from mmdb.measured_rows(plan) m join mmdb.embeddings e on e.id = m.embedding
+  union
+  select e.relation, e.name,
+         case p.proname when mmdb.search_name(e.prefix, e.name) then 'row by row' else 'by the function' end, 'once',
+         case when p.proname = mmdb.search_name(e.prefix, e.name) then
+           format('PostgreSQL does not inline a search view of which an argument is a sub-query or volatile, and so '
+                  'measures every row: %s.%I(…, k); for the like of a row %s(key, k); or from (select …) q(query), '
+                  'lateral (select … from %s.%I(q.query) order by distance limit k) s',
+                  e.function_schema, mmdb.top_name(e.prefix, e.name), mmdb.table_call(e, 'like'), e.function_schema,
+                  p.proname) end
+  from mmdb.plan_nodes(plan) n
+  join pg_namespace s on s.nspname = n.node ->> 'Schema'
+  join pg_proc p on p.pronamespace = s.oid and p.proname = n.node ->> 'Function Name'
+  join mmdb.embeddings e on mmdb.is_made_by(p.oid, e.id)
+  where n.node ->> 'Node Type' = 'Function Scan'
+$$;
+COMMENT ON FUNCTION mmdb.searches_in(plan jsonb) IS 'The searches in a plan, and what could be better about each.';
 CREATE FUNCTION mmdb.seen_statements() RETURNS TABLE(query text, calls bigint, milliseconds double precision)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6946,6 +7125,9 @@ begin
   if passed is null or passed < enough then
     select * into keys, distances from mmdb.top_exact(pieces, later, vector, within, k);
   end if;
+  if distances[1] = 'NaN' and not mmdb.has_direction(vector) then
+    raise exception 'the vector to search for has no direction: all of it is zero' using errcode = 'data_exception';
+  end if;
   keys := keys[:k];
   distances := distances[:k];
 end
@@ -6987,15 +7169,16 @@ begin
 end
 $_$;
 COMMENT ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) IS 'The condition "this row comes after the row `after`, in order of distance and key"; nothing where that is NULL.';
-CREATE FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) RETURNS text
+CREATE FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text, asked text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
   select mmdb.found_body(declared.relation, format(
-    'mmdb.top(pieces => %s, vector => %s::public.vector, k => $2, filter => $3, within => $4::text[], '
-    'after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), vector), array['keys', 'distances'], '$5')
+    'mmdb.top(pieces => %s, vector => case when %s then %s end::public.vector, k => $2, filter => $3, '
+    'within => $4::text[], after => mmdb_after)', mmdb.pieces_sql(mmdb.search_pieces(declared)), asked, vector),
+    array['keys', 'distances'], '$5')
 $_$;
-COMMENT ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) IS 'The body of T_top_by_NAME.';
+COMMENT ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text, asked text) IS 'The body of T_top_by_NAME.';
 CREATE FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) RETURNS record
     LANGUAGE sql IMMUTABLE
     AS $$ select 12.0, 4.0, 3.0, 0.18, 0.17 $$;
@@ -7572,8 +7755,9 @@ COMMENT ON FUNCTION mmdb.walked_pairs(lefts mmdb.embeddings, rights mmdb.embeddi
 CREATE FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
 declare
+  zeros bigint := 0;
   filled boolean := (select sum(pg_relation_size(c.oid)) > 0 from pg_class c
     where c.oid = planned.relation or c.oid in (select t.relid from pg_partition_tree(planned.relation) t));
 begin
@@ -7581,14 +7765,24 @@ begin
     execute format('select exists (select from %s where %s)', mmdb.stored_rows(planned), mmdb.present_sql(planned))
     into filled;
   end if;
+  if filled and mmdb.trusts_owner(planned.relation) and mmdb.distance_of(planned) = 'cosine' then
+    execute format('select count(*) from %s where not mmdb.has_direction(%s)', mmdb.stored_rows(planned),
+                   mmdb.vector_of(planned)) into zeros;
+  end if;
   if filled then
     raise warning 'column "%" of table % was there before: the vectors in it are taken as they are',
                     planned.column_name, planned.relation
       using hint = format('to have all rows embedded: update %s set %I = null', planned.relation, planned.column_name);
   end if;
+  if zeros > 0 then
+    raise warning 'column "%" of table % has % vectors of zeros, which searches return last', planned.column_name,
+                    planned.relation, zeros
+      using hint = format('to have these rows embedded: update %s set %I = null where not mmdb.has_direction(%2$I)',
+                          planned.relation, planned.column_name);
+  end if;
 end
-$$;
-COMMENT ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) IS 'Say that vectors of an adopted column are kept, where it has any.';
+$_$;
+COMMENT ON FUNCTION mmdb.warn_of_adopted(planned mmdb.embeddings) IS 'Say that vectors of an adopted column are kept, where it has any, and how many of them are of no use.';
 CREATE FUNCTION mmdb.weight_of(weights jsonb, name text) RETURNS double precision
     LANGUAGE sql IMMUTABLE
     AS $$ select coalesce((weights ->> name)::double precision, 1) $$;
@@ -8173,6 +8367,9 @@ GRANT ALL ON FUNCTION mmdb.answer_request(token uuid, embedding public.vector, a
 REVOKE ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.answers_in_common(found text[], expected text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.as_pattern(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.as_pattern(name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.as_pattern(name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.ask(model text, modality text, content text, data bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.attach_settings(function regprocedure, settings text[]) TO mmdb_user;
@@ -8221,6 +8418,9 @@ REVOKE ALL ON FUNCTION mmdb.check_embeddable(model text, content text, data byte
 REVOKE ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_examples(relation regclass, keys text[], known text[], liked integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_explained(statement text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_explained(statement text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_explained(statement text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_index_options(options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_index_options(options jsonb) TO mmdb_worker;
@@ -8462,6 +8662,9 @@ GRANT ALL ON FUNCTION mmdb.example_vector(leg mmdb.leg, vectors public.vector[],
 REVOKE ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.examples_body(relation regclass, verb text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.explain(statement text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.explain(statement text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.explain(statement text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.fail(embedding bigint, worker integer, keys text[], states text[], hashes bytea[], errors text[], permanent boolean[]) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.filled(template text, pieces jsonb) FROM PUBLIC;
@@ -8598,6 +8801,12 @@ GRANT ALL ON FUNCTION mmdb.hand_over_functions(serving mmdb.embeddings, other mm
 REVOKE ALL ON FUNCTION mmdb.has_code_sql(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.has_code_sql(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.has_code_sql(relation regclass) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_direction(embedding public.halfvec) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_direction(embedding public.halfvec) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_direction(embedding public.halfvec) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.has_direction(embedding public.vector) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.has_direction(embedding public.vector) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.has_direction(embedding public.vector) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.has_index_for(relation regclass, name text, operator text) TO mmdb_worker;
@@ -8642,6 +8851,12 @@ GRANT ALL ON FUNCTION mmdb.indexes_to_rename(declared mmdb.embeddings, now_calle
 REVOKE ALL ON FUNCTION mmdb.is_array(type oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_array(type oid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_array(type oid) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_blank(query bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_blank(query bytea) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_blank(query bytea) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.is_blank(query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.is_blank(query text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.is_blank(query text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.is_flat(distances double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.is_flat(distances double precision[]) TO mmdb_worker;
@@ -8765,9 +8980,9 @@ GRANT ALL ON FUNCTION mmdb.make_keywords_index(words mmdb.keywords, build boolea
 REVOKE ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_public_function(declared mmdb.embeddings, name text, parameters text, types text, attributes text, body text, purpose text, columns text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text, asked text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text, asked text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_search_view(declared mmdb.embeddings, argument text, vector text, asked text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_search_views(declared mmdb.embeddings, made_already text[]) TO mmdb_worker;
@@ -8777,9 +8992,9 @@ GRANT ALL ON FUNCTION mmdb.make_storage(declared mmdb.embeddings) TO mmdb_worker
 REVOKE ALL ON FUNCTION mmdb.make_table_functions(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_table_functions(relation regclass) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text, asked text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text, asked text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.make_top_function(declared mmdb.embeddings, argument text, vector text, asked text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_trigger(declared mmdb.embeddings) TO mmdb_worker;
@@ -8796,9 +9011,18 @@ GRANT ALL ON FUNCTION mmdb.may_clean(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.measure(query mmdb.stored_query, expected text[], OUT made mmdb.recalls, OUT ordered boolean, OUT short bigint, OUT tables regclass[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measured(distance double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measured(distance double precision) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measured(distance double precision) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measured_by(expressions text[], alias text, column_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measured_by(expressions text[], alias text, column_name text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measured_by(expressions text[], alias text, column_name text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.measured_pairs(lefts mmdb.embeddings, rights mmdb.embeddings, passes text, depth integer, after text, upto text, within text[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.measured_rows(plan jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.measured_rows(plan jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.measured_rows(plan jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.model_of(relation regclass, name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.model_of(relation regclass, name text) TO mmdb_worker;
@@ -8902,6 +9126,12 @@ GRANT ALL ON FUNCTION mmdb.plan_embedding(relation regclass, declaration jsonb, 
 REVOKE ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_names(planned mmdb.embeddings, declaration jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_nodes(plan jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_nodes(plan jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_nodes(plan jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.plan_of(statement text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.plan_of(statement text, path text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.plan_of(statement text, path text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) TO mmdb_worker;
@@ -9067,9 +9297,9 @@ GRANT ALL ON FUNCTION mmdb.search(legs mmdb.leg[], query text, images bytea[], k
 REVOKE ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search(legs mmdb.search_leg[], query text, images bytea[], k integer, filter jsonb, within text[], weights jsonb, depth integer, diversity double precision, after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text, asked text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text, asked text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.search_body(declared mmdb.embeddings, vector text, asked text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.search_call(relation regclass, has_text boolean, has_image boolean) TO mmdb_worker;
@@ -9097,6 +9327,9 @@ GRANT ALL ON FUNCTION mmdb.search_table_body(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.searches_in(plan jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.searches_in(plan jsonb) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.searches_in(plan jsonb) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.seen_statements() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.seen_statements() TO mmdb_worker;
@@ -9214,9 +9447,9 @@ GRANT ALL ON FUNCTION mmdb.top(parts mmdb.search_source, vector public.vector, k
 REVOKE ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_after(pieces mmdb.search_pieces, vector public.vector, after text) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text, asked text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text, asked text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.top_body(declared mmdb.embeddings, vector text, asked text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.top_costs(OUT walked real, OUT flat real, OUT scanned real, OUT read real, OUT kept real) TO mmdb_worker;
