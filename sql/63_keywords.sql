@@ -36,8 +36,10 @@ comment on function mmdb.pairs(text, boolean) is
 
 -- An index must not refuse a text that its table takes. A tsvector has at most a megabyte of words and places; what
 -- PostgreSQL makes of a text of 100,000 characters has never half of that, so a longer one goes in by pieces.
+--
+-- Its cost, twenty times that of other functions, has the planner prefer the index and look at a cheap filter first.
 create or replace function mmdb.words_of(configuration regconfig, content text) returns tsvector
-language plpgsql immutable strict parallel safe security definer
+language plpgsql immutable strict parallel safe security definer cost 2000
 set search_path = pg_catalog, pg_temp
 as $$
 declare
