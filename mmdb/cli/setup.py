@@ -44,7 +44,7 @@ def init(
     """
     from mmdb.install import Loopback, Roles, install, script
 
-    loopback = Loopback(loopback_host, loopback_port)
+    loopback = Loopback(loopback_host, loopback_port) if loopback_host or loopback_port else None
     roles = Roles(user_role or Roles().user, worker_role or Roles().worker) if user_role or worker_role else None
     if print_script:
         typer.echo(script(roles, loopback, owner))

@@ -11,12 +11,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import errors as pg
 
 from mmdb.catalogue import write_spec
@@ -26,8 +23,13 @@ from mmdb.errors import DatabaseError, InstallError
 from mmdb.install.functions import drop_former, replace_functions
 from mmdb.install.roles import Loopback, Roles, make_loopback, make_roles
 from mmdb.install.transaction import SCRIPT_HINT, Database, transaction
+from mmdb.install.unchanged import newest_revision, remember, unchanged
 from mmdb.models.registry import builtin_specs
 from mmdb.packages import UPGRADE
+
+if TYPE_CHECKING:  # else imported where they are used: an install with nothing to do is to be quick
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 EXTENSIONS = ("vector", "dblink", "pg_trgm")
 MINIMUM_VECTOR = (0, 8)
@@ -50,14 +52,20 @@ class Report:
 def install(url: str | None = None, roles: Roles | None = None, loopback: Loopback | None = None) -> Report:
     """Bring the database at `url` up to date. Raises InstallError and changes nothing where it cannot.
 
-    Roles and loopback, where not given, stay as they are or get their defaults. What follows table by table, once that
+    Roles and loopback, where not given, stay as they are or get their defaults; where nothing of it has changed since
+    the last install, that is seen and all. What follows table by table, once that
     is committed, ends in warnings at worst.
     """
+    version = unchanged(url) if roles is None and loopback is None else None
+    if version is not None:
+        return Report(version, newest_revision())
     with transaction(url) as database:
         report, former = _install(database, roles, loopback or Loopback())
     report.warnings += _refresh_out_of_date(url)
     report.warnings += drop_former(url, former)
     report.warnings += _check_loopback(url)
+    if not report.warnings:
+        remember(url)
     return report
 
 
@@ -165,12 +173,17 @@ def _ensure_schema(database: Database, facts: Mapping[str, Any]) -> str:
 
 
 def alembic_config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
     return config
 
 
 def _migrate(database: Database) -> str:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     config = alembic_config()
     scripts = ScriptDirectory.from_config(config)
     head = scripts.get_current_head() or ""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-import sqlalchemy
 from psycopg import errors as pg
 from psycopg.rows import dict_row
 from psycopg.sql import Composable
-from sqlalchemy.exc import DBAPIError
 
 from mmdb.database.driver import psycopg_connection
 from mmdb.database.engine import connect
 from mmdb.database.problems import driver_error, is_unreachable, said, translated
 from mmdb.database.statements import statement
 from mmdb.errors import DatabaseError, InstallError
+
+if TYPE_CHECKING:  # else imported where they are used: an install with nothing to do is to be quick
+    import sqlalchemy
 
 TOPIC = "install"
 SCRIPT_HINT = "`mmdb init --print-script` writes what a database administrator must run once"
@@ -26,9 +27,10 @@ SCRIPT_HINT = "`mmdb init --print-script` writes what a database administrator m
 class Database:
     """One connection inside the install's transaction, which runs the named statements of install.sql."""
 
-    def __init__(self, connection: sqlalchemy.Connection) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], connection: sqlalchemy.Connection | None = None) -> None:
+        self.raw = raw
         self.connection = connection
-        self.raw = psycopg_connection(connection, "mmdb init")
+        """The same as SQLAlchemy's, where migrations may run."""
 
     def run(self, name: str, values: Mapping[str, object] | None = None, **filled: str | Composable) -> None:
         """A statement without an answer; `filled` are identifiers or what psycopg.sql made."""
@@ -72,7 +74,7 @@ def transaction(url: str | None) -> Iterator[Database]:
     engine = connect(url, connect_args={"client_encoding": "utf8"})
     try:
         with _translated(), engine.begin() as connection:
-            database = Database(connection)
+            database = Database(psycopg_connection(connection, "mmdb init"), connection)
             database.run("pin_settings")
             yield database
     finally:
@@ -82,6 +84,8 @@ def transaction(url: str | None) -> Iterator[Database]:
 @contextmanager
 def _translated() -> Iterator[None]:
     """A driver's error during an install becomes ours."""
+    from sqlalchemy.exc import DBAPIError
+
     try:
         yield
     except (psycopg.Error, DBAPIError) as error:

@@ -99,12 +99,10 @@ def unloadable(connection: Connection) -> Iterator[Finding]:
 
 
 def _revision(connection: Connection) -> Finding:
-    from alembic.script import ScriptDirectory
-
-    from mmdb.install.init import alembic_config
+    from mmdb.install.unchanged import newest_revision
 
     there = next(iter(read_values(connection, statement(TOPIC, "schema_revision"), {})), "none")
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    head = newest_revision()
     level = "ok" if there == head else "error"
     remedy = "run `mmdb init` with the newer mmdb"
     return Finding("schema mmdb", level, f"revision {there}, this mmdb has {head}", remedy)

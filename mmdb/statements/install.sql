@@ -221,6 +221,41 @@ select mmdb.refresh(%(relation)s::text::regclass)
 -- name: try_loopback
 select problem, remedy from mmdb.try_loopback()
 
+-- name: installed_state
+select encode(sha256(convert_to(string_agg(s.state, E'\n' order by s.state), 'UTF8')), 'hex')
+from (
+  select p::text from pg_proc p where p.pronamespace = 'mmdb'::regnamespace
+  union all
+  select concat_ws(' ', c.oid, c.relname, c.relkind, c.relowner, c.relacl, pg_get_viewdef(c.oid))
+  from pg_class c where c.relnamespace = 'mmdb'::regnamespace
+  union all
+  select concat_ws(' ', c.conname, pg_get_constraintdef(c.oid)) from pg_constraint c
+  where c.connamespace = 'mmdb'::regnamespace
+  union all
+  select n::text from pg_namespace n where n.nspname = 'mmdb'
+  union all
+  select e::text from pg_extension e where e.extname in ('vector', 'dblink', 'pg_trgm')
+  union all
+  select s::text from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+  where d.datname = current_database() and s.setrole = 0
+  union all
+  select concat_ws(' ', s::text, m.umid, m.umuser)
+  from pg_foreign_server s left join pg_user_mappings m on m.srvid = s.oid where s.srvname = 'mmdb_loopback'
+  union all
+  select concat_ws(' ', d.oid, d.datname, d.datdba, d.datacl) from pg_database d where d.datname = current_database()
+  union all
+  select concat_ws(' ', r.oid, r.rolname, m.member) from mmdb.settings k join pg_roles r on r.rolname = k.value
+  left join pg_auth_members m on m.roleid = r.oid
+    and m.member = (select n.nspowner from pg_namespace n where n.nspname = 'mmdb')
+  where k.name like '%%role'
+  union all
+  select m::text from mmdb.models m
+  union all
+  select k::text from mmdb.settings k where k.name <> %(setting)s
+  union all
+  select v::text from mmdb.schema_version v
+) s(state)
+
 -- name: embeddings
 select e.relation::text as relation, e.name
 from mmdb.embeddings e join pg_class c on c.oid = e.relation

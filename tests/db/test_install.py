@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +17,7 @@ from mmdb.errors import DatabaseError, InstallError
 from mmdb.install import Loopback, Report, Roles, install, repoint, script, uninstall
 from mmdb.install import functions as functions_module
 from mmdb.install import init as install_module
+from mmdb.install.unchanged import unchanged
 from mmdb.worker import background, work
 from tests.conftest import Database, MakeRole, Role, Server, newest_revision, temporary_database
 from tests.db.conftest import ONCE, QUICK, check_rows
@@ -127,6 +130,79 @@ def test_second_install_changes_nothing(server: Server, empty_database: Database
     before = state(server, empty_database)
     assert install(empty_database.url) == first
     assert state(server, empty_database) == before
+
+
+def test_an_install_with_nothing_to_do_begins_no_transaction_of_its_own(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = install(empty_database.url)
+
+    def begun(_url: str | None) -> None:
+        raise AssertionError("an install began")
+
+    monkeypatch.setattr(install_module, "transaction", begun)
+    assert install(empty_database.url) == first
+
+
+def test_an_install_with_nothing_to_do_imports_no_migrations(empty_database: Database) -> None:
+    install(empty_database.url)
+    script = (
+        "import sys, mmdb.install; mmdb.install.install(sys.argv[1]); print({'alembic', 'sqlalchemy'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, empty_database.url], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+DAMAGES = [
+    "drop function mmdb.doctor()",
+    "create function mmdb.of_old() returns void language sql as ''",
+    "alter function mmdb.doctor() reset search_path",
+    "alter function mmdb.doctor() security invoker",
+    "grant execute on function mmdb.sweep() to public",
+    "revoke execute on function mmdb.doctor() from mmdb_user",
+    "revoke usage on schema mmdb from mmdb_user",
+    "revoke select on mmdb.status from mmdb_user",
+    "grant select on mmdb.leases to public",
+    "drop view mmdb.failures",
+    "create or replace function mmdb.worker_lock_class() returns integer language sql immutable as 'select 1'",
+    "delete from mmdb.models where name = 'lite'",
+    "update mmdb.models set options = '{}', backend = 'hash' where name = 'lite'",
+    "alter database {database} reset hnsw.iterative_scan",
+    "drop server mmdb_loopback cascade",
+    "drop user mapping for current_user server mmdb_loopback",
+    "delete from mmdb.settings where name = 'loopback_role'",
+    "update mmdb.settings set value = 'nobody' where name = 'loopback_role'",
+]
+
+
+def standing(server: Server, database: Database) -> tuple[list[str], Any, str | None]:
+    """All that an install makes, whatever the order in which rights were granted."""
+    models = "select array_agg(to_jsonb(m) - 'created_at' order by name) from mmdb.models m"
+    schema = dump_schema(server, database.url)
+    return sorted(schema.splitlines()), value(database, models), iterative_scan(database)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_was_damaged_is_mended(server: Server, empty_database: Database, damage: str) -> None:
+    """An install that finds nothing to do must have looked at it."""
+    install(empty_database.url)
+    before = standing(server, empty_database)
+    assert install(empty_database.url).warnings == []
+    run(empty_database, damage.replace("{database}", empty_database.name))
+    assert install(empty_database.url).warnings == []
+    assert standing(server, empty_database) == before
+    assert asks(empty_database).startswith("no worker")
+
+
+def test_an_install_of_another_mmdb_has_something_to_do(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(empty_database.url)
+    assert unchanged(empty_database.url) is not None
+    monkeypatch.setattr("mmdb.install.unchanged.__version__", "another")
+    assert unchanged(empty_database.url) is None
 
 
 @pytest.mark.soak
