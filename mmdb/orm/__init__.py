@@ -14,6 +14,7 @@ from mmdb.orm.bulk import copy_rows
 from mmdb.orm.columns import embedding, embedding_column
 from mmdb.orm.examples import like, recommend
 from mmdb.orm.hybrid import search
+from mmdb.orm.keywords import keywords
 from mmdb.orm.search import distance, nearest
 from mmdb.orm.types import Embedding, Vec
 from mmdb.orm.waiting import wait_until_embedded
@@ -26,6 +27,7 @@ __all__ = [
     "embedding",
     "embedding_column",
     "indexes",
+    "keywords",
     "like",
     "nearest",
     "recommend",

@@ -195,7 +195,7 @@ def _check_mapped(mapper: Mapper[Any], class_: type[Any]) -> None:
         inherited = mapper.inherits is not None and mapper.inherits.columns.contains_column(column)
         if mapper.columns.contains_column(column) and not inherited:
             where = f"{class_.__name__}.{mapper.get_property_by_column(column).key}"
-            sources = tuple(_source(mapper, table, source, where) for source in mapped.declaration.sources)
+            sources = tuple(source_column(mapper, table, source, where) for source in mapped.declaration.sources)
             column.info[INFO] = mapped.with_options(sources=sources)
             if not table.primary_key.columns:
                 raise DeclarationError(
@@ -204,7 +204,7 @@ def _check_mapped(mapper: Mapper[Any], class_: type[Any]) -> None:
                 )
 
 
-def _source(mapper: Mapper[Any], table: Table, source: str, where: str) -> str:
+def source_column(mapper: Mapper[Any], table: Table, source: str, where: str) -> str:
     """The name of the column that the attribute or column `source` stands for."""
     if source in mapper.columns:
         column = mapper.columns[source]

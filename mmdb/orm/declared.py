@@ -1,7 +1,8 @@
-"""What a column says of its embedding: the note in its `info`, which copies of the column carry along.
+"""What a column says of its embedding: the note in its `info`, which copies of the column carry along. And what a
+table says of its words.
 
-The note is made where the column is declared (orm/columns.py) and read by the DDL (orm/ddl.py), by queries
-(orm/search.py, orm/hybrid.py) and by Alembic (orm/alembic).
+The notes are made where they are declared (orm/columns.py, orm/keywords.py) and read by the DDL (orm/ddl.py), by
+queries (orm/search.py, orm/hybrid.py) and by Alembic (orm/alembic).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Column, Table
 
@@ -77,6 +79,30 @@ def embeddings_of(table: Table) -> list[tuple[Column[Any], MappedEmbedding]]:
     """The embedding columns of a table."""
     pairs = ((column, mapped_embedding(column)) for column in table.columns)
     return [(column, mapped) for column, mapped in pairs if mapped is not None]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Columns that are searched by words, as `mmdb.add_keywords` takes them."""
+
+    columns: tuple[str, ...]
+    """Names of columns. Of a mapped class's attributes, until it is mapped."""
+    language: str = "simple"
+    name: str = "keywords"
+
+
+_WORDS: WeakKeyDictionary[Table, list[Words]] = WeakKeyDictionary()
+"""Not in the table's `info`, which Alembic writes into `op.create_table`."""
+
+
+def keywords_of(table: Table) -> list[Words]:
+    """The words that a table says are searched."""
+    return list(_WORDS.get(table, []))
+
+
+def set_keywords(table: Table, words: list[Words]) -> None:
+    """Note what of a table is searched by words."""
+    _WORDS[table] = words
 
 
 def embedding_name(column: Column[Any]) -> str:

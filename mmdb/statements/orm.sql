@@ -18,6 +18,21 @@ select n.nspname as schema, c.relname as relation_name
 from mmdb.embeddings e join pg_class c on c.oid = e.relation join pg_namespace n on n.oid = c.relnamespace
 where mmdb.is_out_of_date(e)
 
+-- name: keywords
+select n.nspname as schema, c.relname as relation_name, w.name, w.columns, w.language, (
+    select array_agg(distinct a.attname::text)
+    from pg_index x
+    join pg_class i on i.oid = x.indexrelid
+    join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = i.oid and d.refclassid = 'pg_class'::regclass
+    join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and a.attnum > 0
+    where x.indrelid = w.relation and d.refobjid = w.relation and i.relname = w.index_name) as indexed
+from mmdb.keywords w join pg_class c on c.oid = w.relation join pg_namespace n on n.oid = c.relnamespace
+
+-- name: generations
+select n.nspname as schema, c.relname as relation_name, s.name, e.model
+from mmdb.embeddings e join mmdb.embeddings s on s.id = e.generation_of
+join pg_class c on c.oid = e.relation join pg_namespace n on n.oid = c.relnamespace
+
 -- name: hnsw_index
 select pg_get_indexdef(i.indexrelid, 1, true) as expression, a.attname as column_name, o.opcname as operator_class,
        coalesce(c.reloptions, '{}') as parameters, pg_get_expr(i.indpred, i.indrelid, true) as predicate

@@ -484,6 +484,10 @@ def test_offline_all_of_it_is_sql() -> None:
     operations.drop_embedding("products", "title")  # type: ignore[attr-defined]
     operations.refresh_embeddings("products")  # type: ignore[attr-defined]
     operations.release_sources("products", schema="s")  # type: ignore[attr-defined]
+    operations.add_keywords("products", "it's", language="english")  # type: ignore[attr-defined]
+    operations.drop_keywords("products", if_exists=True)  # type: ignore[attr-defined]
+    operations.change_model("products", "title", "new", build_indexes=False)  # type: ignore[attr-defined]
+    operations.switch_model("products", "title", force=True)  # type: ignore[attr-defined]
     operations.create_hnsw_index("ix", "t", "v", "vector_l2_ops", m=8)  # type: ignore[attr-defined]
     operations.drop_hnsw_index("ix", "t", concurrently=True)  # type: ignore[attr-defined]
     assert [line for line in buffer.getvalue().splitlines() if line] == [
@@ -493,6 +497,11 @@ def test_offline_all_of_it_is_sql() -> None:
         "ALTER TABLE products DROP COLUMN IF EXISTS title_embedding;",
         "SELECT name FROM mmdb.refresh('products'::regclass);",
         "SELECT mmdb.release_sources('s.products'::regclass);",
+        "SELECT name FROM mmdb.add_keywords('products'::regclass, ARRAY['it''s'], 'english', 'keywords');",
+        "SELECT mmdb.drop_keywords('products'::regclass, 'keywords') FROM mmdb.keywords w "
+        "WHERE w.relation = 'products'::regclass AND w.name = 'keywords';",
+        "SELECT FROM mmdb.change_model('products'::regclass, 'title', 'new', index => false);",
+        "SELECT FROM mmdb.switch_model('products'::regclass, 'title', force => true);",
         "CREATE INDEX ix ON t USING hnsw (v vector_l2_ops) WITH (m = 8);",
         "DROP INDEX CONCURRENTLY ix;",
     ]

@@ -1,16 +1,17 @@
 """Autogenerate, after Alembic's own comparison: its operations on embedding columns become operations on embeddings.
 
-A new embedding is one `op.add_embedding` instead of a column and an index; one that changed is dropped and added; a
-dropped table takes its embeddings back first. Operations on other HNSW indexes become `op.create_hnsw_index`, and
-schema mmdb is left alone.
+A new embedding is one `op.add_embedding` instead of a column and an index; one that changed is dropped and added, but
+for another model whose generation waits, which is one `op.switch_model`; a dropped table takes its embeddings back
+first.
+Operations on other HNSW indexes become `op.create_hnsw_index`, and schema mmdb is left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, TypeAlias
+from typing import Any
 
 from alembic.autogenerate import comparators
 from alembic.autogenerate.api import AutogenContext
@@ -20,7 +21,8 @@ from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, Table
 
 from mmdb.declaration import Declaration
-from mmdb.orm.alembic.implementation import declarations, out_of_date, own_columns
+from mmdb.orm.alembic.generations import SwitchModelOp
+from mmdb.orm.alembic.implementation import Place, declarations, generations, out_of_date, own_columns, place_of
 from mmdb.orm.alembic.operations import (
     AddEmbeddingOp,
     CreateHnswIndexOp,
@@ -31,13 +33,11 @@ from mmdb.orm.alembic.operations import (
     RefreshReleasedOp,
     ReleaseSourcesOp,
 )
+from mmdb.orm.alembic.words import compare_keywords
 from mmdb.orm.declared import SUFFIX, embeddings_of
 from mmdb.orm.indexes import hnsw_index, is_hnsw, read_index
 
 OWN_SCHEMA = "mmdb"
-
-Place: TypeAlias = tuple[str | None, str]
-"""Schema (None for the default one) and name of a table."""
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,27 @@ def compare_embeddings(
     found = _found(connection, default)
     upgrade.ops = [op for op in upgrade.ops if getattr(op, "schema", None) != OWN_SCHEMA]
     for own in own_columns(connection):
-        _strip(upgrade, _place_of(own, default), {own.name})
-    unfit = {_place_of(row, default) for row in out_of_date(connection)}
-    removed: list[DropEmbeddingOp] = []
-    added: list[AddEmbeddingOp] = []
-    for place, table in _declared_tables(context, default).items():
+        _strip(upgrade, place_of(own, default), {own.name})
+    unfit = {place_of(row, default) for row in out_of_date(connection)}
+    waiting = {(place_of(row, default), row.name): row.model for row in generations(connection)}
+    tables = _declared_tables(context, default)
+    removed: list[MigrateOperation] = []
+    added: list[MigrateOperation] = []
+    for place, table in tables.items():
         known = found.pop(place, {})
-        gone, new = _compare_table(table, place, known)
+        gone, new, switched = _compare_table(table, place, known, waiting)
         removed += gone
-        added += new
+        added += [*new, *switched]
         touched = {op.name for op in gone} | {op.name for op in new}
-        _strip(upgrade, place, {name + SUFFIX for name in touched})
+        _strip(upgrade, place, {name + SUFFIX for name in touched | {op.name for op in switched}})
         kept = [there for name, there in known.items() if name not in touched]
         if kept and (changed := _changed_columns(upgrade, place)):
             _refresh_around(upgrade, place, {source for there in kept for source in there.declaration.sources}, changed)
         elif kept and place in unfit:
             upgrade.ops.append(RefreshEmbeddingsOp(place[1], schema=place[0]))
     removed += _of_other_tables(upgrade, found)
-    upgrade.ops = [*removed, *upgrade.ops, *added]
+    unsearched, searched = compare_keywords(connection, tables, _dropped_tables(upgrade), default)
+    upgrade.ops = [*unsearched, *removed, *upgrade.ops, *added, *searched]
     _rewrite_indexes(upgrade.ops, connection, context)
     upgrade.ops = list(_beside_batches(upgrade.ops))
     return PriorityDispatchResult.CONTINUE
@@ -91,14 +94,10 @@ def compare_embeddings(
 def _found(connection: Connection, default: str | None) -> dict[Place, dict[str, Found]]:
     found: dict[Place, dict[str, Found]] = {}
     for row in declarations(connection):
-        place = _place_of(row, default)
+        place = place_of(row, default)
         there = Found(place, row.column_name, Declaration.from_json(row.declaration))
         found.setdefault(place, {})[row.name] = there
     return found
-
-
-def _place_of(row: Any, default: str | None) -> Place:
-    return None if row.schema == default else row.schema, row.relation_name
 
 
 def _declared_tables(context: AutogenContext, default: str | None) -> dict[Place, Table]:
@@ -112,36 +111,44 @@ def _declared_tables(context: AutogenContext, default: str | None) -> dict[Place
 
 
 def _compare_table(
-    table: Table, place: Place, known: dict[str, Found]
-) -> tuple[list[DropEmbeddingOp], list[AddEmbeddingOp]]:
-    gone, new = [], []
+    table: Table, place: Place, known: dict[str, Found], waiting: Mapping[tuple[Place, str], str]
+) -> tuple[list[DropEmbeddingOp], list[AddEmbeddingOp], list[SwitchModelOp]]:
+    """What is to be dropped and added, and which embeddings have their other generation serve."""
+    gone, new, switched = [], [], []
+    schema, table_name = place
     declared = {mapped.declaration.called: mapped.declaration for _column, mapped in embeddings_of(table)}
     for name, declaration in declared.items():
         there = known.get(name)
-        if there is not None and _is_same(declaration, there.declaration):
+        differences = ["all"] if there is None else _differences(declaration, there.declaration)
+        if not differences:
+            continue
+        if differences == ["model"] and waiting.get((place, name)) == declaration.model:
+            switched.append(SwitchModelOp(table_name, name, schema=schema))
             continue
         if there is not None:
             gone.append(there.dropped())
-        schema, table_name = place
         new.append(AddEmbeddingOp(table_name, declaration, schema=schema))
     for name, there in known.items():
         if name not in declared and there.column not in table.columns:
             gone.append(there.dropped())
-    return gone, new
+    return gone, new, switched
 
 
-def _is_same(declaration: Declaration, there: Declaration) -> bool:
+def _differences(declaration: Declaration, there: Declaration) -> list[str]:
     """Option by option, but for the index: it is compared as one (orm/alembic/implementation.py)."""
-    return not replace(declaration.filled(), index_options=None).differences(there)
+    return replace(declaration.filled(), index_options=None).differences(there)
 
 
 def _of_other_tables(upgrade: UpgradeOps, found: dict[Place, dict[str, Found]]) -> list[DropEmbeddingOp]:
     """The embeddings of tables that are being dropped."""
-    dropped = {_place(op) for op in upgrade.ops if isinstance(op, ops.DropTableOp)}
-    gone = [there.dropped() for place in dropped for there in found.get(place, {}).values()]
+    gone = [there.dropped() for place in _dropped_tables(upgrade) for there in found.get(place, {}).values()]
     for op in gone:
         _strip(upgrade, (op.schema, op.table_name), {op.name + SUFFIX})
     return gone
+
+
+def _dropped_tables(upgrade: UpgradeOps) -> list[Place]:
+    return [_place(op) for op in upgrade.ops if isinstance(op, ops.DropTableOp)]
 
 
 def _strip(upgrade: UpgradeOps, place: Place, columns: set[str]) -> None:

@@ -6,7 +6,7 @@ Alembic takes the class that was defined last for a dialect, so defining this on
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.ddl._autogen import ComparisonResult
@@ -19,6 +19,8 @@ from mmdb.orm.declared import mapped_embedding
 from mmdb.orm.indexes import HnswIndex, as_postgresql_says, hnsw_index, is_hnsw, read_index, table_of
 
 TOPIC = "orm"
+Place: TypeAlias = tuple[str | None, str]
+"""Schema (None for the default one) and name of a table."""
 
 
 class MmdbPostgresqlImpl(PostgresqlImpl):
@@ -99,6 +101,20 @@ def declarations(connection: Connection) -> Iterable[Any]:
 def out_of_date(connection: Connection) -> Iterable[Any]:
     """Schema and name of the tables whose functions no longer fit them."""
     return _ask(connection, "out_of_date")
+
+
+def keywords(connection: Connection) -> Iterable[Any]:
+    """The words that are searched, by table, with the columns that their index has now."""
+    return _ask(connection, "keywords")
+
+
+def generations(connection: Connection) -> Iterable[Any]:
+    """Schema, table and name of the embeddings whose model is being changed, with the model that waits."""
+    return _ask(connection, "generations")
+
+
+def place_of(row: Any, default: str | None) -> Place:
+    return None if row.schema == default else row.schema, row.relation_name
 
 
 def _ask(connection: Connection, name: str) -> Iterable[Any]:

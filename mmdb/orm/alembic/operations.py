@@ -260,19 +260,20 @@ class DropHnswIndexOp(MigrateOperation):
 # What they execute.
 
 
-def _table(name: str, schema: str | None) -> Table:
+def bare_table(name: str, schema: str | None) -> Table:
+    """A table of which nothing is known but its name."""
     return Table(name, MetaData(), schema=schema)
 
 
 @Operations.implementation_for(AddEmbeddingOp)
 def _add(operations: Operations, op: AddEmbeddingOp) -> None:
-    table = _table(op.table_name, op.schema)
+    table = bare_table(op.table_name, op.schema)
     operations.execute(AddEmbedding(table, op.declaration, build_indexes=op.build_indexes))
 
 
 @Operations.implementation_for(DropEmbeddingOp)
 def _drop(operations: Operations, op: DropEmbeddingOp) -> None:
-    operations.execute(DropEmbedding(_table(op.table_name, op.schema), op.name, if_exists=op.if_exists))
+    operations.execute(DropEmbedding(bare_table(op.table_name, op.schema), op.name, if_exists=op.if_exists))
     # One that was there when the embedding was declared stays otherwise.
     quote = DIALECT.identifier_preparer.quote
     table = f"{quote(op.schema)}.{quote(op.table_name)}" if op.schema else quote(op.table_name)
@@ -282,12 +283,12 @@ def _drop(operations: Operations, op: DropEmbeddingOp) -> None:
 @Operations.implementation_for(RefreshEmbeddingsOp)
 def _refresh(operations: Operations, op: RefreshEmbeddingsOp) -> None:
     if not isinstance(op, RefreshOnlyDown):
-        operations.execute(RefreshEmbeddings(_table(op.table_name, op.schema)))
+        operations.execute(RefreshEmbeddings(bare_table(op.table_name, op.schema)))
 
 
 @Operations.implementation_for(ReleaseSourcesOp)
 def _release(operations: Operations, op: ReleaseSourcesOp) -> None:
-    operations.execute(ReleaseSources(_table(op.table_name, op.schema)))
+    operations.execute(ReleaseSources(bare_table(op.table_name, op.schema)))
 
 
 @Operations.implementation_for(CreateHnswIndexOp)
@@ -312,7 +313,7 @@ def _ddl(statement: str) -> DDL:
 # How autogenerate writes them.
 
 
-def _call(context: AutogenContext, directive: str, /, *positional: Any, **named: Any) -> str:
+def call(context: AutogenContext, directive: str, /, *positional: Any, **named: Any) -> str:
     """`op.directive(…)`, without the arguments that have their default."""
     prefix = context.opts["alembic_module_prefix"]
     parts = [value if isinstance(value, Code) else repr(value) for value in positional]
@@ -329,17 +330,17 @@ class Code(str):
 @renderers.dispatch_for(AddEmbeddingOp)
 def _render_add(context: AutogenContext, op: AddEmbeddingOp) -> str:
     declared = op.declaration
-    return _call(context, "add_embedding", op.table_name, *declared.sources, **declared.keywords(), schema=op.schema)
+    return call(context, "add_embedding", op.table_name, *declared.sources, **declared.keywords(), schema=op.schema)
 
 
 @renderers.dispatch_for(DropEmbeddingOp)
 def _render_drop(context: AutogenContext, op: DropEmbeddingOp) -> str:
-    return _call(context, "drop_embedding", op.table_name, op.name, schema=op.schema)
+    return call(context, "drop_embedding", op.table_name, op.name, schema=op.schema)
 
 
 @renderers.dispatch_for(RefreshEmbeddingsOp)
 def _render_refresh(context: AutogenContext, op: RefreshEmbeddingsOp) -> str:
-    return _call(context, "refresh_embeddings", op.table_name, schema=op.schema)
+    return call(context, "refresh_embeddings", op.table_name, schema=op.schema)
 
 
 @renderers.dispatch_for(RefreshOnlyDown)
@@ -349,14 +350,14 @@ def _render_nothing(context: AutogenContext, op: RefreshOnlyDown) -> list[str]:
 
 @renderers.dispatch_for(ReleaseSourcesOp)
 def _render_release(context: AutogenContext, op: ReleaseSourcesOp) -> str:
-    return _call(context, "release_sources", op.table_name, schema=op.schema)
+    return call(context, "release_sources", op.table_name, schema=op.schema)
 
 
 @renderers.dispatch_for(CreateHnswIndexOp)
 def _render_create_index(context: AutogenContext, op: CreateHnswIndexOp) -> str:
     index = op.definition
     text = f"{context.opts['sqlalchemy_module_prefix']}text({index.element!r})"
-    return _call(
+    return call(
         context,
         "create_hnsw_index",
         index.name,
@@ -371,4 +372,4 @@ def _render_create_index(context: AutogenContext, op: CreateHnswIndexOp) -> str:
 
 @renderers.dispatch_for(DropHnswIndexOp)
 def _render_drop_index(context: AutogenContext, op: DropHnswIndexOp) -> str:
-    return _call(context, "drop_hnsw_index", op.index_name, op.table_name, schema=op.schema)
+    return call(context, "drop_hnsw_index", op.index_name, op.table_name, schema=op.schema)
