@@ -37,6 +37,7 @@ CALLED = {
         "embed_for",
         "model_of",
         "has_direction",
+        "explain",
     ),
     "Stored queries": ("find", "context"),
     "Recall": ("recall", "tune", "drop_contract"),

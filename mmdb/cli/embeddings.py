@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from psycopg.errors import Diagnostic
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,10 @@ from mmdb.operations.indexes import build_indexes
 from mmdb.operations.status import Contract, EmbeddingStatus, Status
 
 Table = Annotated[str, typer.Argument(help='The table, as "products" or "shop.posters".', metavar="TABLE")]
+
+
+def _told(said: Diagnostic) -> None:
+    note(f"{said.message_primary} ({said.message_hint})" if said.message_hint else f"{said.message_primary}")
 
 
 @takes_options
@@ -49,7 +54,9 @@ def add(
     """
     target: Target = context.obj
     with target.connect(start=True) as connection:
+        connection.add_notice_handler(_told)
         made = declare.declare(connection, relation, Declaration.from_flags(sources, options))
+        connection.remove_notice_handler(_told)
         if made.is_new:
             note(f'declared embedding "{made.name}" of {relation}; a worker embeds its rows (`mmdb worker`)')
         else:

@@ -388,6 +388,16 @@ def test_add_without_indexes(database: Database, tmp_path: Path) -> None:
     assert "no HNSW index: searches scan the whole table" in mmdb.run("doctor").out
 
 
+def test_add_says_which_triggers_it_will_fire(database: Database, tmp_path: Path) -> None:
+    with database.connect() as connection:
+        connection.execute("create table things (id int primary key, note text)")
+        connection.execute("create function touch() returns trigger language plpgsql as 'begin return new; end'")
+        connection.execute("create trigger touch before update on things for each row execute function touch()")
+    added = Program(tmp_path, database.url).run("add", "things", "note", "--model", "hash")
+    assert added.code == 0
+    assert 'fire whenever a worker stores a vector: "touch"' in added.err
+
+
 def test_init_uninstall_and_the_script(empty_database: Database, tmp_path: Path) -> None:
     mmdb = Program(tmp_path, empty_database.url)
     script = Program(tmp_path).out("init", "--print-script", "--owner", "app's", "--user-role", "searchers")
