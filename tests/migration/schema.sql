@@ -7888,7 +7888,7 @@ CREATE FUNCTION mmdb.words_index(words mmdb.keywords) RETURNS regclass
 $$;
 COMMENT ON FUNCTION mmdb.words_index(words mmdb.keywords) IS 'A GIN index, whosoever made it, of the tsvector column that keywords are over; NULL for none.';
 CREATE FUNCTION mmdb.words_of(configuration regconfig, content text) RETURNS tsvector
-    LANGUAGE plpgsql IMMUTABLE STRICT SECURITY DEFINER PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE STRICT SECURITY DEFINER COST 2000 PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
