@@ -14,7 +14,9 @@ from typing import Any, LiteralString
 import numpy as np
 import psycopg
 import pytest
+from psycopg import errors as pg
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier, Literal
 
 from mmdb import install
@@ -105,8 +107,13 @@ class Walk:
         return SQL(text.format(table=self.table, name=f"E'{name}'", key=KEY, **names))  # type: ignore[arg-type,unused-ignore]
 
     def ask(self, text: LiteralString, *values: Any) -> list[Any]:
-        """The first column of a statement's answer."""
-        return [row[0] for row in self.conn.execute(self.sql(text), values).fetchall()]
+        """The first column of a statement's answer; again after a conflict with the worker, where that is an error."""
+        while True:
+            try:
+                return [row[0] for row in self.conn.execute(self.sql(text), values).fetchall()]
+            except pg.SerializationFailure:
+                if self.conn.info.transaction_status is not TransactionStatus.IDLE:
+                    raise
 
     def declare(self) -> None:
         self.conn.execute(self.sql(MADE))
