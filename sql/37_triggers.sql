@@ -3,14 +3,17 @@
 -- The trigger reads from its own condition which column it unsets: PostgreSQL keeps that dependency right through
 -- renames, dumps and partitions. It leaves the other columns as they are.
 --
--- If it has arguments (on_change => 'keep'), they are the names of the column that marks stale rows and of the sources.
--- If one of these was renamed since, which mmdb.status calls drift, the embedding is unset: no vector is better than an
--- old one without its mark.
+-- If it has arguments (on_change => 'keep'), they are the names of the column that marks stale rows and of the sources,
+-- and the condition that these say something. If one of them was renamed since, which mmdb.status calls drift, the
+-- embedding is unset: no vector is better than an old one without its mark. It runs as whoever updates, who need not
+-- have a right on schema mmdb: nothing of that is called. (A trigger that an earlier mmdb made has no condition.)
 create or replace function mmdb.unset_embedding() returns trigger
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  says text := tg_argv[tg_nargs - 1];
+  names constant text[] := tg_argv[:tg_nargs - case when says like '%($1).%' then 2 else 1 end];
   embedding_column text;
   same boolean;
 begin
@@ -27,7 +30,8 @@ begin
     and c.atttypid in ('@extschema:vector@.halfvec'::regtype, '@extschema:vector@.vector'::regtype);
   if tg_nargs = 0 then
     return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
-  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
+  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(names))
+        < cardinality(names) then
     return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
   end if;
   execute format('select ($1).%1$I operator(@extschema:vector@.=) ($2).%1$I', embedding_column)
@@ -35,7 +39,10 @@ begin
   if same is not true then
     return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
   end if;
-  execute format('select coalesce(%s, false)', mmdb.says_sql(tg_relid, tg_argv[1:], '($1).')) into same using new;
+  if cardinality(names) = tg_nargs then
+    says := mmdb.says_sql(tg_relid, names[2:], '($1).');
+  end if;
+  execute format('select coalesce(%s, false)', says) into same using new;
   return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
                                          else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
@@ -109,11 +116,14 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case when declared.stale_column is null then ''
-              else (select string_agg(quote_literal(a.name), ', ' order by a.place)
-                    from unnest(declared.stale_column || declared.sources) with ordinality a(name, place)) end
+              else (select string_agg(quote_literal(a.given), ', ' order by a.place)
+                    from unnest(declared.stale_column || declared.sources
+                                || mmdb.says_sql(declared.relation, declared.sources, '($1).'))
+                         with ordinality a(given, place)) end
 $$;
 comment on function mmdb.trigger_arguments(mmdb.embeddings) is
-  'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
+  'What the trigger is told where an old vector is kept: the column that marks, the sources, and the condition that '
+  'they say something, of row $1.';
 
 -- An application that writes back all columns that it has read sets the mark too, and brings an old vector back: hence
 -- the condition on both marks.

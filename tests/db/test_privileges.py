@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from mmdb.operations import doctor
 from mmdb.worker import Totals
-from tests.conftest import Database
-from tests.db.conftest import until
+from tests.conftest import Database, MakeRole
+from tests.db.conftest import one, until
 
 Connection = psycopg.Connection[Any]
 
@@ -99,6 +99,43 @@ def test_every_function_of_the_worker_and_the_loopback_is_closed_to_users(
     for table in ("requests", "queries", "leases", "settings", "worker_sessions", "progress"):
         with pytest.raises(pg.InsufficientPrivilege):
             reader.execute(f"select * from mmdb.{table}")
+
+
+EVERYTHING = """
+create table goods (id int primary key, title text, zh text, photo bytea, tags text[]);
+select mmdb.add_embedding('goods', 'title', model => 'hash', on_change => 'keep');
+select mmdb.add_embedding('goods', 'photo', model => 'hash', index_options => '{"quantization": "binary"}');
+select mmdb.add_embedding('goods', array['title', 'photo'], model => 'hash', weights => '{1,1}', on_change => 'keep',
+                          name => 'good');
+select mmdb.add_embedding('goods', array['title', 'zh'], model => 'hash', name => 'texts');
+select mmdb.add_embedding('goods', 'tags', model => 'hash', on_change => 'keep');
+select mmdb.add_keywords('goods', array['title'], 'english');
+select mmdb.add_keywords('goods', array['zh'], 'chinese', name => 'zh_words');
+select mmdb.add_keywords('goods', array['title'], 'trigram', name => 'typos');
+"""
+
+
+def test_who_writes_rows_needs_no_right_on_anything_of_ours(
+    conn: Connection, drain: Callable[[], Totals], database: Database, make_role: MakeRole
+) -> None:
+    """The login of an application that never searches has rights on the table alone."""
+    clerk = make_role("clerk")
+    conn.execute(EVERYTHING)
+    conn.execute(f"grant select, insert, update, delete on goods to {clerk.name}")
+    with clerk.connect(database) as writes:
+        writes.execute("insert into goods select g, 'title ' || g, '标题', null, array['a', 'b'] "
+                       "from generate_series(1, 3) g")  # fmt: skip
+        assert not one(writes, "select has_schema_privilege('mmdb', 'usage')")
+        drain()
+        writes.execute("update goods set title = 'other', zh = '其他', tags = '{c}' where id = 1")
+        writes.execute("update goods set title = null, tags = null where id = 2")
+        writes.execute("delete from goods where id = 3")
+        with writes.cursor().copy("copy goods (id, title) from stdin") as copy:
+            copy.write_row((4, "copied"))
+    marks = (
+        "select title_stale, good_stale, tags_stale, title_embedding is null from goods where id = any(%s) order by id"
+    )
+    assert conn.execute(marks, [[1, 2]]).fetchall() == [(True, True, True, False), (False, False, False, True)]
 
 
 def test_only_the_owner_declares_and_drops(items: Connection, reader: Connection) -> None:

@@ -7310,12 +7310,14 @@ COMMENT ON FUNCTION mmdb.top_probe(pieces mmdb.search_pieces, passes text, vecto
 CREATE FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    AS $_$
   select case when declared.stale_column is null then ''
-              else (select string_agg(quote_literal(a.name), ', ' order by a.place)
-                    from unnest(declared.stale_column || declared.sources) with ordinality a(name, place)) end
-$$;
-COMMENT ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) IS 'What the trigger is told: the column that marks and the sources, where an old vector is kept.';
+              else (select string_agg(quote_literal(a.given), ', ' order by a.place)
+                    from unnest(declared.stale_column || declared.sources
+                                || mmdb.says_sql(declared.relation, declared.sources, '($1).'))
+                         with ordinality a(given, place)) end
+$_$;
+COMMENT ON FUNCTION mmdb.trigger_arguments(declared mmdb.embeddings) IS 'What the trigger is told where an old vector is kept: the column that marks, the sources, and the condition that they say something, of row $1.';
 CREATE FUNCTION mmdb.trigger_condition(declared mmdb.embeddings) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7573,6 +7575,8 @@ CREATE FUNCTION mmdb.unset_embedding() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 declare
+  says text := tg_argv[tg_nargs - 1];
+  names constant text[] := tg_argv[:tg_nargs - case when says like '%($1).%' then 2 else 1 end];
   embedding_column text;
   same boolean;
 begin
@@ -7589,7 +7593,8 @@ begin
     and c.atttypid in ('public.halfvec'::regtype, 'public.vector'::regtype);
   if tg_nargs = 0 then
     return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
-  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(tg_argv)) < tg_nargs then
+  elsif (select count(*) from pg_attribute a where a.attrelid = tg_relid and a.attname = any(names))
+        < cardinality(names) then
     return jsonb_populate_record(new, jsonb_build_object(embedding_column, null));
   end if;
   execute format('select ($1).%1$I operator(public.=) ($2).%1$I', embedding_column)
@@ -7597,7 +7602,10 @@ begin
   if same is not true then
     return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], false));  -- another vector came, or none
   end if;
-  execute format('select coalesce(%s, false)', mmdb.says_sql(tg_relid, tg_argv[1:], '($1).')) into same using new;
+  if cardinality(names) = tg_nargs then
+    says := mmdb.says_sql(tg_relid, names[2:], '($1).');
+  end if;
+  execute format('select coalesce(%s, false)', says) into same using new;
   return jsonb_populate_record(new, case when same then jsonb_build_object(tg_argv[0], true)
                                          else jsonb_build_object(embedding_column, null, tg_argv[0], false) end);
 end
