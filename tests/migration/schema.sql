@@ -5562,7 +5562,9 @@ begin
          excluded.relation_name, excluded.prefix, excluded.function_schema, excluded.attached_to,
          excluded.index_options, excluded.column_place, excluded.stale_column, excluded.stale_number,
          excluded.known_triggers);
-  insert into mmdb.progress (embedding) values (declared.id) on conflict do nothing;
+  -- Asked first: in a serializable transaction a conflict with what a worker has noted since is an error.
+  insert into mmdb.progress (embedding) select declared.id
+  where not exists (select from mmdb.progress p where p.embedding = declared.id) on conflict do nothing;
   insert into mmdb.passes select declared.id, pass where pass is not null on conflict do nothing;
   perform pg_notify('mmdb', '');
   return declared;
