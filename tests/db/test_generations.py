@@ -231,11 +231,12 @@ def test_a_switch_is_refused_while_searches_would_miss_rows(embedded: Connection
     ):
         embedded.execute("select mmdb.switch_model('items', 'txt')")
     drain()
-    embedded.execute(
-        "insert into mmdb.leases (embedding, key, error, retry_at, failed_at) "
-        "select id, '{5}', 'no', 'infinity', now() from mmdb.embeddings where name = 'txt_wide'"
-    )
     embedded.execute("update items set txt_wide_embedding = null where id = 5")
+    embedded.execute(
+        "insert into mmdb.leases (embedding, key, state, error, retry_at, failed_at) "
+        "select e.id, '{5}', i.xmin::text, 'no', 'infinity', now() from mmdb.embeddings e, items i "
+        "where e.name = 'txt_wide' and i.id = 5"
+    )
     with pytest.raises(pg.ObjectNotInPrerequisiteState, match=r"1 rows .* could not be embedded"):
         embedded.execute("select mmdb.switch_model('items', 'txt')")
     assert one(embedded, "select model from mmdb.switch_model('items', 'txt', force => true)") == "wide"

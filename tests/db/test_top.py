@@ -88,7 +88,8 @@ def test_complete_in_order_and_near_enough(
 ) -> None:
     limit = int(ROWS * share)
     recalls = []
-    for row in (0, 777, 4242, 9999, 15000):
+    # The fewer are asked for, the more queries: a graph is made by chance, and of five nearest rows one may be missed.
+    for row in range(0, ROWS, ROWS // (40 if k < 10 else 5)):
         true = exact(goods, vectors[row], k, f"{column} < {limit}")
         found = top(goods, vectors[row], k, {column: {"lt": limit}})
         assert len(found) == min(k, limit)

@@ -5724,6 +5724,7 @@ begin
       perform mmdb.unset_all(declared);
     end if;
     perform mmdb.place_trigger(declared, null, mmdb.fires_when(declared, 'true'));
+    perform mmdb.record_embedding(declared);  -- the partitions have new triggers
   end loop;
 end
 $$;
