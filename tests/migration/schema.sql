@@ -2872,12 +2872,12 @@ begin
                    'read, and the models of a table must take the query';
   end if;
   -- Scores depend on the number of a table's legs, distances do not. A table's own order stays: each row has the place
-  -- of the nearest among itself and the rows behind it.
+  -- of the nearest among itself and the rows behind it. They are gone through from the last one on, or it would take
+  -- time by their square.
   return query execute format($query$
     select m.relation, m.key, m.score, m.ranks, m.found from (
       select f.*, min((select min((r.value ->> 'distance')::double precision) from jsonb_each(f.ranks) r)) over (
-        partition by f.relation order by f.score desc, f.key
-        rows between current row and unbounded following) as nearest
+        partition by f.relation order by f.score, f.key desc rows unbounded preceding) as nearest
       from (%s) f(relation, key, score, ranks, found)
     ) m
     order by m.nearest, m.score desc, m.relation::text, m.key limit $3
