@@ -87,8 +87,9 @@ $outer$;
 comment on function mmdb.weighted_load_template() is
   'The sources of some pending rows, each by itself; those over their limit come without content.';
 
--- The rows are locked by a statement of their own, because the next one must see them as the locks found them. Nobody
--- waits: a locked row is passed over and stays pending, and our own locks last for this statement alone.
+-- The rows are locked by a statement of their own, because the next one must see them as the locks found them; of a row
+-- that somebody has just changed it looks at the new version. Nobody waits: a locked row is passed over and stays
+-- pending, and our own locks last for this statement alone.
 --
 -- A table's own triggers and rules may suppress the update, undo it or rewrite the source, and then the row is not what
 -- was embedded: with them there is a look at what became of it. A row that was rewritten is pending again; one that is
@@ -105,8 +106,9 @@ declare
   rewritten text[];
   rewritten_to bytea[];
 begin{pass}
-  select array_agg(l.key) into held
-  from (select k.key from unnest(keys) k(key) join {rows} on {matches}
+  select array_agg(l.key), array_agg(l.key) filter (where l.waits) into held, wanted
+  from (select k.key, {pending} and @extschema:vector@.l2_norm(k.embedding) > 0 and {unchanged} as waits
+        from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
         order by {ordering} {lock}) l;
   if not {same_key} then
     raise exception 'the primary key of table % is another one than it was', {relation}
@@ -114,9 +116,6 @@ begin{pass}
   elsif not {same_column} then
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
-  select array_agg(k.key) into wanted
-  from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
-  where k.key = any(held) and {pending} and @extschema:vector@.l2_norm(k.embedding) > 0 and {unchanged};
   if has_code then
     perform set_config('search_path', {usual_path}, true);
   end if;

@@ -6811,8 +6811,9 @@ declare
   rewritten text[];
   rewritten_to bytea[];
 begin{pass}
-  select array_agg(l.key) into held
-  from (select k.key from unnest(keys) k(key) join {rows} on {matches}
+  select array_agg(l.key), array_agg(l.key) filter (where l.waits) into held, wanted
+  from (select k.key, {pending} and public.l2_norm(k.embedding) > 0 and {unchanged} as waits
+        from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
         order by {ordering} {lock}) l;
   if not {same_key} then
     raise exception 'the primary key of table % is another one than it was', {relation}
@@ -6820,9 +6821,6 @@ begin{pass}
   elsif not {same_column} then
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
-  select array_agg(k.key) into wanted
-  from unnest(keys, states, hashes, embeddings) k(key, state, hash, embedding) join {rows} on {matches}
-  where k.key = any(held) and {pending} and public.l2_norm(k.embedding) > 0 and {unchanged};
   if has_code then
     perform set_config('search_path', {usual_path}, true);
   end if;
