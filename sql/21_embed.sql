@@ -88,7 +88,8 @@ begin
             hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
   elsif mmdb.is_blank(content) or mmdb.is_blank(data) then
     raise exception 'the query is empty'
-      using errcode = '22M01', hint = 'searches find no rows by it; a vector of it there is not';
+      using errcode = '22M01',
+            hint = 'it has no vector; of NULL the vector is NULL: mmdb.embed(nullif(btrim(…), ''''))';
   end if;
 end
 $$;

@@ -32,6 +32,21 @@ as $$
 $$;
 comment on function mmdb.made_functions(mmdb.embeddings) is 'The functions that mmdb made for an embedding.';
 
+-- Anybody may write our mark into the comment of a function of his own: what is to be moved or dropped is looked for
+-- where mmdb made it, or where its table or schema was moved to, and is the caller's to move.
+create or replace function mmdb.functions_at_hand(declared mmdb.embeddings) returns setof pg_proc
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select p.*
+  from pg_proc p
+  where p.pronamespace in (to_regnamespace(declared.function_schema),
+                           (select c.relnamespace from pg_class c where c.oid = declared.relation))
+    and mmdb.is_made_by(p.oid, declared.id) and pg_has_role(p.proowner, 'usage')
+$$;
+comment on function mmdb.functions_at_hand(mmdb.embeddings) is
+  'The functions that mmdb made for an embedding and that the caller may move or drop.';
+
 -- Nothing is cut out of what is spliced: a table may have a parenthesis in its name, and a superuser makes its
 -- functions again.
 create or replace function mmdb.create_made(

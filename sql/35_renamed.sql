@@ -133,12 +133,12 @@ as $$
   select p.oid, case when starts_with(p.proname, declared.prefix || '_') and not p.prosecdef
                      then now_called.prefix || substr(p.proname, length(declared.prefix) + 1)
                      else p.proname end
-  from pg_proc p
-  join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
-  where d.description like (select '%' || mmdb.made_for(declared.id))
+  from mmdb.functions_at_hand(declared) p
+  where p.proname = any(mmdb.function_names(declared) || array(select format('mmdb_%s_%s', v, declared.id)
+                                                               from unnest(mmdb.worker_verbs(declared.kind)) v))
 $$;
 comment on function mmdb.functions_to_rename(mmdb.embeddings, mmdb.embeddings) is
-  'The functions of an embedding, in whatever schema, with the names that they are to have.';
+  'The functions of an embedding with the names that they are to have.';
 
 create or replace function mmdb.indexes_to_rename(
   declared mmdb.embeddings, now_called mmdb.embeddings, out index regclass, out name text

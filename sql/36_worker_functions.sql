@@ -117,19 +117,21 @@ begin{pass}
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
   if has_code then
-    perform set_config('search_path', {usual_path}, true);
+    perform pg_catalog.set_config('search_path', {usual_path}, true);
   end if;
   update {rows} set {set_vector} from unnest(keys, embeddings) k(key, embedding)
-  where {matches} and k.key = any(wanted);
+  where {matches} and k.key operator(pg_catalog.=) any(wanted);
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
   if has_code then
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     select array_agg(k.key), array_agg({hash}) into rewritten, rewritten_to
     from unnest(keys, hashes) k(key, hash) join {rows} on {matches}
     where k.key = any(wanted) and {hash} is distinct from k.hash;
-    update {rows} set {unset_vector} from unnest(rewritten) k(key) where {matches};
+    perform pg_catalog.set_config('search_path', {usual_path}, true);
+    update {rows} set {unset_vector} from pg_catalog.unnest(rewritten) k(key) where {matches};
     set constraints all immediate;
-    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   return query
   select k.key,
@@ -213,8 +215,9 @@ $$;
 comment on function mmdb.has_code_sql(regclass) is
   'The condition "an update of this table runs triggers or rules of its own".';
 
--- As a session of theirs would begin: triggers are written by people who name things as they do every day. What they
--- would find before the system's own is left out, since our own statement is looked up along the same path.
+-- As a session of theirs would begin: triggers are written by people who name things as they do every day. The path is
+-- set for the updates alone, in which all is qualified that a function or operator of somebody else could stand in for:
+-- one with the very types of the arguments would be taken before a more general one of the system's own.
 create or replace function mmdb.usual_path_sql() returns text
 language sql immutable security invoker
 set search_path = pg_catalog, pg_temp
@@ -222,11 +225,10 @@ as $outer$
   select $sql$'pg_catalog, ' || coalesce((
       select substr(c.setting, length('search_path=') + 1)
       from pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
-      where s.setrole in (0, current_user::regrole)
+      where s.setrole in (0, (select r.oid from pg_roles r where r.rolname = current_user))
         and s.setdatabase in (0, (select d.oid from pg_database d where d.datname = current_database()))
-        and c.setting like 'search_path=%'
-      order by s.setrole = 0, s.setdatabase = 0 limit 1),
-      (select g.reset_val from pg_settings g where g.name = 'search_path')) || ', pg_temp'$sql$
+        and c.setting like 'search_path=_%'
+      order by s.setrole = 0, s.setdatabase = 0 limit 1), '"$user", public') || ', pg_temp'$sql$
 $outer$;
 comment on function mmdb.usual_path_sql() is
   'The search_path with which sessions of the current user begin in this database, behind the system''s own schema.';

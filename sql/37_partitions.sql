@@ -112,7 +112,7 @@ comment on function mmdb.unset_attached(mmdb.embeddings) is
 
 create or replace function mmdb.keep_vectors(relation regclass) returns setof mmdb.embeddings
 language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 begin
   perform mmdb.check_relation(relation);

@@ -242,6 +242,7 @@ comment on function mmdb.place_trigger(mmdb.embeddings, text, text) is
 create or replace function mmdb.release_sources(relation regclass) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp set client_min_messages = warning
+set quote_all_identifiers = off set bytea_output = 'hex'
 as $$
 declare
   declared mmdb.embeddings;

@@ -290,7 +290,7 @@ begin
   select c.* into declared.column_name, declared.stale_column from mmdb.columns_now(declared) c;
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
-  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
+  for made_function in select p.oid::regprocedure from mmdb.functions_at_hand(declared) p loop
     perform mmdb.drop_function(made_function);
   end loop;
   perform mmdb.drop_storage(declared);

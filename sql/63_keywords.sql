@@ -76,25 +76,32 @@ comment on function mmdb.words_size(tsvector) is
   'How many bytes a tsvector has of words and places, of which it may have 1,048,575.';
 
 create or replace function mmdb.keywords_method(language text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when language in ('chinese', 'japanese', 'korean', 'thai') then 'pairs'
+              when language = 'trigram' then 'trigram'
+              else 'text search' end
+$$;
+comment on function mmdb.keywords_method(text) is 'How a language is searched by words: text search, pairs or trigram.';
+
+-- Asked when keywords are declared: a configuration that was dropped since is the trouble of searches by it alone.
+create or replace function mmdb.check_language(language text) returns void
 language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if language in ('chinese', 'japanese', 'korean', 'thai') then
-    return 'pairs';
-  elsif language = 'trigram' then
-    return 'trigram';
-  elsif exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
-    return 'text search';
+  if mmdb.keywords_method(language) = 'text search'
+     and not exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
+    raise exception 'there is no text search configuration "%"', language
+      using errcode = 'undefined_object',
+            hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
+                          (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
+                           from pg_ts_config c));
   end if;
-  raise exception 'there is no text search configuration "%"', language
-    using errcode = 'undefined_object',
-          hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
-                         from pg_ts_config c));
 end
 $$;
-comment on function mmdb.keywords_method(text) is 'How a language is searched by words: text search, pairs or trigram.';
+comment on function mmdb.check_language(text) is 'Refuse a language in which no words can be looked for.';
 
 create or replace function mmdb.has_words(relation regclass, columns text[]) returns boolean
 language sql stable security invoker
@@ -280,6 +287,7 @@ declare
   words mmdb.keywords;
 begin
   perform mmdb.check_relation(relation);
+  perform mmdb.check_language(language);
   perform mmdb.lock_declarations(relation);
   if coalesce(cardinality(columns), 0) = 0 then
     raise exception 'keywords of table % need at least one column', relation using errcode = 'invalid_parameter_value';

@@ -7,7 +7,7 @@
 -- A cursor takes one statement and no other, which is all that keeps a second one from being run.
 create or replace function mmdb.plan_of(statement text, path text) returns jsonb
 language plpgsql volatile security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = off
 as $$
 declare
   explained refcursor;
@@ -19,9 +19,13 @@ begin
   fetch explained into plan;
   close explained;
   return plan;
-exception when invalid_cursor_definition then
-  raise exception 'more than one statement is given'
-    using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+exception
+  when invalid_cursor_definition then
+    raise exception 'more than one statement is given'
+      using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+  when undefined_parameter then
+    raise exception 'the statement has parameters'
+      using errcode = 'undefined_parameter', hint = 'write their values into it: ''red shoes'' for $1';
 end
 $$;
 comment on function mmdb.plan_of(text, text) is
@@ -118,7 +122,7 @@ comment on function mmdb.measured_rows(jsonb) is
 create or replace function mmdb.searches_in(plan jsonb)
 returns table (relation regclass, name text, searched text, vector text, advice text)
 language sql stable security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set quote_all_identifiers = off
 as $$
   select e.relation, e.name, case when m.walks then 'by the index' else 'row by row' end, m.vector,
          case when m.vector = 'for each row' then

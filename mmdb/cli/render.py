@@ -20,6 +20,8 @@ from rich.text import Text
 
 CELL_WIDTH = 60
 """Columns of the terminal for one value in a table."""
+SENTENCES = frozenset(("advice", "drift", "error"))
+"""What these columns of a table say is wrapped, and never cut: half an advice is none."""
 PIPE_WIDTH = 200
 """Columns where the output is no terminal and nobody set COLUMNS."""
 
@@ -66,12 +68,12 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str 
         numeric = all(isinstance(row[column], int | float | Decimal | None) for row in rows) and bool(rows)
         made.add_column(Text(plain(column)), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell(row[column])) for column in columns))
+        made.add_row(*(Text(cell(row[column], None if column in SENTENCES else CELL_WIDTH)) for column in columns))
     return made
 
 
-def cell(value: object, width: int = CELL_WIDTH) -> str:
-    """One value on one line, cut to `width` columns, of which a Chinese character takes two."""
+def cell(value: object, width: int | None = CELL_WIDTH) -> str:
+    """One value on one line, cut to `width` columns, of which a Chinese character takes two; None cuts nothing."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -83,7 +85,7 @@ def cell(value: object, width: int = CELL_WIDTH) -> str:
     if isinstance(value, list | tuple):
         value = ", ".join(cell(item) for item in value)
     text = plain(" ".join(str(value).split()))
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
+    return text if width is None or cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def plain(text: str) -> str:

@@ -177,7 +177,7 @@ revoke all on all functions in schema mmdb from {role}
 -- name: any_table
 select min(c.oid::regclass::text)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'f', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'mmdb')
+where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'mmdb')
   and n.nspname !~ '^pg_(toast|temp)'
   and not exists (select from pg_depend d
                   where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
@@ -228,6 +228,9 @@ from (
   union all
   select concat_ws(' ', c.oid, c.relname, c.relkind, c.relowner, c.relacl, pg_get_viewdef(c.oid))
   from pg_class c where c.relnamespace = 'mmdb'::regnamespace
+  union all
+  select concat_ws(' ', a.attrelid, a.attname, a.attacl) from pg_attribute a join pg_class c on c.oid = a.attrelid
+  where c.relnamespace = 'mmdb'::regnamespace and a.attacl is not null
   union all
   select concat_ws(' ', c.conname, pg_get_constraintdef(c.oid)) from pg_constraint c
   where c.connamespace = 'mmdb'::regnamespace

@@ -178,6 +178,8 @@ class Load:
     def item(self, task: Task, part: Part, limit: int) -> Item:
         """What the model takes. Raises MediaError."""
         content = part.content
+        if part.size is None:
+            raise MediaError("the source holds nothing")  # a list of lists of nothing
         if content is None:
             raise MediaError(f"the source has {part.size} bytes, more than the limit of {limit} bytes")
         if isinstance(content, str) and not content.strip():

@@ -337,3 +337,15 @@ def test_ranking_by_a_tsvector_column_reads_no_text(stored: Connection, worker: 
 def test_mistakes_with_a_tsvector_column(stored: Connection, columns: list[str], language: str, message: str) -> None:
     with pytest.raises(pg.DatatypeMismatch, match=message):
         stored.execute("select mmdb.add_keywords('notes', %s, %s)", [columns, language])
+
+
+@pytest.mark.parametrize("column", ["txt", "words"])
+def test_a_configuration_that_was_dropped_is_the_trouble_of_searches_alone(items: Connection, column: str) -> None:
+    items.execute("create text search configuration ours (copy = pg_catalog.simple)")
+    items.execute("alter table items add column words tsvector")
+    items.execute("select mmdb.add_keywords('items', array[%s], 'public.ours', index => false)", [column])
+    items.execute("drop text search configuration ours")
+    items.execute("select * from mmdb.doctor()")
+    items.execute("select * from mmdb.status")
+    items.execute("select mmdb.refresh('items')")
+    items.execute("select mmdb.drop_keywords('items')")

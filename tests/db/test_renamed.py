@@ -209,3 +209,26 @@ def test_what_uses_a_function_is_named_with_what_to_run(items: Connection, user:
     assert "CASCADE" not in f"{diag.message_primary}{diag.message_detail}{diag.message_hint}"
     drops = str(diag.message_hint).split(": ", 1)[1].split(" (before")[0]
     items.execute(f"{drops}; {change}".encode())
+
+
+def test_a_function_of_somebody_else_with_our_mark_is_left_where_it_is(
+    items: Connection, database: Database, make_role: MakeRole
+) -> None:
+    """Anybody may write a comment: neither does his function come into the table's schema, nor is it in the way."""
+    owner, other = make_role("owner"), make_role("other")
+    items.execute(f"grant create on schema public to {owner.name}; grant mmdb_user to {owner.name}")
+    items.execute(f"create schema elsewhere authorization {other.name}")
+    items.execute(f"alter table items owner to {owner.name}")
+    items.execute("select mmdb.refresh('items')")
+    mark = one(items, "select mmdb.made_for(id) from mmdb.embeddings")
+    with other.connect(database) as planting:
+        for name in ("items_total()", "items_by_txt(text, text)"):
+            planting.execute(f"create function elsewhere.{name} returns int language sql as 'select 1'")
+            planting.execute(f"comment on function elsewhere.{name} is '{mark}'")
+    items.execute("alter table items rename to goods")
+    with owner.connect(database) as owns:
+        owns.execute("select mmdb.refresh('goods')")
+        assert functions(items, "goods") == [f"public.{name}" for name in names("goods")]
+        owns.execute("select mmdb.drop_embedding('goods', 'txt')")
+    left = items.execute("select proname from pg_proc where pronamespace = 'elsewhere'::regnamespace order by 1")
+    assert left.fetchall() == [("items_by_txt",), ("items_total",)]

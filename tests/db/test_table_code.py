@@ -165,9 +165,10 @@ def test_rules(items: Connection, drain: Drain, rule: str, left: int) -> None:
     assert all(final for _, final in failures(items))
 
 
+TRAP = "returns {result} language plpgsql as $$ begin raise exception 'caught'; end $$"
 PATHS = {
-    "of the role": "alter role {owner} set search_path = shop, public",
-    "of the role here": "alter role {owner} in database {database} set search_path = shop, public",
+    "of the role": 'alter role "{owner}" set search_path = shop, public',
+    "of the role here": 'alter role "{owner}" in database {database} set search_path = shop, public',
     "of the database": "alter database {database} set search_path = shop, public",
     "usual": "select",
 }
@@ -176,10 +177,11 @@ PATHS = {
 @pytest.fixture
 def owner(items: Connection, make_role: MakeRole) -> str:
     """The role that owns `items`, and a schema `shop`."""
-    name = make_role("keeper").name
-    items.execute(f"create schema shop authorization {name}")
-    items.execute(f"grant create on schema public to {name}")
-    items.execute(f"alter table items owner to {name}")
+    name = make_role("The.Keeper of").name
+    items.execute(f'create schema shop authorization "{name}"')
+    items.execute(f'grant create on schema public to "{name}"')
+    items.execute(f'alter table items owner to "{name}"')
+    items.execute("select mmdb.refresh('items')")
     return name
 
 
@@ -189,7 +191,7 @@ def test_triggers_find_what_they_name_without_a_schema(
 ) -> None:
     schema = "public" if setting == "select" else "shop"
     items.execute(f"create table {schema}.audit (id int, who text)")
-    items.execute(f"alter table {schema}.audit owner to {owner}")
+    items.execute(f'alter table {schema}.audit owner to "{owner}"')
     items.execute(setting.format(owner=owner, database=one(items, "select quote_ident(current_database())")))
     trigger(items, "insert into audit values (new.id, current_user); return null;", "after")
     drain()
@@ -202,7 +204,12 @@ def test_nothing_of_the_owners_is_found_before_the_systems_own(items: Connection
     """The store looks its own operators up along the owner's path, while the owner's triggers run."""
     items.execute("create function shop.same(text, text) returns boolean language sql as $$ select true $$")
     items.execute("create operator shop.= (leftarg = text, rightarg = text, function = shop.same)")
-    items.execute(f"alter role {owner} set search_path = shop, pg_catalog, public")
-    trigger(items, "return null;", "after")
+    # Of the very types of the arguments, and so before the system's own, which takes a name or anything.
+    items.execute(f"create function shop.convert_to(text, text) {TRAP.format(result='bytea')}")
+    items.execute(f"create function shop.unnest(text[]) {TRAP.format(result='setof text')}")
+    items.execute(f"create function shop.format(text, integer) {TRAP.format(result='text')}")
+    items.execute(f'alter role "{owner}" set search_path = shop, pg_catalog, public')
+    items.execute(TRIGGER.format(name="a_code", when="before", body="new.txt := upper(new.txt); return new;"))
     drain()
+    assert failures(items) == []
     check_rows(items)

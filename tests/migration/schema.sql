@@ -183,6 +183,7 @@ declare
   words mmdb.keywords;
 begin
   perform mmdb.check_relation(relation);
+  perform mmdb.check_language(language);
   perform mmdb.lock_declarations(relation);
   if coalesce(cardinality(columns), 0) = 0 then
     raise exception 'keywords of table % need at least one column', relation using errcode = 'invalid_parameter_value';
@@ -616,7 +617,8 @@ begin
             hint = 'send a smaller picture, or raise mmdb.set_setting(''query_max_bytes'', …)';
   elsif mmdb.is_blank(content) or mmdb.is_blank(data) then
     raise exception 'the query is empty'
-      using errcode = '22M01', hint = 'searches find no rows by it; a vector of it there is not';
+      using errcode = '22M01',
+            hint = 'it has no vector; of NULL the vector is NULL: mmdb.embed(nullif(btrim(…), ''''))';
   end if;
 end
 $$;
@@ -739,6 +741,22 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.check_labels(labels text[], vectors integer) IS 'The labels, if they are such and each has its vector.';
+CREATE FUNCTION mmdb.check_language(language text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if mmdb.keywords_method(language) = 'text search'
+     and not exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
+    raise exception 'there is no text search configuration "%"', language
+      using errcode = 'undefined_object',
+            hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
+                          (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
+                           from pg_ts_config c));
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_language(language text) IS 'Refuse a language in which no words can be looked for.';
 CREATE FUNCTION mmdb.check_model(model text, modalities text[]) RETURNS mmdb.models
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2099,7 +2117,7 @@ begin
   select c.* into declared.column_name, declared.stale_column from mmdb.columns_now(declared) c;
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
-  for made_function in select p.oid::regprocedure from pg_proc p where mmdb.is_made_by(p.oid, declared.id) loop
+  for made_function in select p.oid::regprocedure from mmdb.functions_at_hand(declared) p loop
     perform mmdb.drop_function(made_function);
   end loop;
   perform mmdb.drop_storage(declared);
@@ -3099,6 +3117,17 @@ CREATE FUNCTION mmdb.function_names(declared mmdb.embeddings) RETURNS text[]
          || array(select declared.prefix || '_' || v from unnest(mmdb.table_verbs()) v)
 $$;
 COMMENT ON FUNCTION mmdb.function_names(declared mmdb.embeddings) IS 'What the functions are called by which an embedding and its table are searched.';
+CREATE FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) RETURNS SETOF pg_proc
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.*
+  from pg_proc p
+  where p.pronamespace in (to_regnamespace(declared.function_schema),
+                           (select c.relnamespace from pg_class c where c.oid = declared.relation))
+    and mmdb.is_made_by(p.oid, declared.id) and pg_has_role(p.proowner, 'usage')
+$$;
+COMMENT ON FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) IS 'The functions that mmdb made for an embedding and that the caller may move or drop.';
 CREATE FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) RETURNS SETOF record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3106,11 +3135,11 @@ CREATE FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mm
   select p.oid, case when starts_with(p.proname, declared.prefix || '_') and not p.prosecdef
                      then now_called.prefix || substr(p.proname, length(declared.prefix) + 1)
                      else p.proname end
-  from pg_proc p
-  join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
-  where d.description like (select '%' || mmdb.made_for(declared.id))
+  from mmdb.functions_at_hand(declared) p
+  where p.proname = any(mmdb.function_names(declared) || array(select format('mmdb_%s_%s', v, declared.id)
+                                                               from unnest(mmdb.worker_verbs(declared.kind)) v))
 $$;
-COMMENT ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) IS 'The functions of an embedding, in whatever schema, with the names that they are to have.';
+COMMENT ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) IS 'The functions of an embedding with the names that they are to have.';
 CREATE FUNCTION mmdb.fused(keys text[], scores double precision[], reasons jsonb[], k integer, depth integer, measure mmdb.leg, diversity double precision, after text, OUT fused_keys text[], OUT fused_scores double precision[], OUT ranks jsonb[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3656,6 +3685,8 @@ COMMENT ON FUNCTION mmdb.keep_contract(function regprocedure) IS 'Attach the set
 CREATE FUNCTION mmdb.keep_vectors(relation regclass) RETURNS SETOF mmdb.embeddings
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 begin
   perform mmdb.check_relation(relation);
@@ -3815,23 +3846,12 @@ end
 $_$;
 COMMENT ON FUNCTION mmdb.keywords_leg(words mmdb.keywords) IS 'A search by words as a leg of T_search.';
 CREATE FUNCTION mmdb.keywords_method(language text) RETURNS text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-begin
-  if language in ('chinese', 'japanese', 'korean', 'thai') then
-    return 'pairs';
-  elsif language = 'trigram' then
-    return 'trigram';
-  elsif exists (select from pg_ts_config c where c.oid::regconfig::text = language) then
-    return 'text search';
-  end if;
-  raise exception 'there is no text search configuration "%"', language
-    using errcode = 'undefined_object',
-          hint = format('languages: %s; chinese, japanese, korean, thai; trigram for any language with typing errors',
-                        (select string_agg(c.oid::regconfig::text, ', ' order by c.oid::regconfig::text)
-                         from pg_ts_config c));
-end
+  select case when language in ('chinese', 'japanese', 'korean', 'thai') then 'pairs'
+              when language = 'trigram' then 'trigram'
+              else 'text search' end
 $$;
 COMMENT ON FUNCTION mmdb.keywords_method(language text) IS 'How a language is searched by words: text search, pairs or trigram.';
 CREATE FUNCTION mmdb.known_key(relation regclass, given text, known text) RETURNS text
@@ -5135,7 +5155,8 @@ COMMENT ON FUNCTION mmdb.plan_nodes(plan jsonb) IS 'The nodes of a plan, each wi
 CREATE FUNCTION mmdb.plan_of(statement text, path text) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
+    SET quote_all_identifiers TO 'off'
+    AS $_$
 declare
   explained refcursor;
   plan json;
@@ -5146,11 +5167,15 @@ begin
   fetch explained into plan;
   close explained;
   return plan;
-exception when invalid_cursor_definition then
-  raise exception 'more than one statement is given'
-    using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+exception
+  when invalid_cursor_definition then
+    raise exception 'more than one statement is given'
+      using errcode = 'invalid_parameter_value', hint = 'mmdb.explain takes one SELECT';
+  when undefined_parameter then
+    raise exception 'the statement has parameters'
+      using errcode = 'undefined_parameter', hint = 'write their values into it: ''red shoes'' for $1';
 end
-$$;
+$_$;
 COMMENT ON FUNCTION mmdb.plan_of(statement text, path text) IS 'The plan of one SELECT under a search path, as PostgreSQL''s EXPLAIN writes it; it is not run.';
 CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RETURNS mmdb.embeddings
     LANGUAGE plpgsql STABLE
@@ -5712,6 +5737,8 @@ CREATE FUNCTION mmdb.release_sources(relation regclass) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET client_min_messages TO 'warning'
+    SET quote_all_identifiers TO 'off'
+    SET bytea_output TO 'hex'
     AS $$
 declare
   declared mmdb.embeddings;
@@ -6374,6 +6401,7 @@ COMMENT ON FUNCTION mmdb.searched_rows(declared mmdb.embeddings) IS 'The rows th
 CREATE FUNCTION mmdb.searches_in(plan jsonb) RETURNS TABLE(relation regclass, name text, searched text, vector text, advice text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
     AS $$
   select e.relation, e.name, case when m.walks then 'by the index' else 'row by row' end, m.vector,
          case when m.vector = 'for each row' then
@@ -6822,19 +6850,21 @@ begin{pass}
     raise exception 'the model was switched meanwhile' using errcode = 'serialization_failure';
   end if;
   if has_code then
-    perform set_config('search_path', {usual_path}, true);
+    perform pg_catalog.set_config('search_path', {usual_path}, true);
   end if;
   update {rows} set {set_vector} from unnest(keys, embeddings) k(key, embedding)
-  where {matches} and k.key = any(wanted);
+  where {matches} and k.key operator(pg_catalog.=) any(wanted);
   -- A deferred trigger would otherwise run at commit, as the worker.
   set constraints all immediate;
   if has_code then
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     select array_agg(k.key), array_agg({hash}) into rewritten, rewritten_to
     from unnest(keys, hashes) k(key, hash) join {rows} on {matches}
     where k.key = any(wanted) and {hash} is distinct from k.hash;
-    update {rows} set {unset_vector} from unnest(rewritten) k(key) where {matches};
+    perform pg_catalog.set_config('search_path', {usual_path}, true);
+    update {rows} set {unset_vector} from pg_catalog.unnest(rewritten) k(key) where {matches};
     set constraints all immediate;
-    perform set_config('search_path', 'pg_catalog, pg_temp', true);
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   return query
   select k.key,
@@ -7638,11 +7668,10 @@ CREATE FUNCTION mmdb.usual_path_sql() RETURNS text
   select $sql$'pg_catalog, ' || coalesce((
       select substr(c.setting, length('search_path=') + 1)
       from pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
-      where s.setrole in (0, current_user::regrole)
+      where s.setrole in (0, (select r.oid from pg_roles r where r.rolname = current_user))
         and s.setdatabase in (0, (select d.oid from pg_database d where d.datname = current_database()))
-        and c.setting like 'search_path=%'
-      order by s.setrole = 0, s.setdatabase = 0 limit 1),
-      (select g.reset_val from pg_settings g where g.name = 'search_path')) || ', pg_temp'$sql$
+        and c.setting like 'search_path=_%'
+      order by s.setrole = 0, s.setdatabase = 0 limit 1), '"$user", public') || ', pg_temp'$sql$
 $_$;
 COMMENT ON FUNCTION mmdb.usual_path_sql() IS 'The search_path with which sessions of the current user begin in this database, behind the system''s own schema.';
 CREATE FUNCTION mmdb.vector_of(declared mmdb.embeddings, alias text DEFAULT 'p.'::text) RETURNS text
@@ -8439,6 +8468,9 @@ GRANT ALL ON FUNCTION mmdb.check_indexable(planned mmdb.embeddings) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_labels(labels text[], vectors integer) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_language(language text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_language(language text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_language(language text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_model(model text, modalities text[]) TO mmdb_worker;
@@ -8777,6 +8809,9 @@ GRANT ALL ON FUNCTION mmdb.function_drift(declared mmdb.embeddings) TO mmdb_work
 REVOKE ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.function_names(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) TO mmdb_worker;
