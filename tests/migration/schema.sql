@@ -2116,12 +2116,13 @@ begin
   declared := mmdb.embedding_of(relation, name);
   select c.* into declared.column_name, declared.stale_column from mmdb.columns_now(declared) c;
   perform mmdb.drop_embedding(e.relation, e.name) from mmdb.embeddings e where e.generation_of = declared.id;
+  -- Before the table is locked: a store has its leases first and then the table, and no lease comes after this.
+  perform mmdb.forget_embedding(declared.id);
   execute format('drop trigger if exists %I on %s', mmdb.trigger_name(declared.id), mmdb.relation_sql(relation));
   for made_function in select p.oid::regprocedure from mmdb.functions_at_hand(declared) p loop
     perform mmdb.drop_function(made_function);
   end loop;
   perform mmdb.drop_storage(declared);
-  perform mmdb.forget_embedding(declared.id);
   if declared.generation_of is null then
     perform mmdb.remake_other_views(relation, declared.id);
     perform mmdb.make_table_functions(relation);
