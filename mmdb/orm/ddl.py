@@ -22,75 +22,63 @@ from mmdb.orm.declared import Words, embedding_name, embeddings_of, keywords_of
 IS_INSTALLED = "select to_regproc('mmdb.drop_embedding') is not null"
 
 
-class AddEmbedding(ExecutableDDLElement):
-    """`select mmdb.add_embedding(…)` on `table`, without its indexes where these are not to be built."""
+class OnTable(ExecutableDDLElement):
+    """A call of one of mmdb's functions on `table`."""
 
     inherit_cache = False
 
-    def __init__(self, table: Table, declaration: Declaration, *, build_indexes: bool = True) -> None:
+    def __init__(self, table: Table) -> None:
         self.table = table
+
+
+class DropNamed(OnTable):
+    """A call that takes away what `name` is declared as on `table`."""
+
+    def __init__(self, table: Table, name: str, *, if_exists: bool = False) -> None:
+        super().__init__(table)
+        self.name = name
+        self.if_exists = if_exists
+
+
+class AddEmbedding(OnTable):
+    """`select mmdb.add_embedding(…)` on `table`, without its indexes where these are not to be built."""
+
+    def __init__(self, table: Table, declaration: Declaration, *, build_indexes: bool = True) -> None:
+        super().__init__(table)
         self.declaration = declaration
         self.build_indexes = build_indexes
 
 
-class DropEmbedding(ExecutableDDLElement):
+class DropEmbedding(DropNamed):
     """`select mmdb.drop_embedding(…)` on `table`."""
 
-    inherit_cache = False
 
-    def __init__(self, table: Table, name: str, *, if_exists: bool = False) -> None:
-        self.table = table
-        self.name = name
-        self.if_exists = if_exists
-
-
-class RefreshEmbeddings(ExecutableDDLElement):
+class RefreshEmbeddings(OnTable):
     """`select mmdb.refresh(…)` on `table`."""
 
-    inherit_cache = False
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-
-class ReleaseSources(ExecutableDDLElement):
+class ReleaseSources(OnTable):
     """`select mmdb.release_sources(…)` on `table`."""
 
-    inherit_cache = False
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-
-class AddKeywords(ExecutableDDLElement):
+class AddKeywords(OnTable):
     """`select mmdb.add_keywords(…)` on `table`, without the index where it is not to be built."""
 
-    inherit_cache = False
-
     def __init__(self, table: Table, words: Words, *, build_indexes: bool = True) -> None:
-        self.table = table
+        super().__init__(table)
         self.words = words
         self.build_indexes = build_indexes
 
 
-class DropKeywords(ExecutableDDLElement):
+class DropKeywords(DropNamed):
     """`select mmdb.drop_keywords(…)` on `table`."""
 
-    inherit_cache = False
 
-    def __init__(self, table: Table, name: str, *, if_exists: bool = False) -> None:
-        self.table = table
-        self.name = name
-        self.if_exists = if_exists
-
-
-class OfGenerations(ExecutableDDLElement):
+class OfGenerations(OnTable):
     """`select from mmdb.change_model(…)` and its kin on `table`."""
 
-    inherit_cache = False
-
     def __init__(self, table: Table, function: str, arguments: tuple[str, ...], flags: Mapping[str, bool]) -> None:
-        self.table = table
+        super().__init__(table)
         self.function = function
         self.arguments = arguments
         self.flags = flags

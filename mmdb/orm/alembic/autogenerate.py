@@ -2,8 +2,7 @@
 
 A new embedding is one `op.add_embedding` instead of a column and an index; one that changed is dropped and added, but
 for another model whose generation waits, which is one `op.switch_model`; a dropped table takes its embeddings back
-first.
-Operations on other HNSW indexes become `op.create_hnsw_index`, and schema mmdb is left alone.
+first. Operations on other HNSW indexes become `op.create_hnsw_index`, and schema mmdb is left alone.
 """
 
 from __future__ import annotations

@@ -11,17 +11,12 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 
-from mmdb.orm.alembic.operations import bare_table, call
+from mmdb.orm.alembic.operations import NamedOp, bare_table, call
 from mmdb.orm.ddl import OfGenerations
 
 
-class GenerationOp(MigrateOperation):
+class GenerationOp(NamedOp):
     """A directive about the generations of one embedding."""
-
-    def __init__(self, table_name: str, name: str, *, schema: str | None = None) -> None:
-        self.table_name = table_name
-        self.name = name
-        self.schema = schema
 
     def run(self, operations: Operations, function: str, *arguments: str, **flags: bool) -> None:
         table = bare_table(self.table_name, self.schema)

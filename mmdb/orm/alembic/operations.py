@@ -5,7 +5,7 @@ Everything is plain SQL with literals in it, so that `alembic upgrade --sql` wri
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -22,16 +22,55 @@ from mmdb.orm.indexes import HnswIndex
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
+class TableOp(MigrateOperation):
+    """A directive about a table."""
+
+    def __init__(self, table_name: str, *, schema: str | None = None) -> None:
+        self.table_name = table_name
+        self.schema = schema
+
+
+class NamedOp(TableOp):
+    """A directive about what has a name on a table."""
+
+    def __init__(self, table_name: str, name: str, *, schema: str | None = None) -> None:
+        super().__init__(table_name, schema=schema)
+        self.name = name
+
+
+class DropNamedOp(NamedOp):
+    """A directive that takes away what has a name on a table. Its reverse is what made it, where that is known."""
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        table_name: str,
+        name: str,
+        *,
+        schema: str | None = None,
+        if_exists: bool = False,
+        reverse: MigrateOperation | None = None,
+    ) -> None:
+        super().__init__(table_name, name, schema=schema)
+        self.if_exists = if_exists
+        self._reverse = reverse
+
+    def reverse(self) -> MigrateOperation:
+        if self._reverse is None:
+            raise ValueError(f"the declaration of {self.kind} {self.name} of {self.table_name} is not known")
+        return self._reverse
+
+
 @Operations.register_operation("add_embedding")
-class AddEmbeddingOp(MigrateOperation):
+class AddEmbeddingOp(TableOp):
     """Declare an embedding: column, trigger, indexes, search functions. Existing rows are pending from then on."""
 
     def __init__(
         self, table_name: str, declaration: Declaration, *, schema: str | None = None, build_indexes: bool = True
     ) -> None:
-        self.table_name = table_name
+        super().__init__(table_name, schema=schema)
         self.declaration = declaration
-        self.schema = schema
         self.build_indexes = build_indexes
 
     @classmethod
@@ -72,23 +111,10 @@ class AddEmbeddingOp(MigrateOperation):
 
 
 @Operations.register_operation("drop_embedding")
-class DropEmbeddingOp(MigrateOperation):
+class DropEmbeddingOp(DropNamedOp):
     """Remove an embedding and its column."""
 
-    def __init__(
-        self,
-        table_name: str,
-        name: str,
-        *,
-        schema: str | None = None,
-        if_exists: bool = False,
-        reverse: AddEmbeddingOp | None = None,
-    ) -> None:
-        self.table_name = table_name
-        self.name = name
-        self.schema = schema
-        self.if_exists = if_exists
-        self._reverse = reverse
+    kind = "embedding"
 
     @classmethod
     def drop_embedding(
@@ -97,21 +123,8 @@ class DropEmbeddingOp(MigrateOperation):
         """Remove the embedding `name`: its column, trigger, indexes and search functions."""
         operations.invoke(cls(table_name, name, schema=schema, if_exists=if_exists))
 
-    def reverse(self) -> AddEmbeddingOp:
-        if self._reverse is None:
-            raise ValueError(f"what embedding {self.name} of {self.table_name} was declared with is not known")
-        return self._reverse
-
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("drop_embedding", self.schema, self.table_name, self.name)
-
-
-class TableOp(MigrateOperation):
-    """A directive that takes a table and nothing else."""
-
-    def __init__(self, table_name: str, *, schema: str | None = None) -> None:
-        self.table_name = table_name
-        self.schema = schema
 
 
 @Operations.register_operation("refresh_embeddings")

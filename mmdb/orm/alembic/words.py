@@ -7,24 +7,23 @@ from typing import Any
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations import MigrateOperation, Operations
+from alembic.operations import Operations
 from sqlalchemy import Connection, Table
 
 from mmdb.errors import DeclarationError
 from mmdb.orm.alembic.implementation import Place, keywords, place_of
-from mmdb.orm.alembic.operations import bare_table, call
+from mmdb.orm.alembic.operations import DropNamedOp, TableOp, bare_table, call
 from mmdb.orm.ddl import AddKeywords, DropKeywords
 from mmdb.orm.declared import Words, keywords_of
 
 
 @Operations.register_operation("add_keywords")
-class AddKeywordsOp(MigrateOperation):
+class AddKeywordsOp(TableOp):
     """Have columns searched by words."""
 
     def __init__(self, table_name: str, words: Words, *, schema: str | None = None, build_indexes: bool = True) -> None:
-        self.table_name = table_name
+        super().__init__(table_name, schema=schema)
         self.words = words
-        self.schema = schema
         self.build_indexes = build_indexes
 
     @classmethod
@@ -55,23 +54,10 @@ class AddKeywordsOp(MigrateOperation):
 
 
 @Operations.register_operation("drop_keywords")
-class DropKeywordsOp(MigrateOperation):
+class DropKeywordsOp(DropNamedOp):
     """Take words away, and their index."""
 
-    def __init__(
-        self,
-        table_name: str,
-        name: str,
-        *,
-        schema: str | None = None,
-        if_exists: bool = False,
-        reverse: AddKeywordsOp | None = None,
-    ) -> None:
-        self.table_name = table_name
-        self.name = name
-        self.schema = schema
-        self.if_exists = if_exists
-        self._reverse = reverse
+    kind = "keywords"
 
     @classmethod
     def drop_keywords(
@@ -85,11 +71,6 @@ class DropKeywordsOp(MigrateOperation):
     ) -> None:
         """Take the words `name` away, and their index."""
         operations.invoke(cls(table_name, name, schema=schema, if_exists=if_exists))
-
-    def reverse(self) -> AddKeywordsOp:
-        if self._reverse is None:
-            raise ValueError(f"what keywords {self.name} of {self.table_name} were declared with is not known")
-        return self._reverse
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("drop_keywords", self.schema, self.table_name, self.name)
