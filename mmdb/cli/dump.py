@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def dump(
       mmdb dump shop.dump
       mmdb dump shop.dump --exclude-table-data=logs
     """
-    _run("pg_dump", context.obj.url(), "--format=custom", f"--file={file}", *(given or []))
+    pg_dump = _client("pg_dump", context.obj.url())
+    pg_dump.run(pg_dump.database, "--format=custom", f"--file={file}", *(given or []))
     note(f"dumped into {file}; `mmdb restore {file}` restores it into an empty database")
 
 
@@ -60,34 +62,47 @@ def restore(
 
     target: Target = context.obj
     url = target.url()
-    entries = _run("pg_restore", url, "--list", str(file))
+    pg_restore = _client("pg_restore", url)
+    entries = pg_restore.run("--list", str(file))
     prepare(url)
     try:
         with tempfile.NamedTemporaryFile("w", suffix=".list") as chosen:
             chosen.write(restored(entries))
             chosen.flush()
-            arguments = ["--exit-on-error", "--single-transaction", f"--use-list={chosen.name}"]
-            _run("pg_restore", url, *arguments, *(given or []), str(file))
+            arguments = [pg_restore.database, "--exit-on-error", "--single-transaction", f"--use-list={chosen.name}"]
+            pg_restore.run(*arguments, *(given or []), str(file))
     finally:
         for warning in install(url).warnings:
             note(f"warning: {warning}")
     note(f"restored {file}")
 
 
-def _run(name: str, url: str, *arguments: str) -> str:
-    """What a client program writes to stdout. The password goes through its environment."""
+@dataclass(frozen=True)
+class _Client:
+    """A client program that fits the server at a URL. The password goes through its environment."""
+
+    program: str
+    database: str
+    environment: dict[str, str]
+
+    def run(self, *arguments: str) -> str:
+        """What it writes to stdout."""
+        done = subprocess.run(
+            [self.program, *arguments],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            name = Path(self.program).name
+            raise DatabaseError(f"{name} ended with {done.returncode}", hint="its own message stands above")
+        return done.stdout
+
+
+def _client(name: str, url: str) -> _Client:
     where, environment = for_client(url)
     with psycopg.connect(url) as connection:
         version = connection.info.server_version // 10000
     database = make_conninfo(where, dbname=environment.pop("PGDATABASE", None))
-    to = [] if "--list" in arguments else [f"--dbname={database}"]
-    done = subprocess.run(
-        [client(name, version), *to, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise DatabaseError(f"{name} ended with {done.returncode}", hint="its own message stands above")
-    return done.stdout
+    return _Client(client(name, version), f"--dbname={database}", environment)
