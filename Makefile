@@ -50,7 +50,7 @@ clean: ## remove .venv, .venv-models and .venv-peers; the database under MMDB_HO
 $(VENV)/light: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("mmdb needs Python 3.11 or later: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip uninstall --quiet --yes setuptools mmdb
+	@$(BIN)/python -m pip uninstall --quiet --quiet --yes setuptools mmdb
 	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	@touch $@
 
