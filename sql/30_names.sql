@@ -22,6 +22,12 @@ $$;
 comment on function mmdb.rows_sql(regclass) is
   'The rows of a table with its partitions, and without tables that inherit from it, as the FROM item p.';
 
+create or replace function mmdb.as_pattern(name text) returns text
+language sql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$ select regexp_replace(quote_ident(name), E'(\\W)', E'\\\\\\1', 'g') $$;
+comment on function mmdb.as_pattern(text) is 'A regular expression of an identifier as SQL writes it.';
+
 create or replace function mmdb.column_names(relation regclass, numbers smallint[]) returns text[]
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp

@@ -39,18 +39,13 @@ create or replace function mmdb.source_kind(type oid) returns text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  with recursive base(oid) as (
-    select type
-    union all
-    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  )
   select case when t.typcategory = 'S' then 'text'
               when t.typtype = 'e' then 'enum'
               when t.typcategory = 'A' and e.typcategory = 'S' then 'text[]'
               when t.typcategory = 'A' and e.typtype = 'e' then 'enum[]'
               else format_type(t.oid, null) end
-  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd'
-  left join pg_type e on e.oid = t.typelem
+  from pg_type t left join pg_type e on e.oid = t.typelem
+  where t.oid = mmdb.base_type(source_kind.type)
 $$;
 comment on function mmdb.source_kind(oid) is
   'What a column of this type is to a model: text, enum, a list of either, or, as nothing that a text is made of, the '

@@ -51,6 +51,19 @@ $$;
 comment on function mmdb.check_declaration(jsonb) is
   'A declaration with all options, those that are not given by their defaults; an error for what is no option.';
 
+create or replace function mmdb.check_choice(option text, given text, choices text[], meaning text) returns void
+language plpgsql immutable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if given <> all(choices) then
+    raise exception '% is "%", expected %', option, given, array_to_string(choices, ' or ')
+      using errcode = 'invalid_parameter_value', hint = meaning;
+  end if;
+end
+$$;
+comment on function mmdb.check_choice(text, text, text[], text) is 'Refuse a value that an option does not have.';
+
 create or replace function mmdb.column_options(declared mmdb.embeddings) returns jsonb
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp set extra_float_digits = 1
@@ -129,9 +142,7 @@ as $$
     select mmdb.serving_index(e, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     where e.generation_of is not null
     union all
-    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation
-    join pg_class c on c.oid = x.indexrelid
-    where c.relname = w.index_name
+    select mmdb.made_index(w) from mmdb.keywords w
   ) made(oid)
   join pg_class i on i.oid = made.oid
   join pg_namespace n on n.oid = i.relnamespace

@@ -215,10 +215,10 @@ begin
   planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
   perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
   planned.kind := 'embedding';
-  if declaration ->> 'columns' not in ('all', 'without vectors') then
-    raise exception 'columns is "%", expected all or without vectors', declaration ->> 'columns'
-      using errcode = 'invalid_parameter_value';
-  end if;
+  perform mmdb.check_choice(
+    'columns', declaration ->> 'columns', array['all', 'without vectors'],
+    'all: the table as it is; without vectors: what search functions return of a row has not the vector of this '
+    'embedding');
   planned.options := mmdb.other_options(declaration);
   planned.attached_to := mmdb.attachment(relation);
   planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
@@ -324,12 +324,10 @@ language plpgsql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if on_change not in ('unset', 'keep') then
-    raise exception 'on_change is "%", expected unset or keep', on_change
-      using errcode = 'invalid_parameter_value',
-            hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by '
-                   'its old vector';
-  elsif on_change = 'keep' then
+  perform mmdb.check_choice(
+    'on_change', on_change, array['unset', 'keep'],
+    'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector');
+  if on_change = 'keep' then
     planned.stale_column := planned.name || '_stale';
     if cardinality(planned.source_expressions) > 0 then
       raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation

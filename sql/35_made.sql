@@ -20,17 +20,19 @@ as $$ select substring(obj_description(function, 'pg_proc') from '[[]mmdb embedd
 comment on function mmdb.made_for_id(oid) is 'The embedding that a function was made for; NULL for none of mmdb''s.';
 
 -- Joined, not asked one by one: a schema has many functions, and `mmdb.status` comes by here for each embedding.
-create or replace function mmdb.made_functions(declared mmdb.embeddings) returns setof pg_proc
+create or replace function mmdb.made_functions(declared mmdb.embeddings, schemas oid[] default null)
+returns setof pg_proc
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select p.*
   from pg_proc p
   join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
-  where p.pronamespace = to_regnamespace(declared.function_schema)
+  where p.pronamespace = any(coalesce(schemas, array[to_regnamespace(declared.function_schema)::oid]))
     and d.description like (select '%' || mmdb.made_for(declared.id))
 $$;
-comment on function mmdb.made_functions(mmdb.embeddings) is 'The functions that mmdb made for an embedding.';
+comment on function mmdb.made_functions(mmdb.embeddings, oid[]) is
+  'The functions that mmdb made for an embedding, in its schema of functions or in these.';
 
 -- Anybody may write our mark into the comment of a function of his own: what is to be moved or dropped is looked for
 -- where mmdb made it, or where its table or schema was moved to, and is the caller's to move.
@@ -39,10 +41,9 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select p.*
-  from pg_proc p
-  where p.pronamespace in (to_regnamespace(declared.function_schema),
-                           (select c.relnamespace from pg_class c where c.oid = declared.relation))
-    and mmdb.is_made_by(p.oid, declared.id) and pg_has_role(p.proowner, 'usage')
+  from pg_class c,
+       mmdb.made_functions(declared, array[to_regnamespace(declared.function_schema)::oid, c.relnamespace]) p
+  where c.oid = declared.relation and pg_has_role(p.proowner, 'usage')
 $$;
 comment on function mmdb.functions_at_hand(mmdb.embeddings) is
   'The functions that mmdb made for an embedding and that the caller may move or drop.';

@@ -57,17 +57,24 @@ language sql immutable security invoker
 as $$ select format('~mmdb_unset_%s', id) $$;
 comment on function mmdb.trigger_name(bigint) is 'The name of an embedding''s trigger.';
 
+create or replace function mmdb.own_triggers(relation regclass) returns setof pg_trigger
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.*
+  from pg_trigger t
+  where t.tgrelid in (select relation union select i.relid from pg_partition_tree(relation) i)
+    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and (t.tgtype & 16) <> 0
+$$;
+comment on function mmdb.own_triggers(regclass) is 'The UPDATE triggers of a table and its partitions, but for ours.';
+
 -- These may change a source although the statement does not name it: PostgreSQL compares a trigger's column list with
 -- the statement before any trigger runs.
 create or replace function mmdb.other_triggers(relation regclass) returns setof text
 language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select t.tgname::text
-  from pg_trigger t
-  where t.tgrelid in (select relation union select i.relid from pg_partition_tree(relation) i)
-    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc
-    and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
+  select t.tgname::text from mmdb.own_triggers(relation) t where (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0
 $$;
 comment on function mmdb.other_triggers(regclass) is 'The table''s own BEFORE UPDATE row triggers.';
 
@@ -78,15 +85,13 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select array_agg(distinct t.tgname::text order by t.tgname::text)
-  from pg_trigger t
+  from mmdb.own_triggers(declared.relation) t
   cross join lateral (
     select t.tgqual is null or pg_get_triggerdef(t.oid) ~* E'\\m(old|new)\\.\\*' or exists (
       select from pg_depend d
       where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
         and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)
-  where t.tgrelid in (select declared.relation union select i.relid from pg_partition_tree(declared.relation) i)
-    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and t.tgenabled in ('O', 'A')
-    and (t.tgtype & 16) <> 0 and may.fire
+  where t.tgenabled in ('O', 'A') and may.fire
     and (t.tgattr = ''::int2vector or declared.column_number = any(t.tgattr::smallint[])
          or declared.stale_number = any(t.tgattr::smallint[]))
 $$;

@@ -35,7 +35,7 @@ as $$
   select a.attname::text, m.parts[1]
   from pg_attribute a
   cross join lateral regexp_matches(statement,
-    E'\\mp[.]' || regexp_replace(quote_ident(a.attname), E'(\\W)', E'\\\\\\1', 'g')
+    E'\\mp[.]' || mmdb.as_pattern(a.attname)
     || '(?:::text)? operator[(][^)]*[.](<=|>=|<|>|=|~~[*]|~~|@>|<@|&&)[)]', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
     and position(format(' from %s p where ', mmdb.relation_sql(relation))

@@ -231,6 +231,15 @@ comment on function mmdb.keywords_index_found(mmdb.keywords) is
   'What has the name of the index of keywords: nothing, ours (the very index), former (that of an earlier mmdb), or '
   'other, which is something else.';
 
+create or replace function mmdb.made_index(words mmdb.keywords) returns regclass
+language sql stable security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select i.indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+  where i.indrelid = words.relation and c.relname = words.index_name
+$$;
+comment on function mmdb.made_index(mmdb.keywords) is 'The index of keywords by its name; NULL where there is none.';
+
 create or replace function mmdb.make_keywords_index(words mmdb.keywords, build boolean) returns void
 language plpgsql volatile security invoker
 set search_path = pg_catalog, pg_temp
@@ -337,12 +346,10 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  for made_index in
-    select c.oid from pg_index i join pg_class c on c.oid = i.indexrelid
-    where i.indrelid = words.relation and c.relname = words.index_name
-  loop
+  made_index := mmdb.made_index(words);
+  if made_index is not null then
     execute format('drop index %s', mmdb.relation_sql(made_index));
-  end loop;
+  end if;
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
@@ -357,10 +364,8 @@ as $$
 declare
   leg mmdb.leg;
   method constant text := mmdb.keywords_method(words.language);
-  expression constant text := coalesce(
-    (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-     where i.indrelid = words.relation and c.relname = words.index_name),
-    mmdb.keywords_expression(words));
+  expression constant text := coalesce(pg_get_indexdef(mmdb.made_index(words), 1, false),
+                                       mmdb.keywords_expression(words));
 begin
   leg.name := words.name;
   leg.pieces := mmdb.row_pieces(words.relation);
@@ -383,7 +388,7 @@ language sql stable security invoker
 set search_path = pg_catalog, pg_temp
 as $$
   select case when q.parsed::text like '%!%' then q.parsed else replace(q.parsed::text, ' & ', ' | ')::tsquery end
-  from (select case when language in ('chinese', 'japanese', 'korean', 'thai')
+  from (select case when mmdb.keywords_method(language) = 'pairs'
                     then websearch_to_tsquery('simple', mmdb.pairs(query, false))
                     else websearch_to_tsquery(language::regconfig, query) end) q(parsed)
 $$;

@@ -87,12 +87,6 @@ $$;
 comment on function mmdb.measured_by(text[], text, text) is
   'The vector from which a column is measured in one of these expressions of a plan; NULL where it is not measured.';
 
-create or replace function mmdb.as_pattern(name text) returns text
-language sql immutable security invoker
-set search_path = pg_catalog, pg_temp
-as $$ select regexp_replace(quote_ident(name), E'(\\W)', E'\\\\\\1', 'g') $$;
-comment on function mmdb.as_pattern(text) is 'A regular expression of an identifier as SQL writes it.';
-
 create or replace function mmdb.measured_rows(plan jsonb)
 returns table (embedding bigint, walks boolean, ordered boolean, vector text)
 language sql stable security invoker

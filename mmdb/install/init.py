@@ -52,9 +52,9 @@ class Report:
 def install(url: str | None = None, roles: Roles | None = None, loopback: Loopback | None = None) -> Report:
     """Bring the database at `url` up to date. Raises InstallError and changes nothing where it cannot.
 
-    Roles and loopback, where not given, stay as they are or get their defaults; where nothing of it has changed since
-    the last install, that is seen and all. What follows table by table, once that
-    is committed, ends in warnings at worst.
+    Roles and loopback, where not given, stay as they are or get their defaults; where nothing has changed since the
+    last install, no more is done than to see that. What follows table by table, once the rest is committed, ends in
+    warnings at worst.
     """
     version = unchanged(url) if roles is None and loopback is None else None
     if version is not None:

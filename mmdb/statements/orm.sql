@@ -21,11 +21,10 @@ where mmdb.is_out_of_date(e)
 -- name: keywords
 select n.nspname as schema, c.relname as relation_name, w.name, w.columns, w.language, (
     select array_agg(distinct a.attname::text)
-    from pg_index x
-    join pg_class i on i.oid = x.indexrelid
-    join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = i.oid and d.refclassid = 'pg_class'::regclass
+    from pg_depend d
     join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and a.attnum > 0
-    where x.indrelid = w.relation and d.refobjid = w.relation and i.relname = w.index_name) as indexed
+    where d.classid = 'pg_class'::regclass and d.objid = mmdb.made_index(w)
+      and d.refclassid = 'pg_class'::regclass and d.refobjid = w.relation) as indexed
 from mmdb.keywords w join pg_class c on c.oid = w.relation join pg_namespace n on n.oid = c.relnamespace
 
 -- name: generations

@@ -513,6 +513,18 @@ begin
 end
 $$;
 COMMENT ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) IS 'Begin to change the model of an embedding: a second generation is filled beside the one that serves, as mmdb.status shows. Then mmdb.compare_models, mmdb.switch_model, and in the end mmdb.drop_generation. Building its indexes blocks writers of the table; index => false leaves them to mmdb.index_statements; `mmdb change` builds them concurrently.';
+CREATE FUNCTION mmdb.check_choice(option text, given text, choices text[], meaning text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if given <> all(choices) then
+    raise exception '% is "%", expected %', option, given, array_to_string(choices, ' or ')
+      using errcode = 'invalid_parameter_value', hint = meaning;
+  end if;
+end
+$$;
+COMMENT ON FUNCTION mmdb.check_choice(option text, given text, choices text[], meaning text) IS 'Refuse a value that an option does not have.';
 CREATE FUNCTION mmdb.check_column(planned mmdb.embeddings) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2180,12 +2192,10 @@ begin
     raise exception 'table % has no keywords "%"', relation, name
       using errcode = 'undefined_object', hint = 'select relation, name from mmdb.keywords lists them';
   end if;
-  for made_index in
-    select c.oid from pg_index i join pg_class c on c.oid = i.indexrelid
-    where i.indrelid = words.relation and c.relname = words.index_name
-  loop
+  made_index := mmdb.made_index(words);
+  if made_index is not null then
     execute format('drop index %s', mmdb.relation_sql(made_index));
-  end loop;
+  end if;
   perform mmdb.forget_keywords(relation, name);
   perform mmdb.make_table_functions(relation);
 end
@@ -2390,7 +2400,7 @@ CREATE FUNCTION mmdb.exact_conditions(relation regclass, statement text) RETURNS
   select a.attname::text, m.parts[1]
   from pg_attribute a
   cross join lateral regexp_matches(statement,
-    E'\\mp[.]' || regexp_replace(quote_ident(a.attname), E'(\\W)', E'\\\\\\1', 'g')
+    E'\\mp[.]' || mmdb.as_pattern(a.attname)
     || '(?:::text)? operator[(][^)]*[.](<=|>=|<|>|=|~~[*]|~~|@>|<@|&&)[)]', 'g') m(parts)
   where a.attrelid = exact_conditions.relation and a.attnum > 0 and not a.attisdropped
     and position(format(' from %s p where ', mmdb.relation_sql(relation))
@@ -3123,10 +3133,9 @@ CREATE FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) RETURNS SETOF p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select p.*
-  from pg_proc p
-  where p.pronamespace in (to_regnamespace(declared.function_schema),
-                           (select c.relnamespace from pg_class c where c.oid = declared.relation))
-    and mmdb.is_made_by(p.oid, declared.id) and pg_has_role(p.proowner, 'usage')
+  from pg_class c,
+       mmdb.made_functions(declared, array[to_regnamespace(declared.function_schema)::oid, c.relnamespace]) p
+  where c.oid = declared.relation and pg_has_role(p.proowner, 'usage')
 $$;
 COMMENT ON FUNCTION mmdb.functions_at_hand(declared mmdb.embeddings) IS 'The functions that mmdb made for an embedding and that the caller may move or drop.';
 CREATE FUNCTION mmdb.functions_to_rename(declared mmdb.embeddings, now_called mmdb.embeddings, OUT function regprocedure, OUT name text) RETURNS SETOF record
@@ -3828,10 +3837,8 @@ CREATE FUNCTION mmdb.keywords_leg(words mmdb.keywords) RETURNS mmdb.leg
 declare
   leg mmdb.leg;
   method constant text := mmdb.keywords_method(words.language);
-  expression constant text := coalesce(
-    (select pg_get_indexdef(i.indexrelid, 1, false) from pg_index i join pg_class c on c.oid = i.indexrelid
-     where i.indrelid = words.relation and c.relname = words.index_name),
-    mmdb.keywords_expression(words));
+  expression constant text := coalesce(pg_get_indexdef(mmdb.made_index(words), 1, false),
+                                       mmdb.keywords_expression(words));
 begin
   leg.name := words.name;
   leg.pieces := mmdb.row_pieces(words.relation);
@@ -4154,17 +4161,25 @@ CREATE FUNCTION mmdb.made_for_id(function oid) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$ select substring(obj_description(function, 'pg_proc') from '[[]mmdb embedding ([0-9]+)[]]$')::bigint $_$;
 COMMENT ON FUNCTION mmdb.made_for_id(function oid) IS 'The embedding that a function was made for; NULL for none of mmdb''s.';
-CREATE FUNCTION mmdb.made_functions(declared mmdb.embeddings) RETURNS SETOF pg_proc
+CREATE FUNCTION mmdb.made_functions(declared mmdb.embeddings, schemas oid[] DEFAULT NULL::oid[]) RETURNS SETOF pg_proc
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select p.*
   from pg_proc p
   join pg_description d on d.objoid = p.oid and d.classoid = 'pg_proc'::regclass and d.objsubid = 0
-  where p.pronamespace = to_regnamespace(declared.function_schema)
+  where p.pronamespace = any(coalesce(schemas, array[to_regnamespace(declared.function_schema)::oid]))
     and d.description like (select '%' || mmdb.made_for(declared.id))
 $$;
-COMMENT ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) IS 'The functions that mmdb made for an embedding.';
+COMMENT ON FUNCTION mmdb.made_functions(declared mmdb.embeddings, schemas oid[]) IS 'The functions that mmdb made for an embedding, in its schema of functions or in these.';
+CREATE FUNCTION mmdb.made_index(words mmdb.keywords) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select i.indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+  where i.indrelid = words.relation and c.relname = words.index_name
+$$;
+COMMENT ON FUNCTION mmdb.made_index(words mmdb.keywords) IS 'The index of keywords by its name; NULL where there is none.';
 CREATE FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4788,11 +4803,7 @@ CREATE FUNCTION mmdb.other_triggers(relation regclass) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select t.tgname::text
-  from pg_trigger t
-  where t.tgrelid in (select relation union select i.relid from pg_partition_tree(relation) i)
-    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc
-    and (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0 and (t.tgtype & 16) <> 0
+  select t.tgname::text from mmdb.own_triggers(relation) t where (t.tgtype & 1) <> 0 and (t.tgtype & 2) <> 0
 $$;
 COMMENT ON FUNCTION mmdb.other_triggers(relation regclass) IS 'The table''s own BEFORE UPDATE row triggers.';
 CREATE FUNCTION mmdb.oversampling(by_signs boolean) RETURNS integer
@@ -4827,14 +4838,22 @@ CREATE FUNCTION mmdb.own_indexes() RETURNS TABLE(schema text, name text)
     select mmdb.serving_index(e, 'hnsw') from mmdb.embeddings e join pg_class c on c.oid = e.relation
     where e.generation_of is not null
     union all
-    select x.indexrelid from mmdb.keywords w join pg_index x on x.indrelid = w.relation
-    join pg_class c on c.oid = x.indexrelid
-    where c.relname = w.index_name
+    select mmdb.made_index(w) from mmdb.keywords w
   ) made(oid)
   join pg_class i on i.oid = made.oid
   join pg_namespace n on n.oid = i.relnamespace
 $$;
 COMMENT ON FUNCTION mmdb.own_indexes() IS 'The indexes that mmdb made for itself: of pending rows, of keywords, of generations that do not serve.';
+CREATE FUNCTION mmdb.own_triggers(relation regclass) RETURNS SETOF pg_trigger
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select t.*
+  from pg_trigger t
+  where t.tgrelid in (select relation union select i.relid from pg_partition_tree(relation) i)
+    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and (t.tgtype & 16) <> 0
+$$;
+COMMENT ON FUNCTION mmdb.own_triggers(relation regclass) IS 'The UPDATE triggers of a table and its partitions, but for ours.';
 CREATE FUNCTION mmdb.page_end(relation regclass, after text DEFAULT NULL::text, count integer DEFAULT 1000) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5093,10 +5112,10 @@ begin
   planned.index_options := mmdb.check_index_options(declaration -> 'index_options');
   perform mmdb.check_distance(planned, chosen.distance, declaration ->> 'distance');
   planned.kind := 'embedding';
-  if declaration ->> 'columns' not in ('all', 'without vectors') then
-    raise exception 'columns is "%", expected all or without vectors', declaration ->> 'columns'
-      using errcode = 'invalid_parameter_value';
-  end if;
+  perform mmdb.check_choice(
+    'columns', declaration ->> 'columns', array['all', 'without vectors'],
+    'all: the table as it is; without vectors: what search functions return of a row has not the vector of this '
+    'embedding');
   planned.options := mmdb.other_options(declaration);
   planned.attached_to := mmdb.attachment(relation);
   planned.source_expressions := mmdb.source_expressions(relation, planned.source_numbers);
@@ -5183,12 +5202,10 @@ CREATE FUNCTION mmdb.plan_on_change(planned mmdb.embeddings, on_change text) RET
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if on_change not in ('unset', 'keep') then
-    raise exception 'on_change is "%", expected unset or keep', on_change
-      using errcode = 'invalid_parameter_value',
-            hint = 'unset: a row whose source changed is not found until it is embedded; keep: it is found by '
-                   'its old vector';
-  elsif on_change = 'keep' then
+  perform mmdb.check_choice(
+    'on_change', on_change, array['unset', 'keep'],
+    'unset: a row whose source changed is not found until it is embedded; keep: it is found by its old vector');
+  if on_change = 'keep' then
     planned.stale_column := planned.name || '_stale';
     if cardinality(planned.source_expressions) > 0 then
       raise exception 'on_change "keep" is not available over a generated column of table %', planned.relation
@@ -6657,18 +6674,13 @@ CREATE FUNCTION mmdb.source_kind(type oid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  with recursive base(oid) as (
-    select type
-    union all
-    select t.typbasetype from base b join pg_type t on t.oid = b.oid where t.typtype = 'd'
-  )
   select case when t.typcategory = 'S' then 'text'
               when t.typtype = 'e' then 'enum'
               when t.typcategory = 'A' and e.typcategory = 'S' then 'text[]'
               when t.typcategory = 'A' and e.typtype = 'e' then 'enum[]'
               else format_type(t.oid, null) end
-  from base b join pg_type t on t.oid = b.oid and t.typtype <> 'd'
-  left join pg_type e on e.oid = t.typelem
+  from pg_type t left join pg_type e on e.oid = t.typelem
+  where t.oid = mmdb.base_type(source_kind.type)
 $$;
 COMMENT ON FUNCTION mmdb.source_kind(type oid) IS 'What a column of this type is to a model: text, enum, a list of either, or, as nothing that a text is made of, the type itself.';
 CREATE FUNCTION mmdb.source_modality(relation regclass, numbers smallint[], wanted text, OUT modality text, OUT by_uri boolean) RETURNS record
@@ -7393,15 +7405,13 @@ CREATE FUNCTION mmdb.triggers_of_stores(declared mmdb.embeddings) RETURNS text[]
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select array_agg(distinct t.tgname::text order by t.tgname::text)
-  from pg_trigger t
+  from mmdb.own_triggers(declared.relation) t
   cross join lateral (
     select t.tgqual is null or pg_get_triggerdef(t.oid) ~* E'\\m(old|new)\\.\\*' or exists (
       select from pg_depend d
       where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refobjid = t.tgrelid
         and d.refobjsubid in (declared.column_number, declared.stale_number))) may(fire)
-  where t.tgrelid in (select declared.relation union select i.relid from pg_partition_tree(declared.relation) i)
-    and not t.tgisinternal and t.tgfoid <> 'mmdb.unset_embedding'::regproc and t.tgenabled in ('O', 'A')
-    and (t.tgtype & 16) <> 0 and may.fire
+  where t.tgenabled in ('O', 'A') and may.fire
     and (t.tgattr = ''::int2vector or declared.column_number = any(t.tgattr::smallint[])
          or declared.stale_number = any(t.tgattr::smallint[]))
 $$;
@@ -7960,7 +7970,7 @@ CREATE FUNCTION mmdb.words_query(language text, query text) RETURNS tsquery
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select case when q.parsed::text like '%!%' then q.parsed else replace(q.parsed::text, ' & ', ' | ')::tsquery end
-  from (select case when language in ('chinese', 'japanese', 'korean', 'thai')
+  from (select case when mmdb.keywords_method(language) = 'pairs'
                     then websearch_to_tsquery('simple', mmdb.pairs(query, false))
                     else websearch_to_tsquery(language::regconfig, query) end) q(parsed)
 $$;
@@ -8441,6 +8451,9 @@ GRANT ALL ON FUNCTION mmdb.caught_up(embedding bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.change_model(relation regclass, name text, model text, index boolean, index_options jsonb) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.check_choice(option text, given text, choices text[], meaning text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.check_choice(option text, given text, choices text[], meaning text) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.check_choice(option text, given text, choices text[], meaning text) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.check_column(planned mmdb.embeddings) TO mmdb_worker;
@@ -9013,9 +9026,12 @@ GRANT ALL ON FUNCTION mmdb.made_for(id bigint) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.made_for_id(function oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.made_for_id(function oid) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.made_for_id(function oid) TO mmdb_worker;
-REVOKE ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) FROM PUBLIC;
-GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_user;
-GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings, schemas oid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings, schemas oid[]) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_functions(declared mmdb.embeddings, schemas oid[]) TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.made_index(words mmdb.keywords) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.made_index(words mmdb.keywords) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.made_index(words mmdb.keywords) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.make_example_functions(declared mmdb.embeddings) TO mmdb_worker;
@@ -9124,6 +9140,9 @@ GRANT ALL ON FUNCTION mmdb.own_columns() TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.own_indexes() FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.own_indexes() TO mmdb_worker;
+REVOKE ALL ON FUNCTION mmdb.own_triggers(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mmdb.own_triggers(relation regclass) TO mmdb_user;
+GRANT ALL ON FUNCTION mmdb.own_triggers(relation regclass) TO mmdb_worker;
 REVOKE ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_user;
 GRANT ALL ON FUNCTION mmdb.page_end(relation regclass, after text, count integer) TO mmdb_worker;
